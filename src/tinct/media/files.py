@@ -1,0 +1,126 @@
+"""Bytes from files, and bytes to files in one piece or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from tinct.errors import InputError, OutputError
+
+_REASONS = {
+    errno.ENOENT: "no such file",
+    errno.EISDIR: "a folder, not a file",
+    errno.ENOTDIR: "no such file",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "the disk can only be read",
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "no space left on the disk",
+    errno.EFBIG: "larger than a file may be here",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+def reason_of(error: OSError) -> str:
+    """Say in a few words what the system reports."""
+    return _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
+
+
+def open_source(source: str | Path, name: str) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises:
+        InputError: There is no such file, it may not be read, or it is a folder or a device.
+    """
+    try:
+        file = open(source, "rb")  # noqa: SIM115 - the caller closes it
+    except OSError as error:
+        raise InputError(f"{name}: {reason_of(error)}") from error
+    except ValueError as error:  # a zero byte in the name
+        raise InputError(f"{name}: no such file") from error
+    mode = os.fstat(file.fileno()).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        file.close()
+        raise InputError(f"{name}: a device, not a file")
+    return file
+
+
+def write_atomically(data: bytes, path: str | Path, *, overwrite: bool) -> None:
+    """Write a file so that there is either the whole of it or what was there before.
+
+    The bytes go to a temporary file in the same folder, onto the disk, and only then under the
+    name. A link is followed; permissions of a file that is replaced are kept, those of a new one
+    follow the umask. Devices, such as /dev/null, are written to directly.
+
+    Raises:
+        OutputError: It could not be written; nothing has changed.
+    """
+    name = os.fspath(path)
+    try:
+        target = os.path.realpath(name)
+        mode = _mode_of(target)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise OutputError(f"{name}: a folder, not a file")
+        if mode is not None and not stat.S_ISREG(mode):
+            Path(target).write_bytes(data)
+        elif mode is not None and not overwrite:
+            raise OutputError(f"{name}: exists already")
+        else:
+            _replace(data, target, mode, overwrite)
+    except FileExistsError as error:
+        raise OutputError(f"{name}: exists already") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise OutputError(f"{name}: there is no such folder") from error
+    except OSError as error:
+        raise OutputError(f"{name}: {reason_of(error)}") from error
+    except ValueError as error:  # a zero byte in the name
+        raise OutputError(f"{name}: not a name for a file") from error
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _replace(data: bytes, target: str, mode: int | None, overwrite: bool) -> None:
+    """Write the temporary file and rename it; remove it if anything fails, Ctrl-C included."""
+    temporary = os.path.join(os.path.dirname(target), f".tinct-{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+    descriptor = os.open(temporary, flags, 0o666)  # the umask takes its part away
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, stat.S_IMODE(mode))
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _name_if_free(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # only Windows tells text from bytes
+
+
+def _name_if_free(temporary: str, target: str) -> None:
+    """Give a file its name unless another has it, which a link checks in one step."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # file systems without hard links
+        if os.path.exists(target):
+            raise FileExistsError(target) from None
+        os.replace(temporary, target)
+    else:
+        os.unlink(temporary)
