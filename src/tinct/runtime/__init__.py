@@ -1,0 +1,7 @@
+"""The product at work: grey pictures in, coloured pictures out; no torch."""
+
+from tinct.runtime.colorizer import Colorizer, ColorOptions
+from tinct.runtime.session import DEVICES, Session
+from tinct.runtime.weights import model_names, model_path
+
+__all__ = ["DEVICES", "ColorOptions", "Colorizer", "Session", "model_names", "model_path"]

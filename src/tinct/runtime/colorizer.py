@@ -1,0 +1,214 @@
+"""The colorizer: a picture in, the same picture in colour out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color import luma_to_lightness
+from tinct.errors import InputError, OptionError
+from tinct.media import Picture, read_picture
+from tinct.runtime.compose import compose_planes, compose_rgb, luma_of, white_level
+from tinct.runtime.session import Session
+from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_ASPECT = 4
+"""Pictures longer than this times their short side are seen by the network as if they were not."""
+MAX_SATURATION = 4.0
+_DTYPES = ("uint8", "uint16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class ColorOptions:
+    """How colourful, and how careful."""
+
+    vividness: float | None = None
+    """0 the most faithful colours, 1 the most vivid; None takes the model's default."""
+    cautious: float = 0.0
+    """0 shows every colour; towards 1 those that the network is unsure of fade to grey."""
+    saturation: float = 1.0
+    """Chroma is multiplied by this, 0 to 4."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, value, highest in (
+            ("vividness", 0.0 if self.vividness is None else self.vividness, 1.0),
+            ("cautious", self.cautious, 1.0),
+            ("saturation", self.saturation, MAX_SATURATION),
+        ):
+            if not 0 <= value <= highest:
+                raise OptionError(f"{name} must be between 0 and {highest:g}, not {value:g}")
+
+
+class Colorizer:
+    """Colours grey pictures; keeps no state between them and may be used from several threads.
+
+    Attributes:
+        session: The loaded model.
+        options: How colourful, and how careful.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "nano",
+        *,
+        vividness: float | None = None,
+        cautious: float = 0.0,
+        saturation: float = 1.0,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            model: Name of a model inside the package, or path of an ONNX file.
+            vividness: 0 the most faithful colours, 1 the most vivid; None takes the model's default.
+            cautious: 0 shows every colour; towards 1 unsure colours fade to grey.
+            saturation: Chroma is multiplied by this, 0 to 4.
+            device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``coreml`` or ``directml``.
+            threads: Processor threads of the network; all cores when None.
+
+        Raises:
+            ModelError, DeviceError, OptionError: The model, the device or an option cannot be used.
+        """
+        self.options = ColorOptions(vividness, cautious, saturation)
+        self.session = Session(model, device=device, threads=threads)
+
+    @overload
+    def __call__(self, image: str | Path | Picture) -> Picture: ...
+    @overload
+    def __call__(self, image: Image.Image) -> Image.Image: ...
+    @overload
+    def __call__(self, image: NDArray) -> NDArray: ...
+    def __call__(
+        self, image: str | Path | Picture | Image.Image | NDArray
+    ) -> Picture | Image.Image | NDArray:
+        """Colour one picture, grey or in colour (of which only the luma is looked at).
+
+        Args:
+            image: A path or a Picture gives a Picture with all its metadata, to be saved by ``.save(path)``; a
+                PIL image gives a PIL image; an array (H, W) or (H, W, 1..4) of uint8, uint16 or float in 0..1
+                gives an array (H, W, 3), or (H, W, 4) where there was alpha, of the same type.
+
+        Raises:
+            InputError: The picture cannot be read, or is no picture.
+        """
+        if isinstance(image, (str, Path)):
+            return self.colorize_picture(read_picture(image, gray=True))
+        if isinstance(image, Picture):
+            return self.colorize_picture(image)
+        if isinstance(image, np.ndarray):
+            return self.colorize_array(image)
+        return _colorize_pil(self, image)
+
+    def colorize_picture(self, picture: Picture) -> Picture:
+        """Colour a picture; what came from a grey JPEG stays in the 4:2:0 planes that a JPEG holds."""
+        pixels = picture.pixels
+        if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
+            return replace(picture, chroma=compose_planes(pixels, self.chroma(pixels)))
+        return replace(picture, pixels=self.colorize_array(pixels), chroma=None)
+
+    def colorize_array(self, pixels: NDArray) -> NDArray:
+        """Colour an array, see :meth:`__call__`."""
+        _check(pixels)
+        return compose_rgb(pixels, self.chroma(pixels))
+
+    def chroma(self, pixels: NDArray) -> ChromaModel:
+        """Look at a picture and return its chroma as a function of luma, for pictures of any size.
+
+        Args:
+            pixels: (H, W) or (H, W, 1..4), uint8, uint16 or float in 0..1.
+        """
+        luma = working_luma(pixels, self.session.spec.short_side, self.session.spec.multiple)
+        lightness = luma_to_lightness(luma)[None, None]
+        ab, confidence = self.predict(lightness)
+        return fit_chroma(luma, self._adjust(ab[0], confidence[0, 0]))
+
+    def predict(
+        self, lightness: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the network alone.
+
+        Args:
+            lightness: L* (N, 1, H, W) float32, 0..100; H and W multiples of 32.
+
+        Returns:
+            ab (N, 2, H/4, W/4) in CIE units, and the confidence (N, 1, H/4, W/4), 0..1.
+        """
+        return self.session.run(lightness, self.vividness)
+
+    @property
+    def vividness(self) -> float:
+        """The vividness in use."""
+        if self.options.vividness is None:
+            return self.session.spec.default_vividness
+        return self.options.vividness
+
+    def _adjust(self, ab: NDArray[np.float32], confidence: Plane) -> NDArray[np.float32]:
+        """Apply caution and saturation to ab, (2, h, w)."""
+        cautious, saturation = self.options.cautious, self.options.saturation
+        if cautious:
+            # Colours less sure than the caution fade out over a soft step around it.
+            share = np.clip((confidence - cautious) / 0.4 + 0.5, 0, 1)
+            fade = share * share * (3 - 2 * share)
+            weight = min(2 * cautious, 1)  # caution itself comes in softly
+            ab = ab * ((1 - weight) + weight * fade).astype(np.float32)
+        return ab * np.float32(saturation)
+
+
+def working_luma(pixels: NDArray, short_side: int, multiple: int) -> Plane:
+    """Return luma at the size at which the network looks at a picture, (h, w) float32, 0..1.
+
+    The short side becomes ``short_side``; both sides are rounded to the multiple. Very long pictures are
+    squeezed.
+    """
+    height, width = pixels.shape[:2]
+    scale = short_side / min(height, width)
+    size = [
+        max(round(min(side * scale, short_side * MAX_ASPECT) / multiple), 1) * multiple
+        for side in (width, height)
+    ]
+    shrink = size[0] * size[1] < width * height
+    method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    small = luma_of(cv2.resize(_resizable(pixels), size, interpolation=method))
+    return np.multiply(small, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
+
+
+def _resizable(pixels: NDArray) -> NDArray:
+    """Leave out an alpha channel beside grey: it must not be mixed into the luma."""
+    return np.ascontiguousarray(pixels[..., 0]) if pixels.ndim == 3 and pixels.shape[2] < 3 else pixels
+
+
+def _check(pixels: NDArray) -> None:
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 2, 3, 4)):
+        raise InputError(f"array: shape {pixels.shape} is not that of a picture, (H, W) or (H, W, 1 to 4)")
+    if 0 in pixels.shape:
+        raise InputError(f"array: shape {pixels.shape} has no pixels")
+    if pixels.dtype.name not in _DTYPES:
+        raise InputError(f"array: type {pixels.dtype} is none of {', '.join(_DTYPES)}")
+    if pixels.dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):
+        raise InputError("array: floats must lie between 0 and 1")
+
+
+def _colorize_pil(colorizer: Colorizer, image: Image.Image) -> Image.Image:
+    """Colour a PIL image; its info (EXIF, ICC profile, DPI) goes along."""
+    from PIL import Image
+
+    if not isinstance(image, Image.Image):
+        raise InputError(f"{type(image).__name__}: not a path, a picture or an array")
+    alpha = image.has_transparency_data
+    mode = "RGBA" if alpha else ("L" if image.mode in ("1", "L") else "RGB")
+    pixels = np.asarray(image) if image.mode.startswith("I;16") else np.asarray(image.convert(mode))
+    if pixels.dtype == np.uint16:  # PIL has no RGB of 16 bits
+        pixels = (pixels / 257).round().astype(np.uint8)
+    result = Image.fromarray(colorizer.colorize_array(pixels))
+    result.info = dict(image.info)
+    return result

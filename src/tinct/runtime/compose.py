@@ -1,0 +1,158 @@
+"""The input's own luma and the predicted chroma become a picture, strip by strip.
+
+Luma is not touched: where luma and chroma together would leave the gamut, chroma gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.runtime.upsample import ChromaModel, Plane
+
+STRIP_PIXELS = 1 << 18
+"""Pixels composed at a time: the planes of a strip stay in the processor's cache."""
+
+# BT.601, full range: R = Y + 1.402 Cr, G = Y - 0.344 Cb - 0.714 Cr, B = Y + 1.772 Cb.
+_KR, _KB = 0.299, 0.114
+_KG = 1 - _KR - _KB
+_RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
+_GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
+_SMALLEST = 1e-9
+
+_DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
+
+
+def white_level(dtype: np.dtype) -> float:
+    """Return the value of white: 255, 65535, or 1 for floats."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
+def luma_of(pixels: NDArray) -> NDArray:
+    """Return BT.601 luma, (H, W), of grey or colour pixels (H, W) or (H, W, 1..4); the dtype is kept.
+
+    A grey channel is its own luma and is returned as it is; alpha is ignored.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] < 3:
+        return pixels[..., 0]
+    colors = pixels[..., :3]
+    if pixels.dtype == np.float64:
+        return colors @ np.array([_KR, _KG, _KB])
+    code = cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY
+    return cv2.cvtColor(np.ascontiguousarray(pixels), code)
+
+
+def compose_rgb(pixels: NDArray, chroma: ChromaModel) -> NDArray:
+    """Colour a picture of any channels.
+
+    Args:
+        pixels: (H, W), or (H, W, 1..4) with alpha in channel 2 or 4; uint8, uint16, float32 or float64.
+        chroma: Its chroma.
+
+    Returns:
+        (H, W, 3), or (H, W, 4) where there was alpha; the dtype of the input. The BT.601 luma is that of
+        the input within rounding.
+    """
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    alpha = channels in (2, 4)
+    result = np.empty((height, width, 4 if alpha else 3), pixels.dtype)
+    for top, bottom in strips(height, width):
+        luma = luma_of(pixels[top:bottom])
+        rgb = _compose_strip(luma, chroma, top, (height, width))
+        if alpha:
+            rgb.append(np.ascontiguousarray(pixels[top:bottom, :, -1]))
+        cv2.merge(rgb, result[top:bottom])
+    return result
+
+
+def _compose_strip(
+    luma: NDArray, chroma: ChromaModel, top: int, size: tuple[int, int]
+) -> list[NDArray]:
+    white = white_level(luma.dtype)
+    scaled = np.multiply(luma, np.float32(1 / white), dtype=np.float32)
+    cb, cr = chroma.rows(top, top + len(luma), size, scaled)
+    limit_to_gamut(cb, cr, scaled, scaled)
+    depth = _DEPTH[luma.dtype.name]
+    base = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
+    cb, cr = cb.astype(base.dtype, copy=False), cr.astype(base.dtype, copy=False)
+    green = cv2.addWeighted(cb, _GREEN_CB * white, cr, _GREEN_CR * white, 0)
+    return [  # OpenCV rounds, and keeps within the range of the type
+        cv2.addWeighted(base, 1, cr, _RED_CR * white, 0, dtype=depth),
+        cv2.add(base, green, dtype=depth),
+        cv2.addWeighted(base, 1, cb, _BLUE_CB * white, 0, dtype=depth),
+    ]
+
+
+def compose_planes(luma: NDArray[np.uint8], chroma: ChromaModel) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Give the chroma planes of a 4:2:0 picture, as a JPEG holds it, without ever making RGB.
+
+    Args:
+        luma: (H, W) uint8, full range.
+        chroma: Its chroma.
+
+    Returns:
+        Cb and Cr, each (ceil(H/2), ceil(W/2)) uint8 around 128. Chroma is low enough for the darkest and
+        the brightest luma that it will meet once it is enlarged again.
+    """
+    height, width = (luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2
+    planes = np.empty((2, height, width), np.uint8)
+    for top, bottom in strips(height, width):
+        mean, darkest, brightest = _halve(luma, top, bottom)
+        cb, cr = chroma.rows(top, bottom, (height, width), mean)
+        limit_to_gamut(cb, cr, darkest, brightest)
+        for plane, values in zip(planes, (cb, cr), strict=True):
+            cv2.addWeighted(values, 255, values, 0, 128, dst=plane[top:bottom], dtype=cv2.CV_8U)
+    return planes[0], planes[1]
+
+
+def _halve(luma: NDArray[np.uint8], top: int, bottom: int) -> tuple[Plane, Plane, Plane]:
+    """Return mean, minimum and maximum of luma, 0..1, around each chroma sample of some chroma rows."""
+    first, last = max(2 * top - 1, 0), min(2 * bottom + 1, luma.shape[0])
+    strip = cv2.copyMakeBorder(
+        luma[first:last],
+        1 if top == 0 else 0,
+        max(2 * bottom + 1 - luma.shape[0], 0),
+        1,
+        2,
+        cv2.BORDER_REPLICATE,
+    )  # from luma row 2 top - 1 to 2 bottom, from luma column -1
+    count, width = bottom - top, (luma.shape[1] + 1) // 2
+    box = np.ones((4, 4), np.uint8)  # decoders enlarge chroma from the samples around a pixel
+    planes = []
+    mean = cv2.resize(
+        strip[1 : 1 + 2 * count, 1 : 1 + 2 * width], (width, count), interpolation=cv2.INTER_AREA
+    )
+    lowest, highest = cv2.erode(strip, box), cv2.dilate(strip, box)
+    for plane in (mean, lowest[2::2, 2::2][:count, :width], highest[2::2, 2::2][:count, :width]):
+        planes.append(np.multiply(plane, np.float32(1 / 255), dtype=np.float32))
+    return planes[0], planes[1], planes[2]
+
+
+def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> None:
+    """Lower chroma, in place, until R'G'B' of every luma from darkest to brightest lie in 0..1.
+
+    Both are scaled alike, so that hue and luma stay. The fast twin of :func:`tinct.gamut.limit_chroma`.
+    """
+    red, blue = cr * np.float32(_RED_CR), cb * np.float32(_BLUE_CB)
+    green = cv2.addWeighted(cb, _GREEN_CB, cr, _GREEN_CR, 0)
+    above = cv2.max(cv2.max(red, blue), green)
+    below = cv2.min(cv2.min(red, blue), green)
+    room_above = (1 - brightest) / np.maximum(above, np.float32(_SMALLEST))
+    room_below = darkest / np.maximum(-below, np.float32(_SMALLEST))
+    factor = cv2.min(room_above, room_below)
+    np.clip(factor, 0, 1, out=factor)
+    np.multiply(cb, factor, out=cb)
+    np.multiply(cr, factor, out=cr)
+
+
+def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield first row and row after the last of horizontal strips of about ``STRIP_PIXELS`` pixels."""
+    rows = max(STRIP_PIXELS // max(width, 1), 1)
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)

@@ -1,0 +1,32 @@
+"""Where model files are found: the ones inside the package by name, others by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinct.errors import ModelError
+
+_FOLDER = Path(__file__).parent.parent / "weights"
+
+
+def model_names() -> list[str]:
+    """Return the names of the models inside the package."""
+    return sorted(path.stem for path in _FOLDER.glob("*.onnx"))
+
+
+def model_path(model: str | Path) -> Path:
+    """Return the file of a model.
+
+    Args:
+        model: Name of a model inside the package, or path of an ONNX file.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    if isinstance(model, str) and model in model_names():
+        return _FOLDER / f"{model}.onnx"
+    path = Path(model)
+    if path.is_file():
+        return path
+    names = ", ".join(model_names())
+    raise ModelError(f"{model}: no such model; in the package are: {names}; or name an ONNX file")
