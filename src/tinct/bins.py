@@ -1,0 +1,180 @@
+"""Quantized ab bins: where colours are counted, and how a colour becomes a distribution over bins.
+
+A classifier over the ab plane needs a finite set of colours. Zhang et al. (Colorful Image
+Colorization, 2016) take a grid of 10 units, 313 cells of which lie in the sRGB gamut. tinct places
+its bins by weighted k-means instead: close together where photographs have most of their colours,
+the six corners of the gamut pinned, so that few bins (a layer has at most 128 filters) cover what
+sRGB can show. (Between the corners the gamut bulges a little: a deep blue may lose 9 units of
+chroma.)
+
+A colour is encoded by its barycentric coordinates in the Delaunay triangle of bins around it. At
+most three bins carry weight, and the mean of the bin centres under the code *is* the colour: there
+is no rounding error to average away, unlike with Gaussian soft encoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct import color
+from tinct.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from scipy.spatial import Delaunay
+
+AB_LIMIT = 128
+"""The tables below cover a and b from -AB_LIMIT to AB_LIMIT - 1, one cell a unit."""
+
+_CORNERS_RGB = np.array(
+    [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]], dtype=np.float64
+)
+
+
+@dataclass(frozen=True)
+class BinCode:
+    """The code of every whole-numbered ab: which bins carry weight, and how much.
+
+    Attributes:
+        index: (256, 256, 3) int64, bins of the colour ``(row - 128, column - 128)``.
+        weight: (256, 256, 3) float32, their weights; they sum to 1.
+    """
+
+    index: NDArray[np.int64]
+    weight: NDArray[np.float32]
+
+
+def ab_cells() -> NDArray[np.float32]:
+    """Return the colour of every cell of the ab tables, (256, 256, 2), float32."""
+    axis = np.arange(-AB_LIMIT, AB_LIMIT, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
+
+
+def ab_histogram(ab: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Count colours, (..., 2) in CIE units, in cells of one unit: (256, 256), int64."""
+    cell = np.clip(np.rint(ab).astype(np.int64) + AB_LIMIT, 0, 2 * AB_LIMIT - 1).reshape(-1, 2)
+    flat = np.bincount(cell[:, 0] * 2 * AB_LIMIT + cell[:, 1], minlength=(2 * AB_LIMIT) ** 2)
+    return flat.reshape(2 * AB_LIMIT, 2 * AB_LIMIT)
+
+
+def place_bins(
+    histogram: NDArray[np.int64], num_bins: int, *, power: float = 0.5, iterations: int = 60
+) -> NDArray[np.float32]:
+    """Place bins by weighted k-means over the colours of photographs.
+
+    Args:
+        histogram: (256, 256) counts, see :func:`ab_histogram`, of ``num_bins`` colours or more.
+        num_bins: How many bins, at least 7: six of them are the corners of the gamut.
+        power: Weight of a colour is its frequency to this power: 1 follows the photographs (nearly
+            all bins grey), 0 spreads evenly over the colours that occur.
+        iterations: Rounds of Lloyd's algorithm.
+
+    Returns:
+        (num_bins, 2) float32 bin centres in CIE units, sorted by chroma: the first is nearly grey.
+    """
+    corners = color.rgb_to_lab(_CORNERS_RGB)[:, 1:]
+    occupied = histogram > 0
+    points = ab_cells()[occupied].astype(np.float64)  # (P, 2)
+    weight = (histogram[occupied] / histogram.sum()) ** power
+    rng = np.random.default_rng(0)
+    start = rng.choice(len(points), num_bins - len(corners), replace=False, p=weight / weight.sum())
+    free = points[start]
+    for _ in range(iterations):
+        centers = np.concatenate([corners, free])
+        nearest = _nearest(points, centers)
+        mass = np.bincount(nearest, weight, minlength=num_bins)[len(corners) :]
+        for axis in range(2):
+            total = np.bincount(nearest, weight * points[:, axis], minlength=num_bins)
+            moved = total[len(corners) :] / np.maximum(mass, 1e-12)
+            free[:, axis] = np.where(mass > 0, moved, free[:, axis])
+    centers = np.concatenate([corners, free])
+    return centers[np.argsort(np.hypot(*centers.T))].astype(np.float32)
+
+
+def _nearest(points: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.intp]:
+    squared = (points**2).sum(1)[:, None] - 2 * points @ centers.T + (centers**2).sum(1)[None]
+    nearest: NDArray[np.intp] = np.argmin(squared, axis=1)
+    return nearest
+
+
+def encode_bins(bin_centers: NDArray[np.float32]) -> BinCode:
+    """Build the table of barycentric codes for a set of bins.
+
+    A colour outside the convex hull of the bins first loses chroma until it is on the hull.
+
+    Args:
+        bin_centers: (Q, 2) float32.
+
+    Raises:
+        MissingExtraError: SciPy, part of the extra ``train``, is not installed.
+    """
+    try:
+        from scipy.spatial import Delaunay
+    except ImportError as error:
+        raise MissingExtraError("Encoding colours as bins", "train") from error
+    mesh = Delaunay(bin_centers.astype(np.float64))
+    cells = ab_cells().reshape(-1, 2).astype(np.float64)
+    cells = _shrink_into(mesh, cells)
+    triangle = mesh.find_simplex(cells, tol=1e-6)
+    transform = mesh.transform[triangle]  # (P, 3, 2): inverse matrix, then the origin
+    first_two = np.einsum("pij,pj->pi", transform[:, :2], cells - transform[:, 2])
+    weight = np.concatenate([first_two, 1 - first_two.sum(1, keepdims=True)], axis=1).clip(0, 1)
+    weight /= weight.sum(1, keepdims=True)
+    shape = (2 * AB_LIMIT, 2 * AB_LIMIT, 3)
+    index = mesh.simplices[triangle].astype(np.int64)
+    return BinCode(index.reshape(shape), weight.astype(np.float32).reshape(shape))
+
+
+def _shrink_into(mesh: Delaunay, cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale colours outside the mesh towards grey until they lie inside, by bisection."""
+    fit = mesh.find_simplex(cells) >= 0
+    far = cells[~fit]
+    inside, outside = np.zeros(len(far)), np.ones(len(far))
+    for _ in range(24):
+        middle = (inside + outside) / 2
+        fits = mesh.find_simplex(far * middle[:, None]) >= 0
+        inside, outside = np.where(fits, middle, inside), np.where(fits, outside, middle)
+    shrunk = cells.copy()
+    shrunk[~fit] = far * inside[:, None]
+    return shrunk
+
+
+def bin_prior(
+    histogram: NDArray[np.int64], code: BinCode, num_bins: int, *, floor: float = 1e-4
+) -> NDArray[np.float32]:
+    """Return how often each bin occurs in photographs, (num_bins,) float32, summing to 1.
+
+    Args:
+        histogram: (256, 256) counts of the photographs' colours.
+        code: The code of each cell.
+        num_bins: Number of bins.
+        floor: Share spread evenly over all bins, so that no logarithm is taken of nothing.
+    """
+    mass = histogram[..., None] * code.weight
+    total = np.bincount(code.index.ravel(), mass.ravel(), minlength=num_bins).astype(np.float64)
+    prior: NDArray[np.float64] = (1 - floor) * total / total.sum() + floor / num_bins
+    return prior.astype(np.float32)
+
+
+def annealed_mean(
+    logits: NDArray[np.float32], bin_centers: NDArray[np.float32], temperature: float
+) -> NDArray[np.float32]:
+    """Return the mean colour of a distribution made sharper by a temperature (Zhang et al., eq. 5).
+
+    The exported graph computes the same; this is its reference in NumPy.
+
+    Args:
+        logits: (..., Q) before the softmax.
+        bin_centers: (Q, 2).
+        temperature: 1 gives the expectation, towards 0 the most probable bin; above 0.
+
+    Returns:
+        (..., 2) ab in CIE units.
+    """
+    scaled = logits / temperature
+    weight = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    mean: NDArray[np.float32] = (weight @ bin_centers) / weight.sum(axis=-1, keepdims=True)
+    return mean

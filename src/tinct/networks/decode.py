@@ -1,0 +1,60 @@
+"""From a distribution over bins to a colour and a confidence: the end of a model's graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+from torch import Tensor, nn
+
+from tinct.networks.nano import Nano
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """How sharp and how vivid the colours are that are read from a distribution."""
+
+    temperature: float = 0.6
+    """Of the annealed mean: below 1 the likelier colours count more."""
+    prior_power: float = 0.5
+    """At vividness 1 the probabilities are divided by the prior to this power."""
+    confidence_scale: float = 20.0
+    """Spread of the distribution, in units of ab, at which the confidence is one half."""
+
+
+class ColorModel(nn.Module):
+    """A classifying network with its decoding: what is exported."""
+
+    def __init__(self, network: Nano, config: DecodeConfig | None = None) -> None:
+        """Wrap a network whose bins and prior are set."""
+        super().__init__()
+        self.network = network
+        self.config = config = config or DecodeConfig()
+        centers = network.bin_centers.detach()
+        moments = torch.cat([centers, (centers**2).sum(1, keepdim=True)], dim=1).T  # (3, Q)
+        self.moments: Tensor
+        self.register_buffer("moments", moments[..., None, None].contiguous())  # (3, Q, 1, 1)
+
+    def forward(self, lightness: Tensor, vividness: Tensor) -> tuple[Tensor, Tensor]:
+        """Colour grey pictures.
+
+        Args:
+            lightness: L* (N, 1, H, W), 0..100; H and W multiples of 32.
+            vividness: (1,), 0 for the most faithful colours, 1 for the most vivid.
+
+        Returns:
+            ab in CIE units (N, 2, H/4, W/4), and the confidence (N, 1, H/4, W/4) between 0 and 1:
+            how narrow the distribution is around its mean.
+        """
+        return self.decode(self.network(lightness), vividness)
+
+    def decode(self, logits: Tensor, vividness: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn logits (N, Q, h, w) into ab and confidence, see :meth:`forward`."""
+        prior = self.network.log_prior.reshape(1, -1, 1, 1)
+        adjusted = logits - vividness.reshape(1, 1, 1, 1) * self.config.prior_power * prior
+        probabilities = torch.softmax(adjusted / self.config.temperature, dim=1)
+        mean = F.conv2d(probabilities, self.moments)  # (N, 3, h, w): E[a], E[b], E[a^2 + b^2]
+        ab = mean[:, :2]
+        variance = F.relu(mean[:, 2:] - (ab**2).sum(1, keepdim=True))
+        return ab, 1 / (1 + variance / self.config.confidence_scale**2)
