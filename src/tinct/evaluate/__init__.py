@@ -1,0 +1,1 @@
+"""How good colours are: metrics, comparisons, and what they are compared with."""
