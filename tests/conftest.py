@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,3 +13,9 @@ import pytest
 def rng() -> np.random.Generator:
     """Random numbers, the same in every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """Environment of a process that shall find this checkout, installed or not."""
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent / "src")}

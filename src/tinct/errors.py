@@ -1,6 +1,7 @@
 """All errors that tinct raises on purpose.
 
-Every one says in a single line what is wrong, so that a program can show ``str(error)`` to its user::
+Every one says in a single line what is wrong, so that a program can show ``str(error)`` to its
+user::
 
     TinctError
     |-- InputError         a picture (or a folder of them) cannot be read

@@ -36,14 +36,28 @@ def saturation(rgb: np.ndarray) -> float:
     return float((rgb.max(axis=-1).astype(int) - rgb.min(axis=-1)).mean())
 
 
-def test_a_photograph_is_coloured_and_keeps_its_luma(colorizer: Colorizer, street: np.ndarray) -> None:
+def test_a_photograph_is_coloured_and_keeps_its_luma(
+    colorizer: Colorizer, street: np.ndarray
+) -> None:
     rgb = colorizer(street)
     assert saturation(rgb) > 5, "hardly any colour"
     assert np.abs(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(int) - street).max() <= 1
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 1), (1, 500), (500, 1), (17, 3), (31, 33), (64, 2000), (255, 257), (300, 200, 3), (9, 9, 4), (9, 9, 2)]
+    "shape",
+    [
+        (1, 1),
+        (1, 500),
+        (500, 1),
+        (17, 3),
+        (31, 33),
+        (64, 2000),
+        (255, 257),
+        (300, 200, 3),
+        (9, 9, 4),
+        (9, 9, 2),
+    ],
 )
 def test_any_size(colorizer: Colorizer, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
     pixels = (rng.random(shape) * 255).astype(np.uint8)
@@ -67,14 +81,18 @@ def test_types_agree(colorizer: Colorizer, street: np.ndarray) -> None:
         np.testing.assert_allclose(colorizer(pixels) / white, wanted, atol=0.02)
 
 
-def test_a_colour_picture_is_looked_at_by_its_luma(colorizer: Colorizer, street: np.ndarray) -> None:
+def test_a_colour_picture_is_looked_at_by_its_luma(
+    colorizer: Colorizer, street: np.ndarray
+) -> None:
     toned = np.stack([street, street, street], axis=-1).astype(np.int16)
-    toned = np.clip(toned + [12, 2, -20], 0, 255).astype(np.uint8)
+    toned = np.clip(toned + np.array([12, 2, -20]), 0, 255).astype(np.uint8)
     difference = colorizer(toned).astype(int) - colorizer(luma_of(toned))
     assert np.abs(difference).max() <= 1  # the toned one is reduced before its luma is rounded
 
 
-def test_pil_and_path_and_array_agree(colorizer: Colorizer, street: np.ndarray, tmp_path: Path) -> None:
+def test_pil_and_path_and_array_agree(
+    colorizer: Colorizer, street: np.ndarray, tmp_path: Path
+) -> None:
     Image.fromarray(street).save(tmp_path / "street.png")
     wanted = colorizer(street)
     picture = colorizer(tmp_path / "street.png")
@@ -87,7 +105,14 @@ def test_pil_and_path_and_array_agree(colorizer: Colorizer, street: np.ndarray, 
 
 def test_pil_modes(colorizer: Colorizer, street: np.ndarray) -> None:
     grey = Image.fromarray(street[:64, :80])
-    for mode, wanted in (("1", "RGB"), ("L", "RGB"), ("LA", "RGBA"), ("RGB", "RGB"), ("RGBA", "RGBA"), ("P", "RGB")):
+    for mode, wanted in (
+        ("1", "RGB"),
+        ("L", "RGB"),
+        ("LA", "RGBA"),
+        ("RGB", "RGB"),
+        ("RGBA", "RGBA"),
+        ("P", "RGB"),
+    ):
         assert colorizer(grey.convert(mode)).mode == wanted
     deep = Image.fromarray(street[:64, :80].astype(np.uint16) * 257)
     np.testing.assert_array_equal(np.asarray(colorizer(deep)), np.asarray(colorizer(grey)))
@@ -114,7 +139,16 @@ def test_controls(street: np.ndarray) -> None:
     assert colored(vividness=1, cautious=1) < colored(vividness=1, cautious=0.5) <= vivid
 
 
-@pytest.mark.parametrize("options", [{"vividness": 1.1}, {"cautious": -0.1}, {"saturation": 5}, {"vividness": float("nan")}, {"threads": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"vividness": 1.1},
+        {"cautious": -0.1},
+        {"saturation": 5},
+        {"vividness": float("nan")},
+        {"threads": 0},
+    ],
+)
 def test_wrong_options(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match="must be"):
         Colorizer(**options)
@@ -146,7 +180,12 @@ def test_threads_share_a_colorizer(colorizer: Colorizer, street: np.ndarray) -> 
 
 
 def test_working_size() -> None:
-    for shape, wanted in (((512, 512), (256, 256)), ((300, 400), (256, 352)), ((10, 1000), (256, 1024)), ((5, 5), (256, 256))):
+    for shape, wanted in (
+        ((512, 512), (256, 256)),
+        ((300, 400), (256, 352)),
+        ((10, 1000), (256, 1024)),
+        ((5, 5), (256, 256)),
+    ):
         luma = working_luma(np.zeros(shape, np.uint8), 256, 32)
         assert luma.shape == wanted
         assert luma.dtype == np.float32
@@ -162,5 +201,9 @@ result = tinct.Colorizer(threads=1)(pixels)
 assert result.shape == (10_000, 10_000, 3)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
-    peak = int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+    peak = int(
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
+    )
     assert peak < 12 * 100e6 + 300e6

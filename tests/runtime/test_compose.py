@@ -8,7 +8,14 @@ import pytest
 
 from tinct.gamut import limit_chroma
 from tinct.runtime import compose
-from tinct.runtime.compose import compose_planes, compose_rgb, limit_to_gamut, luma_of, strips, white_level
+from tinct.runtime.compose import (
+    compose_planes,
+    compose_rgb,
+    limit_to_gamut,
+    luma_of,
+    strips,
+    white_level,
+)
 from tinct.runtime.upsample import ChromaModel
 
 TYPES = ("uint8", "uint16", "float32", "float64")
@@ -21,12 +28,18 @@ def wild_chroma(rng: np.random.Generator, scale: float = 0.8) -> ChromaModel:
 
 def random_pixels(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     values = rng.random(shape)
-    return np.rint(values * white_level(np.dtype(dtype))).astype(dtype) if dtype[0] == "u" else values.astype(dtype)
+    return (
+        np.rint(values * white_level(np.dtype(dtype))).astype(dtype)
+        if dtype[0] == "u"
+        else values.astype(dtype)
+    )
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
-def test_luma_type_size_and_alpha_are_kept(rng: np.random.Generator, dtype: str, channels: int) -> None:
+def test_luma_type_size_and_alpha_are_kept(
+    rng: np.random.Generator, dtype: str, channels: int
+) -> None:
     pixels = random_pixels(rng, (83, 61, channels) if channels else (83, 61), dtype)
     result = compose_rgb(pixels, wild_chroma(rng))
     alpha = channels in (2, 4)
@@ -78,19 +91,23 @@ def vars_of(chroma: ChromaModel) -> list[np.ndarray]:
     return [chroma.slope_cb, chroma.slope_cr, chroma.offset_cb, chroma.offset_cr]
 
 
-def test_strips_cover_everything_once(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+def test_strips_cover_everything_once(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
     monkeypatch.setattr(compose, "STRIP_PIXELS", 1000)
     rows = [row for top, bottom in strips(101, 37) for row in range(top, bottom)]
     assert rows == list(range(101))
     luma, chroma = random_pixels(rng, (101, 37), "uint8"), wild_chroma(rng)
     in_strips = (*compose_planes(luma, chroma), compose_rgb(luma, chroma))
     monkeypatch.setattr(compose, "STRIP_PIXELS", 1 << 30)
-    for part, whole in zip(in_strips, (*compose_planes(luma, chroma), compose_rgb(luma, chroma)), strict=True):
+    for part, whole in zip(
+        in_strips, (*compose_planes(luma, chroma), compose_rgb(luma, chroma)), strict=True
+    ):
         np.testing.assert_array_equal(part, whole)
 
 
 def test_chroma_of_planes_fits_every_luma_it_meets(rng: np.random.Generator) -> None:
-    """Decoded with interpolated chroma, the luma of a noisy picture is still the one that went in."""
+    """Decoded with interpolated chroma, the luma of a noisy picture is the one that went in."""
     luma = random_pixels(rng, (128, 96), "uint8")
     cb, cr = compose_planes(luma, wild_chroma(rng))
     large = [cv2.resize(plane, (96, 128), interpolation=cv2.INTER_LINEAR) for plane in (cr, cb)]

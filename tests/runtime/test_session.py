@@ -29,7 +29,9 @@ def test_the_spec_tells_the_contract(session: Session) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (2, 64, 96), (5, 256, 32)])
-def test_any_batch_and_multiple_of_32(session: Session, rng: np.random.Generator, shape: tuple[int, int, int]) -> None:
+def test_any_batch_and_multiple_of_32(
+    session: Session, rng: np.random.Generator, shape: tuple[int, int, int]
+) -> None:
     batch, height, width = shape
     lightness = rng.random((batch, 1, height, width), np.float32) * 100
     ab, confidence = session.run(lightness, 0.5)
@@ -43,14 +45,14 @@ def test_any_batch_and_multiple_of_32(session: Session, rng: np.random.Generator
 
 
 def test_missing_model() -> None:
-    with pytest.raises(ModelError, match="nothing: no such model; in the package are: .*nano"):
+    with pytest.raises(ModelError, match=r"nothing: no such model; in the package are: .*nano"):
         Session("nothing")
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"this is not a graph")
-    with pytest.raises(ModelError, match="cannot|not a model"):
+    with pytest.raises(ModelError, match="not a model that ONNX Runtime can load"):
         Session(path)
 
 
@@ -58,8 +60,12 @@ def test_an_onnx_file_of_somebody_else(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "g", [value], [other])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["x"], ["y"])], "g", [value], [other]
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10
+    )
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="not a tinct model"):
         Session(tmp_path / "other.onnx")
@@ -72,7 +78,11 @@ def test_unknown_device() -> None:
 
 def test_devices_that_are_not_here() -> None:
     have = onnxruntime.get_available_providers()
-    absent = [name for name in DEVICES if name not in ("auto", "cpu") and not any(name in item.lower() for item in have)]
+    absent = [
+        name
+        for name in DEVICES
+        if name not in ("auto", "cpu") and not any(name in item.lower() for item in have)
+    ]
     assert absent
     for name in absent:
         with pytest.raises(DeviceError, match=f"device '{name}' is not available here .found: cpu"):

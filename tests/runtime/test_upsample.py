@@ -20,8 +20,10 @@ def two_regions(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(left, 0.25, 0.75).astype(np.float32), left
 
 
-def coarse_ab(left: np.ndarray, colors: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
-    """Return what a network sees of it at a quarter of the size: colours averaged over 4x4 cells."""
+def coarse_ab(
+    left: np.ndarray, colors: tuple[tuple[float, float], tuple[float, float]]
+) -> np.ndarray:
+    """Return what a network makes of it: colours averaged over cells of 4x4 pixels."""
     ab = np.where(left[None], np.reshape(colors[0], (2, 1, 1)), np.reshape(colors[1], (2, 1, 1)))
     cells = ab.reshape(2, left.shape[0] // 4, 4, left.shape[1] // 4, 4)
     return cells.mean(axis=(2, 4)).astype(np.float32)
@@ -55,7 +57,7 @@ def test_a_flat_picture_takes_the_colour_of_the_map() -> None:
 
 
 def test_no_blocks_on_a_flat_picture() -> None:
-    """A gradient of the map comes out as a gradient: no step is larger than its mean slope by much."""
+    """A gradient of the map comes out as a gradient, without a large step."""
     luma = np.full((128, 128), 0.5, np.float32)
     ab = np.zeros((2, 32, 32), np.float32)
     ab[1] = np.linspace(-40, 40, 32)
@@ -77,7 +79,10 @@ def test_strips_agree_with_the_whole(rng: np.random.Generator) -> None:
     model = ChromaModel(*planes)
     luma = rng.random((301, 203), np.float32)
     whole = model.rows(0, 301, luma.shape, luma)
-    parts = [model.rows(top, min(top + 37, 301), luma.shape, luma[top : top + 37]) for top in range(0, 301, 37)]
+    parts = [
+        model.rows(top, min(top + 37, 301), luma.shape, luma[top : top + 37])
+        for top in range(0, 301, 37)
+    ]
     for index in range(2):
         np.testing.assert_array_equal(np.concatenate([part[index] for part in parts]), whole[index])
 
@@ -85,17 +90,23 @@ def test_strips_agree_with_the_whole(rng: np.random.Generator) -> None:
 def test_enlarging_agrees_with_opencv(rng: np.random.Generator) -> None:
     offset = rng.random((32, 40), np.float32)
     zero = np.zeros_like(offset)
-    cb, _ = ChromaModel(zero, zero, offset, zero).rows(0, 100, (100, 90), np.zeros((100, 90), np.float32))
-    np.testing.assert_allclose(cb, cv2.resize(offset, (90, 100), interpolation=cv2.INTER_LINEAR), atol=1e-5)
+    cb, _ = ChromaModel(zero, zero, offset, zero).rows(
+        0, 100, (100, 90), np.zeros((100, 90), np.float32)
+    )
+    np.testing.assert_allclose(
+        cb, cv2.resize(offset, (90, 100), interpolation=cv2.INTER_LINEAR), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("color", [(255, 0, 0), (0, 0, 255), (30, 120, 60), (250, 220, 30)])
 def test_a_uniform_colour_returns(color: tuple[int, int, int]) -> None:
-    """The true ab of a colour and its grey give the colour back, even where L* of the grey is far off."""
+    """The true ab of a colour and its grey give the colour back, however far off its L* is."""
     rgb = np.array(color, np.float32) / 255
     luma = np.full((64, 64), rgb @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
     ab = np.tile(rgb_to_lab(rgb[None])[0, 1:, None, None], (1, 16, 16)).astype(np.float32)
     cb, cr = fit_chroma(luma, ab).rows(0, 64, luma.shape, luma)
-    back = luma[0, 0] + np.array([1.402 * cr[9, 9], -0.344136 * cb[9, 9] - 0.714136 * cr[9, 9], 1.772 * cb[9, 9]])
+    back = luma[0, 0] + np.array(
+        [1.402 * cr[9, 9], -0.344136 * cb[9, 9] - 0.714136 * cr[9, 9], 1.772 * cb[9, 9]]
+    )
     np.testing.assert_allclose(back, rgb, atol=0.012)
     assert luma_to_lightness(luma)[0, 0] < 100

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinct.color import luma_to_lightness
 from tinct.errors import InputError, OptionError
 from tinct.media import Picture, read_picture
-from tinct.runtime.compose import compose_planes, compose_rgb, luma_of, white_level
+from tinct.runtime.compose import Pixels, compose_planes, compose_rgb, luma_of, white_level
 from tinct.runtime.session import Session
 from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
 
@@ -70,10 +70,12 @@ class Colorizer:
 
         Args:
             model: Name of a model inside the package, or path of an ONNX file.
-            vividness: 0 the most faithful colours, 1 the most vivid; None takes the model's default.
+            vividness: 0 the most faithful colours, 1 the most vivid; None takes the model's
+                default.
             cautious: 0 shows every colour; towards 1 unsure colours fade to grey.
             saturation: Chroma is multiplied by this, 0 to 4.
-            device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``coreml`` or ``directml``.
+            device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``coreml`` or
+                ``directml``.
             threads: Processor threads of the network; all cores when None.
 
         Raises:
@@ -87,15 +89,16 @@ class Colorizer:
     @overload
     def __call__(self, image: Image.Image) -> Image.Image: ...
     @overload
-    def __call__(self, image: NDArray) -> NDArray: ...
+    def __call__(self, image: Pixels) -> Pixels: ...
     def __call__(
-        self, image: str | Path | Picture | Image.Image | NDArray
-    ) -> Picture | Image.Image | NDArray:
+        self, image: str | Path | Picture | Image.Image | Pixels
+    ) -> Picture | Image.Image | Pixels:
         """Colour one picture, grey or in colour (of which only the luma is looked at).
 
         Args:
-            image: A path or a Picture gives a Picture with all its metadata, to be saved by ``.save(path)``; a
-                PIL image gives a PIL image; an array (H, W) or (H, W, 1..4) of uint8, uint16 or float in 0..1
+            image: A path or a Picture gives a Picture with all its metadata, to be saved by
+                ``.save(path)``; a PIL image gives a PIL image; an array (H, W) or (H, W, 1..4) of
+                uint8, uint16 or float in 0..1
                 gives an array (H, W, 3), or (H, W, 4) where there was alpha, of the same type.
 
         Raises:
@@ -110,18 +113,18 @@ class Colorizer:
         return _colorize_pil(self, image)
 
     def colorize_picture(self, picture: Picture) -> Picture:
-        """Colour a picture; what came from a grey JPEG stays in the 4:2:0 planes that a JPEG holds."""
+        """Colour a picture; what came from a grey JPEG stays in the 4:2:0 planes that it holds."""
         pixels = picture.pixels
         if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
             return replace(picture, chroma=compose_planes(pixels, self.chroma(pixels)))
         return replace(picture, pixels=self.colorize_array(pixels), chroma=None)
 
-    def colorize_array(self, pixels: NDArray) -> NDArray:
+    def colorize_array(self, pixels: Pixels) -> Pixels:
         """Colour an array, see :meth:`__call__`."""
         _check(pixels)
         return compose_rgb(pixels, self.chroma(pixels))
 
-    def chroma(self, pixels: NDArray) -> ChromaModel:
+    def chroma(self, pixels: Pixels) -> ChromaModel:
         """Look at a picture and return its chroma as a function of luma, for pictures of any size.
 
         Args:
@@ -164,11 +167,11 @@ class Colorizer:
         return ab * np.float32(saturation)
 
 
-def working_luma(pixels: NDArray, short_side: int, multiple: int) -> Plane:
+def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
     """Return luma at the size at which the network looks at a picture, (h, w) float32, 0..1.
 
-    The short side becomes ``short_side``; both sides are rounded to the multiple. Very long pictures are
-    squeezed.
+    The short side becomes ``short_side``; both sides are rounded to the multiple. Very long
+    pictures are squeezed.
     """
     height, width = pixels.shape[:2]
     scale = short_side / min(height, width)
@@ -182,14 +185,18 @@ def working_luma(pixels: NDArray, short_side: int, multiple: int) -> Plane:
     return np.multiply(small, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
 
 
-def _resizable(pixels: NDArray) -> NDArray:
+def _resizable(pixels: Pixels) -> Pixels:
     """Leave out an alpha channel beside grey: it must not be mixed into the luma."""
-    return np.ascontiguousarray(pixels[..., 0]) if pixels.ndim == 3 and pixels.shape[2] < 3 else pixels
+    return (
+        np.ascontiguousarray(pixels[..., 0]) if pixels.ndim == 3 and pixels.shape[2] < 3 else pixels
+    )
 
 
-def _check(pixels: NDArray) -> None:
+def _check(pixels: Pixels) -> None:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 2, 3, 4)):
-        raise InputError(f"array: shape {pixels.shape} is not that of a picture, (H, W) or (H, W, 1 to 4)")
+        raise InputError(
+            f"array: shape {pixels.shape} is not that of a picture, (H, W) or (H, W, 1 to 4)"
+        )
     if 0 in pixels.shape:
         raise InputError(f"array: shape {pixels.shape} has no pixels")
     if pixels.dtype.name not in _DTYPES:

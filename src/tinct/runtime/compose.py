@@ -6,12 +6,15 @@ Luma is not touched: where luma and chroma together would leave the gamut, chrom
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.runtime.upsample import ChromaModel, Plane
+
+Pixels = NDArray[Any]
 
 STRIP_PIXELS = 1 << 18
 """Pixels composed at a time: the planes of a strip stay in the processor's cache."""
@@ -26,15 +29,16 @@ _SMALLEST = 1e-9
 _DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
 
-def white_level(dtype: np.dtype) -> float:
+def white_level(dtype: np.dtype[Any]) -> float:
     """Return the value of white: 255, 65535, or 1 for floats."""
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
-def luma_of(pixels: NDArray) -> NDArray:
-    """Return BT.601 luma, (H, W), of grey or colour pixels (H, W) or (H, W, 1..4); the dtype is kept.
+def luma_of(pixels: Pixels) -> Pixels:
+    """Return BT.601 luma, (H, W), of grey or colour pixels; the dtype is kept.
 
-    A grey channel is its own luma and is returned as it is; alpha is ignored.
+    Pixels are (H, W) or (H, W, 1..4). A grey channel is its own luma and is returned as it is;
+    alpha is ignored.
     """
     if pixels.ndim == 2:
         return pixels
@@ -42,21 +46,23 @@ def luma_of(pixels: NDArray) -> NDArray:
         return pixels[..., 0]
     colors = pixels[..., :3]
     if pixels.dtype == np.float64:
-        return colors @ np.array([_KR, _KG, _KB])
+        luma: Pixels = colors @ np.array([_KR, _KG, _KB])
+        return luma
     code = cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY
     return cv2.cvtColor(np.ascontiguousarray(pixels), code)
 
 
-def compose_rgb(pixels: NDArray, chroma: ChromaModel) -> NDArray:
+def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:
     """Colour a picture of any channels.
 
     Args:
-        pixels: (H, W), or (H, W, 1..4) with alpha in channel 2 or 4; uint8, uint16, float32 or float64.
+        pixels: (H, W), or (H, W, 1..4) with alpha in channel 2 or 4; uint8, uint16, float32 or
+            float64.
         chroma: Its chroma.
 
     Returns:
-        (H, W, 3), or (H, W, 4) where there was alpha; the dtype of the input. The BT.601 luma is that of
-        the input within rounding.
+        (H, W, 3), or (H, W, 4) where there was alpha; the dtype of the input. The BT.601 luma is
+        that of the input within rounding.
     """
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -72,14 +78,14 @@ def compose_rgb(pixels: NDArray, chroma: ChromaModel) -> NDArray:
 
 
 def _compose_strip(
-    luma: NDArray, chroma: ChromaModel, top: int, size: tuple[int, int]
-) -> list[NDArray]:
+    luma: Pixels, chroma: ChromaModel, top: int, size: tuple[int, int]
+) -> list[Pixels]:
     white = white_level(luma.dtype)
     scaled = np.multiply(luma, np.float32(1 / white), dtype=np.float32)
     cb, cr = chroma.rows(top, top + len(luma), size, scaled)
     limit_to_gamut(cb, cr, scaled, scaled)
     depth = _DEPTH[luma.dtype.name]
-    base = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
+    base: Any = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
     cb, cr = cb.astype(base.dtype, copy=False), cr.astype(base.dtype, copy=False)
     green = cv2.addWeighted(cb, _GREEN_CB * white, cr, _GREEN_CR * white, 0)
     return [  # OpenCV rounds, and keeps within the range of the type
@@ -89,7 +95,9 @@ def _compose_strip(
     ]
 
 
-def compose_planes(luma: NDArray[np.uint8], chroma: ChromaModel) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def compose_planes(
+    luma: NDArray[np.uint8], chroma: ChromaModel
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Give the chroma planes of a 4:2:0 picture, as a JPEG holds it, without ever making RGB.
 
     Args:
@@ -97,8 +105,8 @@ def compose_planes(luma: NDArray[np.uint8], chroma: ChromaModel) -> tuple[NDArra
         chroma: Its chroma.
 
     Returns:
-        Cb and Cr, each (ceil(H/2), ceil(W/2)) uint8 around 128. Chroma is low enough for the darkest and
-        the brightest luma that it will meet once it is enlarged again.
+        Cb and Cr, each (ceil(H/2), ceil(W/2)) uint8 around 128. Chroma is low enough for the
+        darkest and the brightest luma that it will meet once it is enlarged again.
     """
     height, width = (luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2
     planes = np.empty((2, height, width), np.uint8)
@@ -112,7 +120,7 @@ def compose_planes(luma: NDArray[np.uint8], chroma: ChromaModel) -> tuple[NDArra
 
 
 def _halve(luma: NDArray[np.uint8], top: int, bottom: int) -> tuple[Plane, Plane, Plane]:
-    """Return mean, minimum and maximum of luma, 0..1, around each chroma sample of some chroma rows."""
+    """Return mean, minimum and maximum of luma, 0..1, around each sample of some chroma rows."""
     first, last = max(2 * top - 1, 0), min(2 * bottom + 1, luma.shape[0])
     strip = cv2.copyMakeBorder(
         luma[first:last],
@@ -137,7 +145,8 @@ def _halve(luma: NDArray[np.uint8], top: int, bottom: int) -> tuple[Plane, Plane
 def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> None:
     """Lower chroma, in place, until R'G'B' of every luma from darkest to brightest lie in 0..1.
 
-    Both are scaled alike, so that hue and luma stay. The fast twin of :func:`tinct.gamut.limit_chroma`.
+    Both are scaled alike, so that hue and luma stay. The fast twin of
+    :func:`tinct.gamut.limit_chroma`.
     """
     red, blue = cr * np.float32(_RED_CR), cb * np.float32(_BLUE_CB)
     green = cv2.addWeighted(cb, _GREEN_CB, cr, _GREEN_CR, 0)
@@ -152,7 +161,7 @@ def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> No
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield first row and row after the last of horizontal strips of about ``STRIP_PIXELS`` pixels."""
+    """Yield first row and row after the last of strips of about ``STRIP_PIXELS`` pixels."""
     rows = max(STRIP_PIXELS // max(width, 1), 1)
     for top in range(0, height, rows):
         yield top, min(top + rows, height)

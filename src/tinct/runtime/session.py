@@ -29,7 +29,7 @@ _PACKAGES = {
     "directml": "onnxruntime-directml",
 }
 DEVICES = ("auto", *_PROVIDERS)
-"""What ``device`` may be; ``auto`` takes CUDA, CoreML or DirectML where they are, and else the processor."""
+"""What ``device`` may be; ``auto`` takes CUDA, CoreML or DirectML where found, else the CPU."""
 
 _AUTOMATIC = ("cuda", "coreml", "directml")
 _LOG_ERRORS = 3
@@ -65,10 +65,8 @@ class Session:
         if self.device != "cpu":
             providers.append(_PROVIDERS["cpu"])
         try:
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=providers
-            )
-        except Exception as error:  # noqa: BLE001 - the runtime raises bare exceptions of its own
+            self._session = onnxruntime.InferenceSession(path, options, providers=providers)
+        except Exception as error:  # the runtime raises bare exceptions of its own
             raise ModelError(f"{path}: not a model that ONNX Runtime can load") from error
         if _PROVIDERS[self.device] not in self._session.get_providers():
             raise DeviceError(f"device {device!r} was found but could not be started")
@@ -87,7 +85,8 @@ class Session:
             vividness: 0..1.
 
         Returns:
-            ab (N, 2, H/stride, W/stride) in CIE units, and the confidence (N, 1, H/stride, W/stride), 0..1.
+            ab (N, 2, H/stride, W/stride) in CIE units, and the confidence (N, 1, H/stride,
+            W/stride), 0..1.
         """
         feed: dict[str, Any] = {
             "lightness": lightness,

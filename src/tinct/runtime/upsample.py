@@ -1,14 +1,16 @@
 """From a small map of ab to chroma at full size, with the edges of the full-size luma.
 
-Within a small window chroma is nearly a linear function of luma: a red roof before a blue sky, a face before
-dark hair. That function is fitted once, at working size (the guided filter, He, Sun and Tang 2013), and only
-its two coefficients are enlarged; meeting the full-size luma they give chroma whose edges lie where those of
-the picture lie (the fast guided filter, He and Sun 2015). The cost per full-size pixel is a few multiplications.
+Within a small window chroma is nearly a linear function of luma: a red roof before a blue sky, a
+face before dark hair. That function is fitted once, at working size (the guided filter, He, Sun and
+Tang 2013), and only its two coefficients are enlarged; meeting the full-size luma they give chroma
+whose edges lie where those of the picture lie (the fast guided filter, He and Sun 2015). The cost
+per full-size pixel is a few multiplications.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -21,7 +23,7 @@ Plane = NDArray[np.float32]
 RADIUS = 8
 """Of the window in which chroma is a linear function of luma, in pixels of the working size."""
 ROUNDS = 2
-"""Times the fit is repeated: the first fit still sees the blur of the network's map, the next hardly."""
+"""Times the fit is done: the first still sees the blur of the network's map, the next hardly."""
 EPSILON = 4e-4
 """Luma variance below which a window counts as flat and chroma follows the network's map alone."""
 
@@ -30,7 +32,8 @@ EPSILON = 4e-4
 class ChromaModel:
     """Chroma as a locally linear function of luma, at working size.
 
-    ``Cb = slope_cb * Y' + offset_cb``, the same for Cr; luma 0..1, chroma -0.5..0.5, BT.601. Each is (h, w).
+    ``Cb = slope_cb * Y' + offset_cb``, the same for Cr; luma 0..1, chroma -0.5..0.5, BT.601. Each
+    plane is (h, w).
     """
 
     slope_cb: Plane
@@ -38,7 +41,9 @@ class ChromaModel:
     offset_cb: Plane
     offset_cr: Plane
 
-    def rows(self, top: int, bottom: int, size: tuple[int, int], luma: Plane) -> tuple[Plane, Plane]:
+    def rows(
+        self, top: int, bottom: int, size: tuple[int, int], luma: Plane
+    ) -> tuple[Plane, Plane]:
         """Return chroma of some rows of a picture.
 
         Args:
@@ -48,7 +53,8 @@ class ChromaModel:
             luma: Its luma in these rows, (bottom - top, width), 0..1.
 
         Returns:
-            Cb and Cr, each (bottom - top, width), nominally -0.5..0.5; not yet limited to the gamut.
+            Cb and Cr, each (bottom - top, width), nominally -0.5..0.5; not yet limited to the
+            gamut.
         """
         planes = []
         for slope, offset in ((self.slope_cb, self.offset_cb), (self.slope_cr, self.offset_cr)):
@@ -66,10 +72,13 @@ def fit_chroma(luma: Plane, ab: NDArray[np.float32]) -> ChromaModel:
         ab: (2, h / stride, w / stride) in CIE units.
     """
     height, width = luma.shape
-    coarse = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
-    chroma = chroma_from_lab(coarse, np.ascontiguousarray(np.moveaxis(ab, 0, -1)))
-    chroma = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
-    planes = [_fit_plane(luma, channel) for channel in cv2.split(chroma)]
+    coarse: Any = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    cells: NDArray[np.float32] = chroma_from_lab(
+        coarse, np.ascontiguousarray(np.moveaxis(ab, 0, -1))
+    )
+    chroma = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
+    split: Any = cv2.split(chroma)
+    planes = [_fit_plane(luma, channel) for channel in split]
     return ChromaModel(planes[0][0], planes[1][0], planes[0][1], planes[1][1])
 
 
@@ -79,19 +88,20 @@ def _fit_plane(luma: Plane, chroma: Plane) -> tuple[Plane, Plane]:
     variance = _mean(luma * luma) - mean_luma * mean_luma + np.float32(EPSILON)
     for _ in range(ROUNDS):
         mean = _mean(chroma)
-        slope = (_mean(chroma * luma) - mean * mean_luma) / variance
-        slope, offset = _mean(slope), _mean(mean - slope * mean_luma)
+        steep: Plane = (_mean(chroma * luma) - mean * mean_luma) / variance
+        slope, offset = _mean(steep), _mean(mean - steep * mean_luma)
         chroma = slope * luma + offset
     return slope, offset
 
 
 def _mean(plane: Plane) -> Plane:
     side = 2 * RADIUS + 1
-    return cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT)
+    mean: Any = cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT)
+    return cast("Plane", mean)
 
 
 def _enlarge_rows(plane: Plane, top: int, bottom: int, size: tuple[int, int]) -> Plane:
-    """Return rows ``top`` to ``bottom`` of the plane enlarged to ``size``, linearly, centres aligned."""
+    """Return some rows of the plane enlarged to ``size``, linearly, centres aligned."""
     height, width = size
     rows = (np.arange(top, bottom, dtype=np.float32) + 0.5) * (plane.shape[0] / height) - 0.5
     rows = rows.clip(0, plane.shape[0] - 1)
@@ -99,4 +109,5 @@ def _enlarge_rows(plane: Plane, top: int, bottom: int, size: tuple[int, int]) ->
     below = np.minimum(above + 1, plane.shape[0] - 1)
     share = (rows - above).astype(np.float32)[:, None]
     lines = plane[above] * (1 - share) + plane[below] * share
-    return cv2.resize(lines, (width, bottom - top), interpolation=cv2.INTER_LINEAR)
+    enlarged: Any = cv2.resize(lines, (width, bottom - top), interpolation=cv2.INTER_LINEAR)
+    return cast("Plane", enlarged)
