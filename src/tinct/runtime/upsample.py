@@ -88,13 +88,13 @@ def _fit_plane(luma: Plane, chroma: Plane) -> tuple[Plane, Plane]:
     variance = _mean(luma * luma) - mean_luma * mean_luma + np.float32(EPSILON)
     for _ in range(ROUNDS):
         mean = _mean(chroma)
-        steep: Plane = (_mean(chroma * luma) - mean * mean_luma) / variance
+        steep = (_mean(chroma * luma) - mean * mean_luma) / variance
         slope, offset = _mean(steep), _mean(mean - steep * mean_luma)
         chroma = slope * luma + offset
     return slope, offset
 
 
-def _mean(plane: Plane) -> Plane:
+def _mean(plane: NDArray[Any]) -> Plane:
     side = 2 * RADIUS + 1
     mean: Any = cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT)
     return cast("Plane", mean)
