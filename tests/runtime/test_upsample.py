@@ -35,7 +35,7 @@ def test_colour_does_not_bleed_over_an_edge() -> None:
     colors = ((40.0, 30.0), (-10.0, -30.0))
     ab = coarse_ab(left, colors)
     full = np.kron(luma, np.ones((4, 4), np.float32))  # the picture is four times as large
-    cb, cr = fit_chroma(luma, ab).rows(0, len(full), full.shape, full)
+    cb, cr = fit_chroma(luma, ab).widened(full.shape).rows(0, len(full), len(full), full)
     linear = chroma_from_lab(full, np.dstack([cv2.resize(plane, full.shape) for plane in ab]))
     where = np.kron(left, np.ones((4, 4))) > 0
     for side, color in ((where, colors[0]), (~where, colors[1])):
@@ -50,7 +50,7 @@ def test_colour_does_not_bleed_over_an_edge() -> None:
 def test_a_flat_picture_takes_the_colour_of_the_map() -> None:
     luma = np.full((64, 96), 0.5, np.float32)
     ab = np.tile(np.array([20, 35], np.float32)[:, None, None], (1, 16, 24))
-    cb, cr = fit_chroma(luma, ab).rows(0, 64, luma.shape, luma)
+    cb, cr = fit_chroma(luma, ab).rows(0, 64, 64, luma)
     wanted = chroma_from_lab(luma[:1, :1], np.array([[[20, 35]]], np.float32))[0, 0]
     np.testing.assert_allclose(cb, wanted[0], atol=1e-4)
     np.testing.assert_allclose(cr, wanted[1], atol=1e-4)
@@ -62,14 +62,14 @@ def test_no_blocks_on_a_flat_picture() -> None:
     ab = np.zeros((2, 32, 32), np.float32)
     ab[1] = np.linspace(-40, 40, 32)
     large = np.full((512, 512), 0.5, np.float32)
-    cb, _ = fit_chroma(luma, ab).rows(0, 512, large.shape, large)
+    cb, _ = fit_chroma(luma, ab).widened(large.shape).rows(0, 512, 512, large)
     steps = np.abs(np.diff(cb, axis=1))
     assert steps.max() < 3 * steps.mean()
 
 
 def test_grey_stays_exactly_grey(rng: np.random.Generator) -> None:
     luma = rng.random((64, 64), np.float32)
-    cb, cr = fit_chroma(luma, np.zeros((2, 16, 16), np.float32)).rows(0, 64, (64, 64), luma)
+    cb, cr = fit_chroma(luma, np.zeros((2, 16, 16), np.float32)).rows(0, 64, 64, luma)
     assert not cb.any()
     assert not cr.any()
 
@@ -78,10 +78,10 @@ def test_strips_agree_with_the_whole(rng: np.random.Generator) -> None:
     planes = [rng.random((48, 64), np.float32) for _ in range(4)]
     model = ChromaModel(*planes)
     luma = rng.random((301, 203), np.float32)
-    whole = model.rows(0, 301, luma.shape, luma)
+    model = model.widened(luma.shape)
+    whole = model.rows(0, 301, 301, luma)
     parts = [
-        model.rows(top, min(top + 37, 301), luma.shape, luma[top : top + 37])
-        for top in range(0, 301, 37)
+        model.rows(top, min(top + 37, 301), 301, luma[top : top + 37]) for top in range(0, 301, 37)
     ]
     for index in range(2):
         np.testing.assert_array_equal(np.concatenate([part[index] for part in parts]), whole[index])
@@ -90,12 +90,12 @@ def test_strips_agree_with_the_whole(rng: np.random.Generator) -> None:
 def test_enlarging_agrees_with_opencv(rng: np.random.Generator) -> None:
     offset = rng.random((32, 40), np.float32)
     zero = np.zeros_like(offset)
-    cb, _ = ChromaModel(zero, zero, offset, zero).rows(
-        0, 100, (100, 90), np.zeros((100, 90), np.float32)
-    )
-    np.testing.assert_allclose(
-        cb, cv2.resize(offset, (90, 100), interpolation=cv2.INTER_LINEAR), atol=1e-5
-    )
+    model = ChromaModel(zero, zero, offset, zero)
+    for height, width in ((100, 90), (32, 40), (7, 300), (1, 1)):
+        luma = np.zeros((height, width), np.float32)
+        cb, _ = model.widened(luma.shape).rows(0, height, height, luma)
+        wanted = cv2.resize(offset, (width, height), interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_allclose(cb, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("color", [(255, 0, 0), (0, 0, 255), (30, 120, 60), (250, 220, 30)])
@@ -104,7 +104,7 @@ def test_a_uniform_colour_returns(color: tuple[int, int, int]) -> None:
     rgb = np.array(color, np.float32) / 255
     luma = np.full((64, 64), rgb @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
     ab = np.tile(rgb_to_lab(rgb[None])[0, 1:, None, None], (1, 16, 16)).astype(np.float32)
-    cb, cr = fit_chroma(luma, ab).rows(0, 64, luma.shape, luma)
+    cb, cr = fit_chroma(luma, ab).rows(0, 64, 64, luma)
     back = luma[0, 0] + np.array(
         [1.402 * cr[9, 9], -0.344136 * cb[9, 9] - 0.714136 * cr[9, 9], 1.772 * cb[9, 9]]
     )

@@ -179,10 +179,22 @@ def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
         max(round(min(side * scale, short_side * MAX_ASPECT) / multiple), 1) * multiple
         for side in (width, height)
     ]
-    shrink = size[0] * size[1] < width * height
-    method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    small = luma_of(cv2.resize(_resizable(pixels), size, interpolation=method))
-    return np.multiply(small, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
+    small = _shrink_by_halves(_resizable(pixels), size)
+    method = cv2.INTER_AREA if size[0] * size[1] < width * height else cv2.INTER_LINEAR
+    luma = luma_of(cv2.resize(small, size, interpolation=method))
+    return np.multiply(luma, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
+
+
+def _shrink_by_halves(pixels: Pixels, size: list[int]) -> Pixels:
+    """Halve a picture while it is at least twice the size (width, height) in both directions.
+
+    Averaging 2x2 pixels is many times as fast as averaging over areas of any size.
+    """
+    while pixels.shape[1] >= 2 * size[0] and pixels.shape[0] >= 2 * size[1]:
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        even = pixels[: 2 * half[1], : 2 * half[0]]
+        pixels = cv2.resize(even, half, interpolation=cv2.INTER_AREA)
+    return pixels
 
 
 def _resizable(pixels: Pixels) -> Pixels:

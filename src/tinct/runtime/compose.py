@@ -16,7 +16,7 @@ from tinct.runtime.upsample import ChromaModel, Plane
 
 Pixels = NDArray[Any]
 
-STRIP_PIXELS = 1 << 18
+STRIP_PIXELS = 1 << 16
 """Pixels composed at a time: the planes of a strip stay in the processor's cache."""
 
 # BT.601, full range: R = Y + 1.402 Cr, G = Y - 0.344 Cb - 0.714 Cr, B = Y + 1.772 Cb.
@@ -25,6 +25,8 @@ _KG = 1 - _KR - _KB
 _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
 _SMALLEST = 1e-9
+
+_FOUR_WIDE = np.ones((1, 4), np.uint8)
 
 _DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
@@ -68,21 +70,20 @@ def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     alpha = channels in (2, 4)
     result = np.empty((height, width, 4 if alpha else 3), pixels.dtype)
+    wide = chroma.widened((height, width))
     for top, bottom in strips(height, width):
         luma = luma_of(pixels[top:bottom])
-        rgb = _compose_strip(luma, chroma, top, (height, width))
+        rgb = _compose_strip(luma, wide, top, height)
         if alpha:
             rgb.append(np.ascontiguousarray(pixels[top:bottom, :, -1]))
         cv2.merge(rgb, result[top:bottom])
     return result
 
 
-def _compose_strip(
-    luma: Pixels, chroma: ChromaModel, top: int, size: tuple[int, int]
-) -> list[Pixels]:
+def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int, height: int) -> list[Pixels]:
     white = white_level(luma.dtype)
     scaled = np.multiply(luma, np.float32(1 / white), dtype=np.float32)
-    cb, cr = chroma.rows(top, top + len(luma), size, scaled)
+    cb, cr = chroma.rows(top, top + len(luma), height, scaled)
     limit_to_gamut(cb, cr, scaled, scaled)
     depth = _DEPTH[luma.dtype.name]
     base: Any = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
@@ -110,9 +111,10 @@ def compose_planes(
     """
     height, width = (luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2
     planes = np.empty((2, height, width), np.uint8)
+    wide = chroma.widened((height, width))
     for top, bottom in strips(height, width):
         mean, darkest, brightest = _halve(luma, top, bottom)
-        cb, cr = chroma.rows(top, bottom, (height, width), mean)
+        cb, cr = wide.rows(top, bottom, height, mean)
         limit_to_gamut(cb, cr, darkest, brightest)
         for plane, values in zip(planes, (cb, cr), strict=True):
             cv2.addWeighted(values, 255, values, 0, 128, dst=plane[top:bottom], dtype=cv2.CV_8U)
@@ -131,15 +133,25 @@ def _halve(luma: NDArray[np.uint8], top: int, bottom: int) -> tuple[Plane, Plane
         cv2.BORDER_REPLICATE,
     )  # from luma row 2 top - 1 to 2 bottom, from luma column -1
     count, width = bottom - top, (luma.shape[1] + 1) // 2
-    box = np.ones((4, 4), np.uint8)  # decoders enlarge chroma from the samples around a pixel
-    planes = []
-    mean = cv2.resize(
-        strip[1 : 1 + 2 * count, 1 : 1 + 2 * width], (width, count), interpolation=cv2.INTER_AREA
-    )
-    lowest, highest = cv2.erode(strip, box), cv2.dilate(strip, box)
-    for plane in (mean, lowest[2::2, 2::2][:count, :width], highest[2::2, 2::2][:count, :width]):
-        planes.append(np.multiply(plane, np.float32(1 / 255), dtype=np.float32))
-    return planes[0], planes[1], planes[2]
+    own = strip[1 : 1 + 2 * count, 1 : 1 + 2 * width]
+    mean = cv2.resize(own, (width, count), interpolation=cv2.INTER_AREA)
+    # Decoders enlarge chroma from the samples around a pixel: each must suit 4 by 4 pixels.
+    lowest = cv2.erode(_fold_rows(np.minimum, strip, count), _FOUR_WIDE)
+    highest = cv2.dilate(_fold_rows(np.maximum, strip, count), _FOUR_WIDE)
+    planes = (mean, lowest[:, 2::2][:, :width], highest[:, 2::2][:, :width])
+    return _unit(planes[0]), _unit(planes[1]), _unit(planes[2])
+
+
+def _unit(codes: Pixels) -> Plane:
+    """Scale 0..255 to 0..1."""
+    return np.multiply(codes, np.float32(1 / 255), dtype=np.float32)
+
+
+def _fold_rows(fold: np.ufunc, strip: Pixels, count: int) -> Pixels:
+    """Fold rows 2i to 2i + 3 into row i."""
+    first, second = (fold(strip[i : i + 2 * count : 2], strip[i + 1 :: 2][:count]) for i in (0, 2))
+    folded: Pixels = fold(first, second)
+    return folded
 
 
 def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> None:
@@ -152,12 +164,15 @@ def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> No
     green = cv2.addWeighted(cb, _GREEN_CB, cr, _GREEN_CR, 0)
     above = cv2.max(cv2.max(red, blue), green)
     below = cv2.min(cv2.min(red, blue), green)
-    room_above = (1 - brightest) / np.maximum(above, np.float32(_SMALLEST))
-    room_below = darkest / np.maximum(-below, np.float32(_SMALLEST))
-    factor = cv2.min(room_above, room_below)
-    np.clip(factor, 0, 1, out=factor)
-    np.multiply(cb, factor, out=cb)
-    np.multiply(cr, factor, out=cr)
+    outside = np.flatnonzero((above + brightest > 1) | (below + darkest < 0))
+    if not outside.size:
+        return
+    above, below = above.ravel()[outside], below.ravel()[outside]
+    room_above = (1 - brightest.ravel()[outside]) / np.maximum(above, np.float32(_SMALLEST))
+    room_below = darkest.ravel()[outside] / np.maximum(-below, np.float32(_SMALLEST))
+    factor = np.minimum(room_above, room_below).clip(0, 1)
+    for plane in (cb, cr):
+        plane.ravel()[outside] *= factor
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:

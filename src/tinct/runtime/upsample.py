@@ -41,27 +41,36 @@ class ChromaModel:
     offset_cb: Plane
     offset_cr: Plane
 
-    def rows(
-        self, top: int, bottom: int, size: tuple[int, int], luma: Plane
-    ) -> tuple[Plane, Plane]:
-        """Return chroma of some rows of a picture.
+    def rows(self, top: int, bottom: int, height: int, luma: Plane) -> tuple[Plane, Plane]:
+        """Return chroma of some rows of a picture; the model must have been widened to it.
 
         Args:
             top: First row.
             bottom: Row after the last.
-            size: Height and width of the whole picture (or chroma plane) in pixels.
+            height: Rows of the whole picture, or chroma plane.
             luma: Its luma in these rows, (bottom - top, width), 0..1.
 
         Returns:
             Cb and Cr, each (bottom - top, width), nominally -0.5..0.5; not yet limited to the
             gamut.
         """
+        above, share = _places(len(self.slope_cb), top, bottom, height)
         planes = []
         for slope, offset in ((self.slope_cb, self.offset_cb), (self.slope_cr, self.offset_cr)):
-            chroma = _enlarge_rows(offset, top, bottom, size)
-            cv2.accumulateProduct(_enlarge_rows(slope, top, bottom, size), luma, chroma)
+            chroma = _rows(offset, above, share)
+            cv2.accumulateProduct(_rows(slope, above, share), luma, chroma)
             planes.append(chroma)
         return planes[0], planes[1]
+
+    def widened(self, size: tuple[int, int]) -> ChromaModel:
+        """Return the model enlarged to the width of a picture of a size (H, W), linearly.
+
+        Rows are enlarged last, strip by strip: one of the model serves many of the picture. Only
+        where the picture has fewer are they brought to its number here.
+        """
+        shape = (size[1], min(size[0], len(self.slope_cb)))
+        planes: Any = (self.slope_cb, self.slope_cr, self.offset_cb, self.offset_cr)
+        return ChromaModel(*(cv2.resize(plane, shape) for plane in planes))
 
 
 def fit_chroma(luma: Plane, ab: NDArray[np.float32]) -> ChromaModel:
@@ -100,14 +109,25 @@ def _mean(plane: NDArray[Any]) -> Plane:
     return cast("Plane", mean)
 
 
-def _enlarge_rows(plane: Plane, top: int, bottom: int, size: tuple[int, int]) -> Plane:
-    """Return some rows of the plane enlarged to ``size``, linearly, centres aligned."""
-    height, width = size
-    rows = (np.arange(top, bottom, dtype=np.float32) + 0.5) * (plane.shape[0] / height) - 0.5
-    rows = rows.clip(0, plane.shape[0] - 1)
-    above = rows.astype(np.intp)
-    below = np.minimum(above + 1, plane.shape[0] - 1)
-    share = (rows - above).astype(np.float32)[:, None]
-    lines = plane[above] * (1 - share) + plane[below] * share
-    enlarged: Any = cv2.resize(lines, (width, bottom - top), interpolation=cv2.INTER_LINEAR)
-    return cast("Plane", enlarged)
+def _places(
+    height: int, top: int, bottom: int, enlarged: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return where rows of a plane lie that is enlarged from ``height`` to ``enlarged`` rows.
+
+    Returns:
+        The row above each, (rows,), and the share of the row below that, (rows, 1).
+    """
+    rows = (np.arange(top, bottom) + 0.5) * (height / enlarged) - 0.5
+    rows = rows.clip(0, height - 1)
+    above = np.minimum(rows.astype(np.intp), max(height - 2, 0))
+    return above, (rows - above).astype(np.float32)[:, None]
+
+
+def _rows(plane: Plane, above: NDArray[np.intp], share: NDArray[np.float32]) -> Plane:
+    below = np.minimum(above + 1, len(plane) - 1)
+    lines: Plane = plane.take(below, axis=0)
+    upper: Plane = plane.take(above, axis=0)
+    lines -= upper
+    lines *= share
+    lines += upper
+    return lines
