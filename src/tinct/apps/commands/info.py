@@ -1,0 +1,69 @@
+"""``tinct info``: what a network or a model file is, and what it costs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinct.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAPER_NOTE = """\
+The paper's Listing 1 ends with 298,302 parameters, 1,092 of them non-trainable: two more than its
+own rows add up to. Keras counted something outside encoder and decoder, probably the two
+accumulators of the loss it displays."""
+
+
+def info(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A network ('paper', 'paper-rgb', 'paper-skip', 'nano') or a model file (.onnx)."
+        ),
+    ],
+) -> None:
+    """Show the parameters and multiplications of a network, or what a model file says of itself."""
+    from tinct.networks import NETWORKS
+    from tinct.runtime import model_names, model_path
+
+    is_file = model not in NETWORKS or model in model_names()
+    texts = [_describe_network(model)] if model in NETWORKS else []
+    texts += [PAPER_NOTE] if model == "paper" else []
+    texts += [_describe_file(model_path(model))] if is_file else []
+    typer.echo("\n\n".join(texts))
+
+
+def _describe_network(name: str) -> str:
+    from tinct.networks import build
+
+    try:
+        network = build(name)
+    except MissingExtraError as error:
+        return str(error)
+    from tinct.networks.summary import summarize, to_table
+
+    return to_table(name, summarize(network))
+
+
+def _describe_file(path: Path) -> str:
+    from tinct.runtime import Session
+
+    spec = Session(path, device="cpu", threads=1).spec
+    facts = {
+        "Model file": f"{path.name}, {path.stat().st_size / 1e6:.2f} MB",
+        "Network": spec.name,
+        "Trainable params": f"{spec.parameters:,}",
+        "Working size": f"short side {spec.short_side}, multiples of {spec.multiple}",
+        "Answer": f"ab and confidence at 1/{spec.stride} size",
+        "Default vividness": f"{spec.default_vividness:g}",
+    }
+    facts |= {key: _to_text(value) for key, value in sorted(spec.provenance.items())}
+    return "\n".join(f"{key + ':':<24}{value}" for key, value in facts.items())
+
+
+def _to_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

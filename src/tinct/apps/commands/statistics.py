@@ -1,0 +1,35 @@
+"""``tinct statistics``: count the colours of photographs, for the evaluation to compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.apps.console import warn
+
+
+def statistics(
+    data: Annotated[
+        list[Path], typer.Argument(help="Folders or tar shards of colour photographs.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")] = Path(
+        "statistics.json"
+    ),
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many photographs.")
+    ] = None,
+) -> None:
+    """Count how frequent colours are, and which one each lightness has on average."""
+    from tinct.evaluate.dataset import Photographs
+    from tinct.evaluate.statistics import gather
+    from tinct.media.files import write_atomically
+
+    photographs = Photographs(*data, limit=limit)
+    names = " ".join(path.name for path in data)
+    result = gather(photographs, made_by=f"tinct statistics {names}")
+    for reason in photographs.broken:
+        warn(reason)
+    write_atomically(result.to_json().encode(), output, overwrite=True)
+    typer.echo(f"{output}: the colours of {result.num_photographs} photographs", err=True)

@@ -1,0 +1,210 @@
+"""The choices of one training run, from a TOML file that holds what differs from the defaults."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from tinct.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which photographs, and how they are stored in the cache."""
+
+    train: tuple[str, ...] = ()
+    """Folders or tar shards; ``*`` and ``?`` are expanded."""
+    validation: tuple[str, ...] = ()
+    """The same, for the test loss and the sheets."""
+    cache: str = "cache"
+    """Folder for the decoded photographs."""
+    short_side: int = 208
+    """Photographs are reduced to this short side in the cache (never enlarged)."""
+    validation_limit: int = 512
+    """Validate on this many photographs, the first ones."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What happens to a photograph on its way to the network; probabilities per photograph."""
+
+    crop: tuple[float, float] = (0.6, 1.0)
+    """Side of the square crop over the short side of the photograph."""
+    true_lightness: float = 0.15
+    """The grey is the photograph's own L*, as in the papers; otherwise mostly its BT.601 luma."""
+    film_response: float = 0.35
+    """The grey is a random mixture of linear red, green and blue, as other films see it."""
+    tone_curve: float = 0.3
+    """Another contrast, faded blacks and whites."""
+    blur: float = 0.1
+    """Gaussian blur, 0.4 to 1.5 pixels."""
+    grain: float = 0.2
+    """Grain, 1 to 8 levels of 255."""
+    jpeg: float = 0.1
+    """JPEG at quality 25 to 80."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a run."""
+
+    network: str = "nano"
+    """Name in the registry of networks."""
+    objective: str = "classification"
+    """``classification`` over ab bins, or ``regression``: the paper's mean squared error."""
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    crop: int = 192
+    """Side of the training crops in pixels, a multiple of 32."""
+    batch: int = 32
+    """Photographs in a step."""
+    steps: int = 20_000
+    """Length of the run; the learning rate falls to nothing along a cosine until here."""
+    warmup: int = 500
+    """Steps over which the learning rate rises."""
+    optimizer: str = "adamw"
+    """``adamw``, or ``adam`` with a constant rate, as in the paper."""
+    learning_rate: float = 2e-3
+    """The highest it gets."""
+    weight_decay: float = 0.02
+    """Of ``adamw``."""
+    clip_norm: float = 5.0
+    """Gradients are scaled down to this norm."""
+    ema: float = 0.9995
+    """Decay of the moving average of the weights; 0 keeps none."""
+    positions: float = 0.25
+    """Share of the places of the map at which head and loss are computed in a step."""
+    validate_every: int = 1000
+    """Steps between validations, checkpoints, curves and sheets: an epoch of the report."""
+    seed: int = 0
+    threads: int = 0
+    """Threads of torch; 0 leaves the choice to it."""
+    workers: int = 1
+    """Processes that make batches."""
+
+
+_RANGES: dict[type, dict[str, tuple[float, float]]] = {
+    DataConfig: {"short_side": (32, math.inf), "validation_limit": (1, math.inf)},
+    AugmentConfig: {
+        "crop": (0.1, 1),
+        **dict.fromkeys(("true_lightness", "film_response", "tone_curve"), (0, 1)),
+        **dict.fromkeys(("blur", "grain", "jpeg"), (0, 1)),
+    },
+    TrainConfig: {
+        **dict.fromkeys(("batch", "steps", "validate_every"), (1, math.inf)),
+        **dict.fromkeys(("warmup", "seed", "threads", "workers"), (0, math.inf)),
+        **dict.fromkeys(("learning_rate", "weight_decay", "ema", "positions"), (0, 1)),
+        "crop": (32, 4096),
+        "clip_norm": (0, math.inf),
+    },
+}
+"""Lowest and highest value of each number."""
+
+_CHOICES = {"objective": ("classification", "regression"), "optimizer": ("adamw", "adam")}
+
+_MAY_DIFFER = {"data", "steps", "validate_every", "threads", "workers"}
+"""Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
+
+_KINDS = {int: "a whole number", float: "a number", str: "text"}
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a run's choices from a TOML file.
+
+    Raises:
+        TrainingError: The file is missing, is not TOML, or has a key or a type that is not known.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise TrainingError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path}: not a TOML file: {error}") from error
+    return config_from_dict(table, str(path))
+
+
+def config_from_dict(table: dict[str, Any], name: str) -> TrainConfig:
+    """Build the configuration from nested dictionaries.
+
+    Args:
+        table: What differs from the defaults.
+        name: Of the file it is from, for errors.
+
+    Raises:
+        TrainingError: A key is not known, or a value has the wrong type or makes no sense.
+    """
+    config: TrainConfig = _fill(TrainConfig, table, f"{name}: ")
+    if config.crop % 32:
+        raise TrainingError(f"{name}: crop must be a multiple of 32, not {config.crop}")
+    for key, known in _CHOICES.items():
+        if getattr(config, key) not in known:
+            text = f"{' or '.join(known)}, not {getattr(config, key)!r}"
+            raise TrainingError(f"{name}: {key} must be {text}")
+    smallest, largest = config.augment.crop
+    if smallest > largest:
+        raise TrainingError(f"{name}: augment.crop must be the smaller side, then the larger")
+    if config.augment.true_lightness + config.augment.film_response > 1:
+        text = "augment.true_lightness and augment.film_response exclude each other"
+        raise TrainingError(f"{name}: {text}: together at most 1")
+    return config
+
+
+def check_same_run(before: TrainConfig, now: TrainConfig, name: str) -> None:
+    """Make sure that a run which goes on is still the run that was begun.
+
+    Args:
+        before: The choices that the run was begun with.
+        now: The choices that it shall go on with.
+        name: Of the checkpoint, for errors.
+
+    Raises:
+        TrainingError: They differ in what decides the run.
+    """
+    for item in fields(TrainConfig):
+        old, new = getattr(before, item.name), getattr(now, item.name)
+        if item.name not in _MAY_DIFFER and old != new:
+            text = f"begun with {item.name} = {old!r}, not {new!r}"
+            raise TrainingError(f"{name}: {text}: resume with the choices it was begun with")
+
+
+def _fill(kind: type, table: dict[str, Any], prefix: str) -> Any:
+    hints = get_type_hints(kind)
+    known = {item.name for item in fields(kind)}
+    for key in table:
+        if key not in known:
+            text = f"unknown key {key!r}; known are {', '.join(sorted(known))}"
+            raise TrainingError(f"{prefix}{text}")
+    values = {key: _value(hints[key], value, prefix + key) for key, value in table.items()}
+    for key, (low, high) in _RANGES[kind].items():
+        value = values.get(key, low)
+        if not all(low <= number <= high for number in np.atleast_1d(value)):
+            text = f"at least {low}" if high == math.inf else f"between {low} and {high}"
+            raise TrainingError(f"{prefix}{key} must be {text}, not {table[key]!r}")
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, name: str) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise TrainingError(f"{name} must be a table")
+        return _fill(kind, value, f"{name}.")
+    if get_origin(kind) is tuple:
+        return _list(get_args(kind), value, name)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise TrainingError(f"{name} must be {_KINDS[kind]}, not {value!r}")
+    return value
+
+
+def _list(kinds: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:
+    is_open = kinds[-1] is Ellipsis
+    if not isinstance(value, list | tuple) or not (is_open or len(value) == len(kinds)):
+        count = "a list" if is_open else f"a list of {len(kinds)}"
+        raise TrainingError(f"{name} must be {count}, not {value!r}")
+    return tuple(_value(kinds[0], item, f"{name}: each item") for item in value)

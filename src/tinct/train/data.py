@@ -1,0 +1,180 @@
+"""From cached photographs to batches: crop, flip, scale, and grey as real grey material looks.
+
+Batch ``step`` of a run depends on the seed and the step alone, so that a resumed run sees what an
+uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from tinct import color
+from tinct.train.cache import Cache
+from tinct.train.config import AugmentConfig
+
+_LINEAR = color.srgb_to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
+_ENCODED = color.linear_to_srgb(np.linspace(0, 1, 4096, dtype=np.float32)).astype(np.float32)
+_LIGHTNESS = color.luma_to_lightness(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
+
+
+class Batch(TypedDict):
+    """What a training step sees.
+
+    ``lightness`` is L* (N, 1, S, S), 0..100; ``target`` is (N, C, S/stride, S/stride): ab in CIE
+    units, or RGB from 0 to 1. Both are float32.
+    """
+
+    lightness: Tensor
+    target: Tensor
+
+
+class PhotographBatches(Dataset[Batch]):
+    """Training batches, one an index."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        augment: AugmentConfig,
+        *,
+        crop: int,
+        batch: int,
+        seed: int,
+        target: str = "ab",
+        target_stride: int = 4,
+    ) -> None:
+        """Prepare batches.
+
+        Args:
+            cache: The photographs.
+            augment: What happens to them.
+            crop: Side of the square crops in pixels.
+            batch: How many make a batch; photographs repeat where there are fewer.
+            seed: Of the run.
+            target: ``ab`` or ``rgb``.
+            target_stride: How much smaller than the crops their targets are.
+        """
+        self.cache, self.augment = cache, augment
+        self.crop, self.batch, self.seed = crop, batch, seed
+        self.target, self.target_stride = target, target_stride
+        self._epoch, self._order = -1, np.arange(0)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which (nearly) every photograph has been seen once more."""
+        return max(len(self.cache) // self.batch, 1)
+
+    def __getitem__(self, step: int) -> Batch:
+        """Make the batch of a step."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.cache))
+            self._epoch, self._order = epoch, np.resize(order, max(len(order), self.batch))
+        chosen = self._order[place * self.batch : (place + 1) * self.batch]
+        rng = np.random.default_rng([self.seed, 1, step])
+        pairs = [self._pair(self.cache.photograph(index), rng) for index in chosen]
+        small = np.stack([rgb for _, rgb in pairs])  # (N, S/stride, S/stride, 3)
+        return {
+            "lightness": torch.from_numpy(np.stack([grey for grey, _ in pairs])[:, None]),
+            "target": torch.from_numpy(target_planes(small, self.target)),
+        }
+
+    def _pair(
+        self, photograph: NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rgb = random_crop(photograph, self.crop, self.augment.crop, rng)
+        side = self.crop // self.target_stride
+        small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
+        lightness = grey_lightness(rgb, self.augment, rng)
+        return lightness, small.astype(np.float32) / np.float32(255)
+
+
+def target_planes(rgb: NDArray[np.float32], target: str) -> NDArray[np.float32]:
+    """Turn RGB (N, H, W, 3) in 0..1 into target planes (N, C, H, W): its ab, or itself."""
+    planes = color.rgb_to_lab(rgb)[..., 1:] if target == "ab" else rgb
+    return np.ascontiguousarray(np.moveaxis(planes, -1, 1))
+
+
+def random_crop(
+    photograph: NDArray[np.uint8],
+    size: int,
+    relative: tuple[float, float],
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Return a square somewhere in the photograph, often mirrored: (size, size, 3) uint8 RGB."""
+    height, width = photograph.shape[:2]
+    side = round(min(height, width) * rng.uniform(*relative))
+    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    crop = photograph[top : top + side, left : left + side]
+    if rng.random() < 0.5:
+        crop = crop[:, ::-1]
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    resized = cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method)
+    return np.asarray(resized, np.uint8)
+
+
+def grey_lightness(
+    rgb: NDArray[np.uint8], augment: AugmentConfig, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return L*, (H, W), 0..100, of the grey picture that the network is to colour.
+
+    Mostly the L* of the 8-bit BT.601 luma, as in production; now and then something else, see
+    :class:`~tinct.train.config.AugmentConfig`.
+    """
+    chance = rng.random(6)
+    if chance[0] < augment.true_lightness:
+        return color.rgb_to_lab(rgb.astype(np.float32) / np.float32(255))[..., 0]
+    if chance[0] < augment.true_lightness + augment.film_response:
+        grey = film_grey(rgb, rng)
+    else:
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    if chance[1] < augment.tone_curve:
+        grey = tone_curve(grey, rng)
+    if chance[2] < augment.blur:
+        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 1.5)), np.float32)
+    if chance[3] < augment.grain:
+        grey = add_grain(grey, rng)
+    levels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    if chance[4] < augment.jpeg:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 81))]
+        encoded = cv2.imencode(".jpg", levels, quality)[1]
+        levels = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return _LIGHTNESS[levels]
+
+
+def film_grey(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the picture as film of a random spectral sensitivity sees it, 0..255.
+
+    Orthochromatic film is blind to red, panchromatic film sees all three; light adds up before the
+    transfer curve.
+    """
+    weight = rng.dirichlet((1.2, 2.0, 1.0))
+    linear = cv2.transform(cv2.LUT(rgb, _LINEAR), weight[None].astype(np.float32))
+    index = np.clip(linear * 4095 + 0.5, 0, 4095).astype(np.uint16)
+    grey: NDArray[np.float32] = _ENCODED[index] * np.float32(255)
+    return grey
+
+
+def tone_curve(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Change gamma and contrast, lift blacks and lower whites, as prints and scans do; 0..255."""
+    value = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(np.exp(rng.normal(0, 0.25)))
+    amount = rng.uniform(0, 0.6)  # of a smooth S curve
+    value = (1 - amount) * value + amount * value**2 * (3 - 2 * value)
+    black, white = rng.uniform(0, 0.15), 1 - rng.uniform(0, 0.15)
+    curve = (black + (white - black) * value).astype(np.float32) * np.float32(255)
+    return curve[np.clip(np.rint(grey), 0, 255).astype(np.uint8)]
+
+
+def add_grain(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Add grain of a random strength and size; 0..255."""
+    noise = rng.standard_normal(grey.shape, dtype=np.float32)
+    if rng.random() < 0.5:  # coarse grain, brought back to unit strength
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32)
+        noise /= noise.std() + 1e-6
+    return grey + noise * np.float32(rng.uniform(1, 8))

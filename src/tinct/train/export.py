@@ -1,0 +1,211 @@
+"""From a checkpoint to the model file: an ONNX graph with decoding and spec, equal to torch."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+import tinct
+from tinct.errors import OutputError, TrainingError
+from tinct.networks import build
+from tinct.networks.decode import ColorModel, DecodeConfig
+from tinct.networks.nano import ConvNorm, Nano
+from tinct.spec import METADATA_KEY, ModelSpec
+from tinct.train.checkpoint import Checkpoint, load_checkpoint, load_weights
+
+OPSET = 18
+TOLERANCE = 1e-4
+"""Largest difference between torch and ONNX Runtime, of ab / 110 and of the confidence."""
+_AB_RANGE = 110.0
+_SHAPES = ((1, 64, 96), (3, 64, 96), (1, 256, 352), (3, 256, 352))
+
+
+def color_model(
+    checkpoint: Checkpoint, name: str, decode: DecodeConfig | None = None
+) -> ColorModel:
+    """Return the averaged network of a checkpoint with its decoding, for evaluation.
+
+    Args:
+        checkpoint: Of a run.
+        name: Of the checkpoint, for errors.
+        decode: How colours are read from the distribution.
+
+    Raises:
+        TrainingError: The network does not predict a distribution over colours, or the weights are
+            not its own.
+    """
+    network = build(checkpoint.config.network)
+    if not isinstance(network, Nano):
+        text = f"network {checkpoint.config.network!r} has no distribution over colours"
+        raise TrainingError(f"{name}: cannot be exported: {text}")
+    load_weights(network, checkpoint, "ema", name)
+    return ColorModel(network, decode).eval()
+
+
+def export_model(
+    path: Path,
+    output: Path,
+    *,
+    decode: DecodeConfig | None = None,
+    default_vividness: float = 0.5,
+    notes: dict[str, Any] | None = None,
+) -> ModelSpec:
+    """Export a checkpoint to a model file.
+
+    Args:
+        path: The checkpoint.
+        output: The ONNX file to write; it appears only if the check below holds.
+        decode: How colours are read from the distribution.
+        default_vividness: Goes into the spec.
+        notes: Further facts for the provenance.
+
+    Returns:
+        The spec, as stored in the file.
+
+    Raises:
+        TrainingError: The checkpoint cannot be exported, or ONNX Runtime does not answer as torch.
+        OutputError: ``output`` cannot be written.
+    """
+    if not output.absolute().parent.is_dir():  # before a minute goes into the export
+        raise OutputError(f"{output}: its folder does not exist")
+    checkpoint = load_checkpoint(path)
+    model = color_model(checkpoint, str(path), decode)
+    spec = _spec(checkpoint, model, default_vividness, notes or {})
+    data = to_onnx(model, spec)
+    check_parity(model, data, str(output))
+    unfinished = output.with_name(output.name + ".tmp")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(output)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OutputError(f"{output}: {error.strerror or error}") from error
+    return spec
+
+
+def _spec(
+    checkpoint: Checkpoint, model: ColorModel, default_vividness: float, notes: dict[str, Any]
+) -> ModelSpec:
+    config = asdict(checkpoint.config)
+    data = config.pop("data")
+    data |= {key: [Path(item).name for item in data[key]] for key in ("train", "validation")}
+    provenance = {
+        "tinct": tinct.__version__,
+        "torch": torch.__version__,
+        "config": config | {"data": {key: data[key] for key in data if key != "cache"}},
+        "decode": asdict(model.config),
+        "steps": checkpoint.step,
+        "photographs_seen": checkpoint.step * checkpoint.config.batch,
+        "training_hours": round(checkpoint.seconds / 3600, 2),
+        **notes,
+    }
+    spec = ModelSpec(
+        name=checkpoint.config.network,
+        stride=model.network.stride,
+        default_vividness=default_vividness,
+        parameters=sum(item.numel() for item in model.network.parameters()),
+        provenance=provenance,
+    )
+    return ModelSpec.from_json(spec.to_json(), spec.name)  # as it will be read: lists, not tuples
+
+
+def fuse(model: nn.Module) -> None:
+    """Fold every batch norm behind a convolution into it, in place.
+
+    Args:
+        model: Must be in evaluation mode.
+    """
+    for module in list(model.modules()):
+        if isinstance(module, ConvNorm):
+            convolution, norm = module[0], module[1]
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+
+
+def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
+    """Return the model as ONNX with dynamic batch, height and width, the spec in its metadata."""
+    fused = color_model_copy(model)
+    fuse(fused)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    rows = torch.export.Dim("rows", min=2, max=512)
+    columns = torch.export.Dim("columns", min=2, max=512)
+    lightness = torch.rand(2, 1, 128, 160) * 100
+    # The exporter notes each package it does not find.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            fused,
+            (lightness, torch.zeros(1)),
+            input_names=["lightness", "vividness"],
+            output_names=["ab", "confidence"],
+            dynamic_shapes=({0: batch, 2: 32 * rows, 3: 32 * columns}, None),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, {METADATA_KEY: spec.to_json()})
+    for node in proto.graph.node:  # where each node came from in our sources says nothing to users
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del proto.graph.value_info[:]
+    onnx.checker.check_model(proto, full_check=True)
+    buffer = io.BytesIO()
+    onnx.save(proto, buffer)
+    return buffer.getvalue()
+
+
+def color_model_copy(model: ColorModel) -> ColorModel:
+    """Return an independent copy in evaluation mode."""
+    network = Nano(model.network.config)
+    network.load_state_dict(model.network.state_dict())
+    return ColorModel(network, model.config).eval()
+
+
+@torch.no_grad()
+def check_parity(model: ColorModel, data: bytes, name: str) -> float:
+    """Compare ONNX Runtime with torch at two sizes and two batch sizes, at both ends of vividness.
+
+    Returns:
+        The largest difference found, of ab / 110 or the confidence.
+
+    Raises:
+        TrainingError: It is above ``TOLERANCE``.
+    """
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    generator = torch.Generator().manual_seed(0)
+    differences = [0.0]
+    for shape in _SHAPES:
+        lightness = _scene(shape, generator)
+        for vividness in (0.0, 1.0):
+            level = torch.tensor([vividness])
+            wanted = model(lightness, level)
+            answer = session.run(None, {"lightness": lightness.numpy(), "vividness": level.numpy()})
+            for ours, theirs, scale in zip(wanted, answer, (_AB_RANGE, 1.0), strict=True):
+                differences.append(float(np.abs(ours.numpy() - theirs).max()) / scale)
+    worst = float(np.max(differences))  # not max(), which may lose a NaN
+    if not worst <= TOLERANCE:
+        raise TrainingError(f"{name}: ONNX Runtime differs from torch by {worst:.2g}: not exported")
+    return worst
+
+
+def _scene(shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+    """Return smooth random lightness, (N, 1, H, W): noise would leave much of a network unused."""
+    batch, height, width = shape
+    coarse = torch.rand(batch, 1, 8, 8, generator=generator) * 100
+    smooth = nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    return (smooth + torch.randn(smooth.shape, generator=generator) * 3).clamp(0, 100)

@@ -1,0 +1,90 @@
+"""Importing tinct costs little, and using it never needs what only training needs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+_SOURCE = Path(__file__).parent.parent / "src" / "tinct"
+_HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
+_EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
+_MAY_IMPORT_TORCH = ("networks/", "train/", "evaluate/lpips.py", "evaluate/rows.py")
+
+
+def _loaded_by(statement: str, environment: dict[str, str]) -> set[str]:
+    """Run a statement in a new process; return the top-level modules it has loaded."""
+    code = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-c", code]
+    return set(subprocess.check_output(command, text=True, env=environment).split())
+
+
+def _imports(path: Path, *, only_top_level: bool = False) -> set[str]:
+    """Return the top-level names of everything that a source file imports when it runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
+    found = set()
+    for node in tree.body if only_top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def test_import_is_light(environment: dict[str, str]) -> None:
+    assert not _loaded_by("import tinct", environment) & (_HEAVY | _EXTRAS)
+
+
+def test_command_line_loads_nothing_before_it_knows_what_to_do(environment: dict[str, str]) -> None:
+    assert not _loaded_by("import tinct.apps.cli", environment) & (_HEAVY | _EXTRAS)
+
+
+@pytest.mark.parametrize(
+    "module", ["tinct.media", "tinct.runtime", "tinct.apps.photographs", "tinct.apps.benchmarks"]
+)
+def test_using_needs_no_extras(module: str, environment: dict[str, str]) -> None:
+    assert not _loaded_by(f"import {module}", environment) & _EXTRAS
+
+
+def test_colouring_without_options_does_not_load_typer(environment: dict[str, str]) -> None:
+    assert not _loaded_by("import tinct.apps.photographs, tinct.runtime", environment) & {
+        "typer",
+        "rich",
+    }
+
+
+def test_command_modules_import_only_typer() -> None:
+    for path in (_SOURCE / "apps" / "commands").glob("*.py"):
+        heavy = (_HEAVY | _EXTRAS) - {"typer"}
+        assert not _imports(path, only_top_level=True) & heavy, path.name
+
+
+def test_only_networks_and_training_import_torch() -> None:
+    for path in _SOURCE.rglob("*.py"):
+        place = path.relative_to(_SOURCE).as_posix()
+        if not place.startswith(_MAY_IMPORT_TORCH):
+            assert "torch" not in _imports(path), place
+
+
+def test_base_dependencies_are_declared() -> None:
+    declared = _declared_dependencies()
+    names = {"cv2": "opencv-python-headless", "PIL": "pillow"}
+    for path in _SOURCE.rglob("*.py"):
+        third_party = _imports(path) - set(sys.stdlib_module_names) - {"tinct"} - _EXTRAS
+        undeclared = {names.get(name, name) for name in third_party} - declared
+        assert not undeclared, path.relative_to(_SOURCE)
+
+
+def _declared_dependencies() -> set[str]:
+    with open(_SOURCE.parent.parent / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    return {text.split(">=")[0] for text in project["dependencies"]}

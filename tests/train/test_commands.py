@@ -1,0 +1,166 @@
+"""``tinct train`` and ``tinct export`` as they are called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tinct.apps.cli import main
+from tinct.train.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.train
+
+SOURCES = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture
+def config(photographs, tmp_path):
+    """A file with the choices of a short run."""
+    path = tmp_path / "short.toml"
+    path.write_text(
+        "crop = 64\nbatch = 4\nsteps = 3\nwarmup = 2\nvalidate_every = 2\nthreads = 1\n"
+        f"[data]\ntrain = {list(photographs.both)}\ncache = '{tmp_path / 'cache'}'\n"
+    )
+    return path
+
+
+def last_words(capsys):
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err.splitlines()
+
+
+def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(config), "--steps", "2"]) == 0
+    *_, validation, last = last_words(capsys)
+    assert "test_loss" in validation
+    assert "rate" in validation
+    assert last == "saved runs/short/last.safetensors; curves and sheets are in runs/short"
+    assert load_checkpoint(Path("runs/short/last.safetensors")).step == 2
+    assert main(["train", str(config)]) == 1
+    assert "there is a run already" in last_words(capsys)[-1]
+    assert main(["train", str(config), "--resume"]) == 0
+    assert load_checkpoint(Path("runs/short/last.safetensors")).step == 3
+
+
+def test_command_line_has_the_last_word(config, photographs, tmp_path):
+    cache, output = tmp_path / "other", tmp_path / "out"
+    options = ["--data", str(photographs.tar), "--cache", str(cache), "-o", str(output)]
+    assert main(["train", str(config), "--validation", str(photographs.folder), *options]) == 0
+    data = load_checkpoint(output / "last.safetensors").config.data
+    assert data.train == (str(photographs.tar),)
+    assert data.validation == (str(photographs.folder),)
+    assert len(list(cache.glob("*.npz"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["train", "none.toml"], "none.toml: No such file or directory"),
+        (["train", "{config}", "--data", "none.tar"], "none.tar: no such folder or tar file"),
+        (["train", "{config}", "--resume", "-o", "none"], "no such checkpoint"),
+        (["train", "{config}", "--steps", "0"], "steps must be at least 1, not 0"),
+        (["export", "none.safetensors"], "none.safetensors: no such checkpoint"),
+        (["export", "{config}"], "short.toml: not a checkpoint"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, reason, config, capsys):
+    assert main([argument.format(config=config) for argument in arguments]) == 1
+    (line,) = last_words(capsys)
+    assert line.startswith("tinct: error: ")
+    assert reason in line
+
+
+def test_notes_are_key_and_value(finished, capsys):
+    assert main(["export", str(finished.last), "--note", "data"]) == 2
+    assert "--note: 'data' is not of the form key=value" in last_words(capsys)[-1]
+
+
+@pytest.mark.slow
+def test_export_says_what_it_wrote(finished, tmp_path, capsys):
+    output = tmp_path / "model.onnx"
+    notes = ["--note", "data=generated pictures", "--note", "why=a=b"]
+    assert main(["export", str(finished.last), "-o", str(output), *notes]) == 0
+    (line,) = last_words(capsys)
+    assert line.startswith(f"{output}: nano, 292,840 parameters, 1.")
+    assert b"generated pictures" in output.read_bytes()
+    assert b'"why": "a=b"' in output.read_bytes()
+
+
+def start(program, arguments, folder):
+    environment = {key: value for key, value in os.environ.items() if "MALLOC" not in key}
+    environment |= {"PYTHONPATH": str(SOURCES)}
+    if program == "module":
+        command = [sys.executable, "-m", "tinct", *arguments]
+    else:
+        script = folder / "tinct"
+        script.write_text("import sys\nfrom tinct.apps.cli import main\nsys.exit(main())\n")
+        command = [sys.executable, str(script), *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path, process):
+    for _ in range(1200):
+        if path.exists() or process.poll() is not None:
+            return
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "number"), [("module", signal.SIGINT), ("script", signal.SIGTERM)]
+)
+def test_ctrl_c_saves_first_and_says_how_to_go_on(config, tmp_path, program, number):
+    folder = tmp_path / "run"
+    arguments = ["train", str(config), "--steps", "100000", "-o", str(folder)]
+    process = start(program, arguments, tmp_path)
+    try:
+        wait_for(folder / "sheet-0000002.png", process)
+        if sys.platform == "linux":
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+            assert b"MALLOC_TOP_PAD_=" in environment
+        process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    step = load_checkpoint(folder / "last.safetensors").step
+    assert step >= 2
+    assert f"stopped at step {step} of 100000, saved {folder / 'last.safetensors'}\n" in said
+    assert "to go on, run the same command with --resume\n" in said
+
+
+@pytest.mark.slow
+def test_signals_to_the_whole_group_save_too(config, tmp_path):
+    """As terminals send them: the process that makes batches is told as well."""
+    folder = tmp_path / "run"
+    arguments = ["train", str(config), "--steps", "100000", "-o", str(folder)]
+    environment = os.environ | {"PYTHONPATH": str(SOURCES)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tinct", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_for(folder / "sheet-0000002.png", process)
+        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "stopped at step" in said
