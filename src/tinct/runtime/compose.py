@@ -26,8 +26,6 @@ _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
 _SMALLEST = 1e-9
 
-_FOUR_WIDE = np.ones((1, 4), np.uint8)
-
 _DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
 
@@ -84,7 +82,7 @@ def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int, height: int) -> 
     white = white_level(luma.dtype)
     scaled = np.multiply(luma, np.float32(1 / white), dtype=np.float32)
     cb, cr = chroma.rows(top, top + len(luma), height, scaled)
-    limit_to_gamut(cb, cr, scaled, scaled)
+    limit_to_gamut(cb, cr, scaled)
     depth = _DEPTH[luma.dtype.name]
     base: Any = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
     cb, cr = cb.astype(base.dtype, copy=False), cr.astype(base.dtype, copy=False)
@@ -106,56 +104,33 @@ def compose_planes(
         chroma: Its chroma.
 
     Returns:
-        Cb and Cr, each (ceil(H/2), ceil(W/2)) uint8 around 128. Chroma is low enough for the
-        darkest and the brightest luma that it will meet once it is enlarged again.
+        Cb and Cr, each (ceil(H/2), ceil(W/2)) uint8 around 128. They suit the mean luma of the
+        pixels
+        they cover: a black pixel beside bright ones must not take the colour from all of them.
     """
     height, width = (luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2
     planes = np.empty((2, height, width), np.uint8)
     wide = chroma.widened((height, width))
     for top, bottom in strips(height, width):
-        mean, darkest, brightest = _halve(luma, top, bottom)
+        mean = _halve(luma[2 * top : 2 * bottom])
         cb, cr = wide.rows(top, bottom, height, mean)
-        limit_to_gamut(cb, cr, darkest, brightest)
+        limit_to_gamut(cb, cr, mean)
         for plane, values in zip(planes, (cb, cr), strict=True):
             cv2.addWeighted(values, 255, values, 0, 128, dst=plane[top:bottom], dtype=cv2.CV_8U)
     return planes[0], planes[1]
 
 
-def _halve(luma: NDArray[np.uint8], top: int, bottom: int) -> tuple[Plane, Plane, Plane]:
-    """Return mean, minimum and maximum of luma, 0..1, around each sample of some chroma rows."""
-    first, last = max(2 * top - 1, 0), min(2 * bottom + 1, luma.shape[0])
-    strip = cv2.copyMakeBorder(
-        luma[first:last],
-        1 if top == 0 else 0,
-        max(2 * bottom + 1 - luma.shape[0], 0),
-        1,
-        2,
-        cv2.BORDER_REPLICATE,
-    )  # from luma row 2 top - 1 to 2 bottom, from luma column -1
-    count, width = bottom - top, (luma.shape[1] + 1) // 2
-    own = strip[1 : 1 + 2 * count, 1 : 1 + 2 * width]
-    mean = cv2.resize(own, (width, count), interpolation=cv2.INTER_AREA)
-    # Decoders enlarge chroma from the samples around a pixel: each must suit 4 by 4 pixels.
-    lowest = cv2.erode(_fold_rows(np.minimum, strip, count), _FOUR_WIDE)
-    highest = cv2.dilate(_fold_rows(np.maximum, strip, count), _FOUR_WIDE)
-    planes = (mean, lowest[:, 2::2][:, :width], highest[:, 2::2][:, :width])
-    return _unit(planes[0]), _unit(planes[1]), _unit(planes[2])
+def _halve(luma: Pixels) -> Plane:
+    """Return the mean luma, 0..1, of every 2x2 pixels; an odd last row or column counts twice."""
+    height, width = luma.shape
+    if height % 2 or width % 2:
+        luma = cv2.copyMakeBorder(luma, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return np.multiply(half, np.float32(1 / 255), dtype=np.float32)
 
 
-def _unit(codes: Pixels) -> Plane:
-    """Scale 0..255 to 0..1."""
-    return np.multiply(codes, np.float32(1 / 255), dtype=np.float32)
-
-
-def _fold_rows(fold: np.ufunc, strip: Pixels, count: int) -> Pixels:
-    """Fold rows 2i to 2i + 3 into row i."""
-    first, second = (fold(strip[i : i + 2 * count : 2], strip[i + 1 :: 2][:count]) for i in (0, 2))
-    folded: Pixels = fold(first, second)
-    return folded
-
-
-def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> None:
-    """Lower chroma, in place, until R'G'B' of every luma from darkest to brightest lie in 0..1.
+def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane) -> None:
+    """Lower chroma, in place, until R'G'B' lie in 0..1.
 
     Both are scaled alike, so that hue and luma stay. The fast twin of
     :func:`tinct.gamut.limit_chroma`.
@@ -164,12 +139,13 @@ def limit_to_gamut(cb: Plane, cr: Plane, darkest: Plane, brightest: Plane) -> No
     green = cv2.addWeighted(cb, _GREEN_CB, cr, _GREEN_CR, 0)
     above = cv2.max(cv2.max(red, blue), green)
     below = cv2.min(cv2.min(red, blue), green)
-    outside = np.flatnonzero((above + brightest > 1) | (below + darkest < 0))
+    outside = np.flatnonzero((above + luma > 1) | (below + luma < 0))
     if not outside.size:
         return
     above, below = above.ravel()[outside], below.ravel()[outside]
-    room_above = (1 - brightest.ravel()[outside]) / np.maximum(above, np.float32(_SMALLEST))
-    room_below = darkest.ravel()[outside] / np.maximum(-below, np.float32(_SMALLEST))
+    inside = luma.ravel()[outside]
+    room_above = (1 - inside) / np.maximum(above, np.float32(_SMALLEST))
+    room_below = inside / np.maximum(-below, np.float32(_SMALLEST))
     factor = np.minimum(room_above, room_below).clip(0, 1)
     for plane in (cb, cr):
         plane.ravel()[outside] *= factor
