@@ -103,7 +103,10 @@ def start(program, arguments, folder):
         command = [sys.executable, "-m", "tinct", *arguments]
     else:
         script = folder / "tinct"
-        script.write_text("import sys\nfrom tinct.apps.cli import main\nsys.exit(main())\n")
+        script.write_text(  # as pip writes it
+            "import sys\nfrom tinct.apps.cli import main\n"
+            "if __name__ == '__main__':\n    sys.exit(main())\n"
+        )
         command = [sys.executable, str(script), *arguments]
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 

@@ -259,12 +259,14 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
         target=str(run.network.target),
         target_stride=int(run.network.stride),  # type: ignore[arg-type]
     )
+    # Not forked: a fork of OpenCV's and torch's threads can stand still forever.
     loader: DataLoader[Batch] = DataLoader(
         dataset,
         batch_size=None,
         sampler=range(run.step, config.steps),
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
+        multiprocessing_context="spawn" if config.workers else None,
         worker_init_fn=_quiet_worker,
     )
     return iter(loader)
