@@ -16,7 +16,7 @@ from tinct.runtime.upsample import ChromaModel, Plane
 
 Pixels = NDArray[Any]
 
-STRIP_PIXELS = 1 << 16
+STRIP_PIXELS = 1 << 17
 """Pixels composed at a time: the planes of a strip stay in the processor's cache."""
 
 # BT.601, full range: R = Y + 1.402 Cr, G = Y - 0.344 Cb - 0.714 Cr, B = Y + 1.772 Cb.
