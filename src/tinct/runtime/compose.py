@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color import LUMA_WEIGHTS
 from tinct.runtime.upsample import ChromaModel, Plane
 
 Pixels = NDArray[Any]
@@ -20,8 +21,7 @@ STRIP_PIXELS = 1 << 17
 """Pixels composed at a time: the planes of a strip stay in the processor's cache."""
 
 # BT.601, full range: R = Y + 1.402 Cr, G = Y - 0.344 Cb - 0.714 Cr, B = Y + 1.772 Cb.
-_KR, _KB = 0.299, 0.114
-_KG = 1 - _KR - _KB
+_KR, _KG, _KB = LUMA_WEIGHTS["bt601"]
 _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
 _SMALLEST = 1e-9

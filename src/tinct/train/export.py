@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import warnings
@@ -136,7 +137,7 @@ def fuse(model: nn.Module) -> None:
 
 def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
     """Return the model as ONNX with dynamic batch, height and width, the spec in its metadata."""
-    fused = color_model_copy(model)
+    fused = copy.deepcopy(model).eval()
     fuse(fused)
     batch = torch.export.Dim("batch", min=1, max=4096)
     rows = torch.export.Dim("rows", min=2, max=512)
@@ -167,13 +168,6 @@ def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
     buffer = io.BytesIO()
     onnx.save(proto, buffer)
     return buffer.getvalue()
-
-
-def color_model_copy(model: ColorModel) -> ColorModel:
-    """Return an independent copy in evaluation mode."""
-    network = Nano(model.network.config)
-    network.load_state_dict(model.network.state_dict())
-    return ColorModel(network, model.config).eval()
 
 
 @torch.no_grad()
