@@ -8,7 +8,7 @@ import pytest
 from tinct import color
 from tinct.errors import MetricError
 from tinct.evaluate.dataset import Photographs
-from tinct.evaluate.grid import grid_centers, nearest_on_grid
+from tinct.grid import grid_centers, nearest_on_grid
 from tinct.evaluate.statistics import (
     gather,
     parse_statistics,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tinct import bins, color
-from tinct.errors import TrainingError
+from tinct.errors import InputError, TrainingError
 from tinct.train.cache import open_cache
 
 resource = pytest.importorskip(
@@ -86,7 +87,17 @@ def mixed(tmp_path, generated):
 def test_files_of_no_use_are_counted_by_reason(mixed, tmp_path):
     cache = open_cache((str(mixed),), tmp_path / "cache", 64)
     assert cache.names == ("a.png", "b.JPG")
-    assert cache.dropped == {"unreadable": 3, "too small": 1, "grey": 1}
+    assert cache.dropped == {"unreadable": 4, "too small": 1, "grey": 1}
+    assert [text.partition(": ")[0] for text in cache.unreadable] == [
+        "broken.png",
+        "cut.jpg",
+        "dangling.png",
+        "empty.webp",
+    ]
+    assert cache.left_out() == (
+        f"4 unreadable ({'; '.join(cache.unreadable)}), 1 too small, 1 grey"
+    )
+    assert "empty.webp: the file is empty" in cache.left_out()
 
 
 def test_tar_members_of_no_use_are_counted_too(mixed, tmp_path):
@@ -94,7 +105,50 @@ def test_tar_members_of_no_use_are_counted_too(mixed, tmp_path):
         archive.add(mixed, "mixed")
     cache = open_cache((str(tmp_path / "mixed.tar.gz"),), tmp_path / "cache", 64)
     assert sorted(cache.names) == ["mixed/a.png", "mixed/b.JPG"]
-    assert cache.dropped == {"unreadable": 3, "too small": 1, "grey": 1}
+    assert cache.dropped == {"unreadable": 4, "too small": 1, "grey": 1}
+
+
+def test_only_the_first_of_many_unreadable_ones_are_named_at_length(tmp_path, generated):
+    (tmp_path / "z.png").write_bytes(generated.encoded(generated.picture(1), "PNG"))
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(b"no")
+    line = open_cache((str(tmp_path),), tmp_path / "cache", 64).left_out()
+    assert line.startswith("8 unreadable (0.png: not a picture that tinct can read; 1.png: ")
+    assert line.endswith("; 4.png: not a picture that tinct can read; and 3 more)")
+
+
+def test_nothing_left_out_is_nothing_said(photographs, tmp_path):
+    assert open_cache(photographs.both, tmp_path, 64).left_out() == ""
+
+
+def test_caches_of_earlier_versions_are_found_and_read(photographs, tmp_path):
+    cache = open_cache((str(photographs.tar),), tmp_path, 64)
+    facts = photographs.tar.stat()
+    identity = f"2 64 None\nshard.tar {facts.st_size} {facts.st_mtime_ns}\n"
+    assert cache.path.stem == hashlib.sha256(identity.encode()).hexdigest()[:16]
+    with np.load(cache.path) as index:
+        older = {key: index[key] for key in index if key != "unreadable"}
+    np.savez(cache.path, **older)
+    again = open_cache((str(photographs.tar),), tmp_path, 64)
+    assert (again.names, again.unreadable) == (cache.names, ())
+
+
+def test_shards_in_a_folder_are_read_too(photographs, tmp_path):
+    wanted = open_cache((str(photographs.tar),), tmp_path / "cache", 64)
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    (folder / "x.tar").write_bytes(photographs.tar.read_bytes())
+    found = open_cache((str(folder),), tmp_path / "cache", 64)
+    np.testing.assert_array_equal(found.pixels, wanted.pixels)
+
+
+def test_data_sets_have_caches_of_their_own(photographs, tmp_path):
+    pytest.importorskip("datasets", reason="the extra 'datasets' is not installed")
+    folder = open_cache((str(photographs.folder),), tmp_path, 64)
+    data_set = open_cache((f"hf:{photographs.folder}@train#image",), tmp_path, 64)
+    assert data_set.path != folder.path
+    np.testing.assert_array_equal(data_set.pixels, folder.pixels)
+    assert open_cache((f"hf:{photographs.folder}@train#image",), tmp_path, 64).path == data_set.path
 
 
 def test_photographs_are_upright_and_without_alpha(tmp_path, generated):
@@ -194,7 +248,7 @@ def test_cache_that_cannot_be_made_is_one_line(photographs, tmp_path):
 def test_sources_may_be_patterns_but_must_exist(photographs, tmp_path):
     pattern = str(photographs.tar.with_name("sh?rd*.tar"))
     assert len(open_cache((pattern,), tmp_path, 64)) == 12
-    with pytest.raises(TrainingError, match=r"none-\*\.tar: no such folder or tar file"):
+    with pytest.raises(InputError, match=r"none-\*\.tar: no such folder or tar file"):
         open_cache(("none-*.tar",), tmp_path, 64)
     with pytest.raises(TrainingError, match="no photographs given"):
         open_cache((), tmp_path, 64)
@@ -202,7 +256,7 @@ def test_sources_may_be_patterns_but_must_exist(photographs, tmp_path):
 
 def test_sources_without_photographs_are_refused(tmp_path, generated):
     (tmp_path / "a.png").write_bytes(b"no")
-    with pytest.raises(TrainingError, match="no usable photographs: 1 unreadable, 0 too small"):
+    with pytest.raises(TrainingError, match=r"no usable photographs: 1 unreadable \(a\.png: "):
         open_cache((str(tmp_path),), tmp_path / "cache", 64)
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -216,7 +270,7 @@ def test_damaged_tars_are_named(photographs, tmp_path):
     for name, data in kinds.items():
         path = tmp_path / f"{name}.tar"
         path.write_bytes(data)
-        with pytest.raises(TrainingError, match=f"{name}.tar: not a folder or tar file") as caught:
+        with pytest.raises(InputError, match=f"{name}.tar: damaged, or not a folder or") as caught:
             open_cache((str(path),), tmp_path / "cache", 64)
         assert "\n" not in str(caught.value)
 
@@ -226,3 +280,30 @@ def test_a_cache_is_sent_to_workers_as_its_path(photographs, tmp_path):
     sent = pickle.dumps(cache)
     assert len(sent) < 2000
     np.testing.assert_array_equal(pickle.loads(sent).photograph(3), cache.photograph(3))
+
+
+@pytest.fixture
+def cache(photographs, tmp_path):
+    return open_cache(photographs.both, tmp_path, 64)
+
+
+def test_a_tenth_is_held_out(cache):
+    kept, held_out = cache.hold_out(512)
+    assert {*kept.names} | {*held_out.names} == {*cache.names}
+    assert not {*kept.names} & {*held_out.names}
+    assert len(held_out) == -(-len(cache) // 10)
+    again = pickle.loads(pickle.dumps(held_out.part(np.array([2, 0])).part(np.array([1, 0]))))
+    assert again.names == (held_out.names[0], held_out.names[2])
+    for index, name in enumerate(again.names):
+        number = cache.names.index(name)
+        np.testing.assert_array_equal(again.photograph(index), cache.photograph(number))
+
+
+def test_no_more_are_held_out_than_asked_for(cache):
+    assert len(cache.hold_out(2)[1]) == 2
+
+
+def test_a_single_photograph_is_all_there_is(cache):
+    one = cache.part(np.arange(1))
+    kept, held_out = one.hold_out(512)
+    assert len(kept) == len(held_out) == 1

@@ -33,17 +33,17 @@ def is_terminal() -> bool:
 
 
 @contextmanager
-def progress_bar(total: int, unit: str) -> Iterator[Callable[[], None]]:
+def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[], None]]:
     """Show a bar with count, rate and time left; nothing without a terminal or for a single thing.
 
     Args:
-        total: How many things there are to do.
+        total: How many things there are to do; None if nobody knows.
         unit: What is counted, in the plural.
 
     Yields:
         A function to call after each thing done.
     """
-    if total < 2 or not is_terminal():
+    if (total is not None and total < 2) or not is_terminal():
         yield lambda: None
         return
     # Rich costs a twentieth of a second: a single photograph should not pay for it.

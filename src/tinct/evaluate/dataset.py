@@ -1,63 +1,74 @@
-"""Colour photographs to evaluate on: a folder of pictures, a tar shard, or a folder of shards."""
+"""Colour photographs to evaluate on."""
 
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from tinct.errors import InputError
 from tinct.media import read_picture
+from tinct.media.collection import Collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-PICTURE_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"})
-SHARD_SUFFIX = ".tar"
+    from tinct.evaluate.report import Fit
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
     """One colour photograph."""
 
-    name: str  # as in the folder or shard
+    name: str  # as in the folder (with the folders below it), shard or data set
     rgb: NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
 
 
 class Photographs:
-    """The photographs of a folder or shard, in the order of their names (in a shard: of the file).
+    """The photographs of some sources, see :mod:`tinct.media.collection`, in their order.
 
     Iterating reads them one by one. What cannot be read is left out of the iteration and named in
-    ``broken``; ``sha256`` is over the names and bytes of all files read so far, broken ones too.
+    ``broken``. ``sha256`` is over file names, without folders, and bytes of everything read so
+    far, broken ones too: the same photographs in the same order have the same one, be they in a
+    folder, a tar file or a data set.
     """
 
     def __init__(self, *sources: str | Path, limit: int | None = None) -> None:
         """Choose the photographs.
 
         Args:
-            sources: Folders, searched through for pictures and shards, or shards.
+            sources: Folders, tar files, URLs of tar files, ``hf:`` data sets.
             limit: Stop after this many photographs; None for all.
 
         Raises:
-            InputError: A source is missing or has nothing to offer.
+            InputError: A source is missing, out of reach, or has nothing to offer.
+            MissingExtraError: A source needs a library that is not installed.
         """
         self.source = " ".join(str(source) for source in sources)  # as the user named it
         self.limit = limit
         self.broken: list[str] = []  # "NAME: reason"
         self._digest = hashlib.sha256()
-        self._files = [path for source in sources for path in _find_files(Path(source))]
+        self._collection = Collection(*sources)
+
+    @property
+    def total(self) -> int | None:
+        """As :func:`len`, but None where counting would mean to read, or to download, them all."""
+        number = self._collection.count()
+        if number is None or self.limit is None:
+            return number
+        return min(number, self.limit)
 
     def __len__(self) -> int:
         """Count the photographs without decoding them, so that broken ones count too."""
-        number = sum(_num_pictures(path) for path in self._files)
-        return number if self.limit is None else min(number, self.limit)
+        known = self.total
+        return sum(1 for _ in islice(self._collection, self.limit)) if known is None else known
 
     @property
     def sha256(self) -> str:
@@ -69,11 +80,8 @@ class Photographs:
         self.broken.clear()
         self._digest = hashlib.sha256()
         num_read = 0
-        for name, data in _contents(self._files):
-            if num_read == self.limit:
-                return
-            self._digest.update(f"{name}\0{len(data)}\0".encode())
-            self._digest.update(data)
+        for name, data in self._collection:
+            self._digest.update(_identity(name, data))
             try:
                 rgb = read_rgb(data, name)
             except InputError as error:
@@ -81,14 +89,25 @@ class Photographs:
                 continue
             num_read += 1
             yield Photograph(name, rgb)
+            if num_read == self.limit:
+                return
 
 
-def read_rgb(data: bytes, name: str) -> NDArray[np.uint8]:
+def _identity(name: str, data: bytes | InputError) -> bytes:
+    content = b"" if isinstance(data, InputError) else data
+    head = f"{PurePosixPath(name).name}\0{len(content)}\0"
+    return head.encode(errors="surrogateescape") + content
+
+
+def read_rgb(data: bytes | InputError, name: str) -> NDArray[np.uint8]:
     """Decode a picture to sRGB-encoded RGB, (H, W, 3) uint8; 16 bits are rounded to 8.
 
     Raises:
-        InputError: The picture cannot be decoded whole: half a truth is none.
+        InputError: That instead of bytes was given, or the picture cannot be decoded whole: half
+            a truth is none.
     """
+    if isinstance(data, InputError):
+        raise data
     picture = read_picture(data, name=name)
     if picture.warnings:
         raise InputError(f"{name}: {picture.warnings[0]}")
@@ -98,54 +117,14 @@ def read_rgb(data: bytes, name: str) -> NDArray[np.uint8]:
     return pixels.astype(np.uint8)
 
 
-def square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Crop the centre of a picture to a square and resize it, (size, size, 3).
+def square(rgb: NDArray[np.uint8], size: int, fit: Fit = "crop") -> NDArray[np.uint8]:
+    """Bring a picture to a square, (size, size, 3), of its centre or, stretched, of all of it.
 
     Resizing is Pillow's bicubic, whose filter widens when it shrinks, on the encoded values.
     """
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    cropped = Image.fromarray(rgb[top : top + side, left : left + side])
-    return np.asarray(cropped.resize((size, size), Image.Resampling.BICUBIC))
-
-
-def _find_files(source: Path) -> list[Path]:
-    if not source.exists():
-        raise InputError(f"{source}: no such file or folder")
-    if source.is_file() and source.suffix != SHARD_SUFFIX:
-        raise InputError(f"{source}: neither a folder nor a tar shard")
-    wanted = {*PICTURE_SUFFIXES, SHARD_SUFFIX}
-    found = [source] if source.is_file() else sorted(source.rglob("*"))
-    files = [path for path in found if path.suffix.lower() in wanted and path.is_file()]
-    if not files:
-        raise InputError(f"{source}: holds no photographs and no tar shards")
-    return files
-
-
-def _num_pictures(path: Path) -> int:
-    return sum(1 for _ in _shard_members(path)) if path.suffix == SHARD_SUFFIX else 1
-
-
-def _contents(files: list[Path]) -> Iterator[tuple[str, bytes]]:
-    for path in files:
-        if path.suffix == SHARD_SUFFIX:
-            yield from _shard_contents(path)
-        else:
-            yield path.name, path.read_bytes()
-
-
-def _shard_contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    for name, file in _shard_members(path):
-        yield name, file.read()
-
-
-def _shard_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    try:
-        with tarfile.open(path) as shard:
-            for member in shard:
-                file = shard.extractfile(member)
-                if file and Path(member.name).suffix.lower() in PICTURE_SUFFIXES:
-                    yield member.name, file
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{path}: not a readable tar shard: {error}") from error
+    if fit == "crop":
+        rgb = rgb[top : top + side, left : left + side]
+    return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BICUBIC))

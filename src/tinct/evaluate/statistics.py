@@ -16,7 +16,7 @@ import numpy as np
 
 from tinct import color
 from tinct.errors import MetricError
-from tinct.evaluate.grid import grid_centers, nearest_on_grid
+from tinct.grid import grid_centers, nearest_on_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

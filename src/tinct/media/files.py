@@ -49,6 +49,20 @@ def open_source(source: str | Path, name: str) -> BinaryIO:
     return file
 
 
+def file_facts(path: Path, base: Path) -> bytes:
+    """Return name below ``base``, size and time of change: what differs if the file does.
+
+    Raises:
+        InputError: The facts cannot be had.
+    """
+    try:
+        facts = path.stat() if path.exists() else path.lstat()  # a link to nothing has some too
+    except OSError as error:
+        raise InputError(f"{path}: {reason_of(error)}") from error
+    name = os.fsencode(path.relative_to(base))
+    return b"%s %d %d\n" % (name, facts.st_size, facts.st_mtime_ns)
+
+
 def write_atomically(data: bytes, path: str | Path, *, overwrite: bool) -> None:
     """Write a file so that there is either the whole of it or what was there before.
 

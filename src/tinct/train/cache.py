@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import os
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from glob import glob
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
@@ -23,14 +19,16 @@ from numpy.typing import NDArray
 from tinct import bins, color
 from tinct.errors import InputError, TrainingError
 from tinct.media import read_picture
+from tinct.media.collection import Collection, Item
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"}
 _VERSION = 2
 _GREY_LIMIT = 5.0
 """A photograph with no |a| or |b| above this is grey (NonGrayMask of Zhang et al.)."""
 _SMALLEST_SIDE = 32
 _CHUNK = 256
 """Photographs that are decoded at the same time."""
+_NUM_NAMED = 5
+"""Unreadable photographs that are named; the others are only counted."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,8 @@ class Cache:
         histogram: (256, 256) counts of their colours, see :func:`tinct.bins.ab_histogram`.
         dropped: How many files were left out, by reason.
         path: Of the index.
+        unreadable: Which files could not be read, each with the reason.
+        chosen: Numbers of the photographs of the file that this is a part of; None for all.
     """
 
     pixels: NDArray[np.uint8]
@@ -54,6 +54,8 @@ class Cache:
     histogram: NDArray[np.int64]
     dropped: dict[str, int]
     path: Path
+    unreadable: tuple[str, ...] = ()
+    chosen: NDArray[np.int64] | None = None
 
     @classmethod
     def load(cls, path: Path) -> Cache:
@@ -71,15 +73,43 @@ class Cache:
                 index["histogram"],
                 json.loads(str(index["dropped"])),
                 path,
+                # an older cache has counted them only
+                tuple(json.loads(str(index["unreadable"]))) if "unreadable" in index else (),
             )
 
-    def __reduce__(self) -> tuple[Callable[[Path], Cache], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[..., Cache], tuple[Path, NDArray[np.int64] | None]]:
         """Send the path instead of the pixels to a process that makes batches."""
-        return Cache.load, (self.path,)
+        return _load_part, (self.path, self.chosen)
+
+    def part(self, chosen: NDArray[np.int64]) -> Cache:
+        """Return some of the photographs, by their numbers; counts and colours stay those of all.
+
+        Args:
+            chosen: (P,) numbers of the photographs.
+        """
+        origin = chosen if self.chosen is None else self.chosen[chosen]
+        names = tuple(self.names[index] for index in chosen)
+        facts = {"offsets": self.offsets[chosen], "shapes": self.shapes[chosen], "names": names}
+        return replace(self, **facts, chosen=origin)
+
+    def hold_out(self, limit: int) -> tuple[Cache, Cache]:
+        """Part the photographs: most of them, and every tenth, or fewer, to validate with.
+
+        Args:
+            limit: The highest number to hold out.
+        """
+        numbers = np.arange(len(self))
+        is_held_out = numbers % max(10, -(-len(self) // limit)) == 0
+        kept = numbers[~is_held_out]
+        return (self.part(kept) if len(kept) else self), self.part(numbers[is_held_out])
 
     def __len__(self) -> int:
         """Return the number of photographs."""
         return len(self.offsets)
+
+    def left_out(self) -> str:
+        """Say in one line what was left out and why; nothing if nothing was."""
+        return _left_out(self.dropped, self.unreadable)
 
     def photograph(self, index: int) -> NDArray[np.uint8]:
         """Return photograph ``index`` as (H, W, 3) uint8 RGB, a view of the file."""
@@ -88,76 +118,50 @@ class Cache:
         return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
 
 
-def expand_sources(patterns: tuple[str, ...]) -> list[Path]:
-    """Return the folders and tar files that the patterns name.
-
-    Raises:
-        TrainingError: A pattern names nothing.
-    """
-    sources: list[Path] = []
-    for pattern in patterns:
-        found = sorted(glob(str(Path(pattern).expanduser())))
-        if not found:
-            raise TrainingError(f"{pattern}: no such folder or tar file of photographs")
-        sources += [Path(item) for item in found]
-    return sources
+def _load_part(path: Path, chosen: NDArray[np.int64] | None) -> Cache:
+    cache = Cache.load(path)
+    return cache if chosen is None else cache.part(chosen)
 
 
-def encoded_photographs(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of each photograph of a folder or a tar file, in order.
-
-    Folders are searched to any depth. A file that cannot be read comes with no bytes.
-
-    Raises:
-        TrainingError: The source is neither, or its tar file is damaged.
-    """
-    if source.is_dir():
-        for path in _files(source):
-            yield str(path.relative_to(source)), _read(path)
-        return
-    try:
-        with tarfile.open(source) as archive:
-            for member in archive:
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    stream = archive.extractfile(member)
-                    yield member.name, stream.read() if stream else b""
-    except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
-        reason = str(error).partition("\n")[0].rstrip(":")
-        text = f"{source}: not a folder or tar file of photographs: {reason}"
-        raise TrainingError(text) from error
+def _left_out(dropped: dict[str, int], unreadable: Sequence[str]) -> str:
+    rest = len(unreadable) - _NUM_NAMED
+    names = "; ".join(unreadable[:_NUM_NAMED]) + (f"; and {rest} more" if rest > 0 else "")
+    details = {"unreadable": f" ({names})" if names else ""}
+    return ", ".join(
+        f"{count} {reason}{details.get(reason, '')}" for reason, count in dropped.items() if count
+    )
 
 
-def _files(folder: Path) -> list[Path]:
-    found = sorted(folder.rglob("*"))
-    return [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]
+@dataclass(frozen=True)
+class _LeftOut:
+    """Why a photograph is left out; of one that cannot be read, its name and what is wrong."""
+
+    reason: Literal["unreadable", "too small", "grey"]
+    text: str = ""
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _decode(data: bytes, short_side: int) -> NDArray[np.uint8] | str:
+def _decode(name: str, data: bytes | InputError, short_side: int) -> NDArray[np.uint8] | _LeftOut:
     """Return the photograph, reduced, or the reason why it is left out."""
+    if isinstance(data, InputError):
+        return _LeftOut("unreadable", str(data))
     try:
-        picture = read_picture(data)
-    except InputError:
-        return "unreadable"
-    if any(text.startswith("damaged") for text in picture.warnings):
-        return "unreadable"  # a part of it is: the rest would teach that half a photograph is grey
+        picture = read_picture(data, name=name)
+    except InputError as error:
+        return _LeftOut("unreadable", str(error))
+    damage = [text for text in picture.warnings if text.startswith("damaged")]
+    if damage:  # half a photograph would teach that the other half is grey
+        return _LeftOut("unreadable", f"{name}: {damage[0]}")
     pixels = picture.to_rgb().pixels[..., :3]
     rgb: NDArray[np.uint8] = pixels if pixels.dtype == np.uint8 else _to_8_bit(pixels)
     height, width = rgb.shape[:2]
     if min(height, width) < _SMALLEST_SIDE:
-        return "too small"
+        return _LeftOut("too small")
     scale = short_side / min(height, width)
     if scale < 1:
         size = (max(round(width * scale), short_side), max(round(height * scale), short_side))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     if np.abs(_ab(rgb)).max() <= _GREY_LIMIT:
-        return "grey"
+        return _LeftOut("grey")
     return rgb
 
 
@@ -170,19 +174,14 @@ def _ab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return color.rgb_to_lab(small.astype(np.float32) / np.float32(255))[..., 1:]
 
 
-def _key(sources: list[Path], short_side: int, limit: int | None) -> str:
+def _key(collection: Collection, short_side: int, limit: int | None) -> str:
     """Return a hash of what a cache holds: two sets of photographs shall never share one."""
-    digest = hashlib.sha256(f"{_VERSION} {short_side} {limit}\n".encode())
-    for source in sources:
-        for path in _files(source) if source.is_dir() else [source]:
-            facts = path.stat()
-            name = os.fsencode(path.relative_to(source.parent))
-            digest.update(b"%s %d %d\n" % (name, facts.st_size, facts.st_mtime_ns))
-    return digest.hexdigest()[:16]
+    head = f"{_VERSION} {short_side} {limit}\n".encode()
+    return hashlib.sha256(head + collection.fingerprint()).hexdigest()[:16]
 
 
 def open_cache(
-    patterns: tuple[str, ...],
+    sources: tuple[str, ...],
     folder: Path,
     short_side: int,
     *,
@@ -192,28 +191,27 @@ def open_cache(
     """Open the cache of some photographs, filling it first where it is missing.
 
     Args:
-        patterns: Folders or tar files.
+        sources: Folders, tar files and the like, see :mod:`tinct.media.collection`.
         folder: Where caches lie; each set of photographs has one of its own in it.
         short_side: Photographs are reduced to this short side.
         limit: Look only at the first so many photographs.
         report: Called with the number of photographs decoded so far.
 
     Raises:
-        TrainingError: A source is missing, or holds no usable photograph; or the cache cannot be
-            written.
+        InputError: A source is missing, damaged or out of reach.
+        TrainingError: No photograph is of use, or the cache cannot be written.
     """
-    sources = expand_sources(patterns)
     if not sources:
         raise TrainingError("no photographs given: set data.train to folders or tar files")
+    collection = Collection(*sources)
     try:
-        path = folder / f"{_key(sources, short_side, limit)}.npz"
+        path = folder / f"{_key(collection, short_side, limit)}.npz"
         if not (path.exists() and path.with_suffix(".rgb").exists()):
             folder.mkdir(parents=True, exist_ok=True)
-            photographs = (item for source in sources for item in encoded_photographs(source))
-            dropped = _fill(islice(photographs, limit), path, short_side, report)
-            if not path.exists():
-                reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
-                raise TrainingError(f"{', '.join(patterns)}: no usable photographs: {reasons}")
+            found = _fill(islice(collection, limit), path, short_side, report)
+            if not found.names:
+                reasons = _left_out(found.dropped, found.unreadable) or "there are none at all"
+                raise TrainingError(f"{', '.join(sources)}: no usable photographs: {reasons}")
         return Cache.load(path)
     except OSError as error:
         text = f"{folder}: cannot keep decoded photographs: {error.strerror or error}"
@@ -232,11 +230,13 @@ class _Index:
     dropped: dict[str, int] = field(
         default_factory=lambda: {"unreadable": 0, "too small": 0, "grey": 0}
     )
+    unreadable: list[str] = field(default_factory=list)
 
-    def add(self, name: str, decoded: NDArray[np.uint8] | str) -> None:
+    def add(self, name: str, decoded: NDArray[np.uint8] | _LeftOut) -> None:
         """Count a photograph, or the reason why it is left out."""
-        if isinstance(decoded, str):
-            self.dropped[decoded] += 1
+        if isinstance(decoded, _LeftOut):
+            self.dropped[decoded.reason] += 1
+            self.unreadable += [decoded.text] if decoded.text else []
             return
         self.shapes.append(decoded.shape[:2])
         self.names.append(name)
@@ -253,19 +253,20 @@ class _Index:
             names=np.array(self.names),
             histogram=self.histogram,
             dropped=json.dumps(self.dropped),
+            unreadable=json.dumps(self.unreadable),
         )
 
 
 def _fill(
-    photographs: Iterator[tuple[str, bytes]],
+    photographs: Iterator[Item],
     path: Path,
     short_side: int,
     report: Callable[[int], None],
-) -> dict[str, int]:
+) -> _Index:
     """Decode everything; the index appears last, so a half-filled cache is none.
 
     Returns:
-        How many files were left out, by reason. If no other is left, there will be no cache.
+        What was found. If no photograph is in it, there will be no cache.
     """
     # Another process may be filling the same cache: each has files of its own until they are whole.
     pixels, index = (path.with_suffix(f".{os.getpid()}{end}") for end in (".rgb", ".npz"))
@@ -276,7 +277,7 @@ def _fill(
             found.save(index)
             pixels.replace(path.with_suffix(".rgb"))
             index.replace(path)
-        return found.dropped
+        return found
     finally:
         pixels.unlink(missing_ok=True)
         index.unlink(missing_ok=True)
@@ -284,17 +285,17 @@ def _fill(
 
 def _decode_into(
     file: BinaryIO,
-    photographs: Iterator[tuple[str, bytes]],
+    photographs: Iterator[Item],
     short_side: int,
     report: Callable[[int], None],
 ) -> _Index:
     index = _Index()
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(photographs, _CHUNK)):
-            decoded = pool.map(lambda item: _decode(item[1], short_side), chunk)
+            decoded = pool.map(lambda item: _decode(item[0], item[1], short_side), chunk)
             for (name, _), rgb in zip(chunk, decoded, strict=True):
                 index.add(name, rgb)
-                if not isinstance(rgb, str):
+                if not isinstance(rgb, _LeftOut):
                     file.write(rgb.tobytes())
             report(len(index.names))
     return index

@@ -12,7 +12,7 @@ from tinct.apps.console import warn
 
 def statistics(
     data: Annotated[
-        list[Path], typer.Argument(help="Folders or tar shards of colour photographs.")
+        list[str], typer.Argument(help="Folders, tar files, hf: data sets of colour photographs.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")] = Path(
         "statistics.json"
@@ -27,7 +27,7 @@ def statistics(
     from tinct.media.files import write_atomically
 
     photographs = Photographs(*data, limit=limit)
-    names = " ".join(path.name for path in data)
+    names = " ".join(Path(source).name for source in data)
     result = gather(photographs, made_by=f"tinct statistics {names}")
     for reason in photographs.broken:
         warn(reason)
