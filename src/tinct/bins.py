@@ -3,9 +3,8 @@
 A classifier over the ab plane needs a finite set of colours. Zhang et al. (Colorful Image
 Colorization, 2016) take a grid of 10 units, 313 cells of which lie in the sRGB gamut. tinct places
 its bins by weighted k-means instead: close together where photographs have most of their colours,
-the six corners of the gamut pinned, so that few bins (a layer has at most 128 filters) cover what
-sRGB can show. (Between the corners the gamut bulges a little: a deep blue may lose 9 units of
-chroma.)
+the corners of the gamut pinned, so that few bins (a layer has at most 128 filters) cover what sRGB
+can show.
 
 A colour is encoded by its barycentric coordinates in the Delaunay triangle of bins around it. At
 most three bins carry weight, and the mean of the bin centres under the code *is* the colour: there
@@ -30,8 +29,22 @@ AB_LIMIT = 128
 """The tables below cover a and b from -AB_LIMIT to AB_LIMIT - 1, one cell a unit."""
 
 _CORNERS_RGB = np.array(
-    [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]], dtype=np.float64
+    [
+        [1, 0, 0],
+        [1, 1, 0],
+        [0, 1, 0],
+        [0, 1, 0.59],
+        [0, 1, 1],
+        [0, 0.56, 1],
+        [0, 0, 1],
+        [1, 0, 1],
+    ],
+    dtype=np.float64,
 )
+"""Pinned bins: the six corners of the gamut, and one where its edge bulges between two of them.
+
+No colour of sRGB lies more than 1.5 units of ab outside their hull.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ def place_bins(
 
     Args:
         histogram: (256, 256) counts, see :func:`ab_histogram`, of ``num_bins`` colours or more.
-        num_bins: How many bins, at least 7: six of them are the corners of the gamut.
+        num_bins: How many bins, at least 9: eight of them are pinned to the edge of the gamut.
         power: Weight of a colour is its frequency to this power: 1 follows the photographs (nearly
             all bins grey), 0 spreads evenly over the colours that occur.
         iterations: Rounds of Lloyd's algorithm.

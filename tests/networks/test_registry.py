@@ -23,8 +23,8 @@ def test_importing_the_registry_does_not_import_torch():
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_name_gives_a_network_of_at_most_300_000_parameters(name):
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name[:4] in ("nano", "pape")])
+def test_nano_and_paper_are_networks_of_at_most_300_000_parameters(name):
     pytest.importorskip("torch")
     network = build(name)
     assert 200_000 < sum(parameter.numel() for parameter in network.parameters()) <= 300_000

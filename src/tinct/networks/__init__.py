@@ -23,6 +23,36 @@ def _nano(**options: Any) -> nn.Module:
     return Nano(NanoConfig(**options))
 
 
+def _nano_regression(**options: Any) -> nn.Module:
+    from tinct.networks.nano import NanoConfig, NanoRegression
+
+    return NanoRegression(NanoConfig(**options))
+
+
+def _base(**options: Any) -> nn.Module:
+    from tinct.networks.base import Base, BaseConfig
+
+    return Base(BaseConfig(**options))
+
+
+def _eccv16() -> nn.Module:
+    from tinct.networks.eccv16 import Eccv16
+
+    return Eccv16()
+
+
+def _eccv16_keras() -> nn.Module:
+    from tinct.networks.eccv16_keras import Eccv16Keras
+
+    return Eccv16Keras()
+
+
+def _siggraph17() -> nn.Module:
+    from tinct.networks.siggraph17 import Siggraph17
+
+    return Siggraph17()
+
+
 def _paper(**options: Any) -> nn.Module:
     from tinct.networks.paper import PaperConfig, PaperNetwork
 
@@ -38,10 +68,15 @@ def _paper_skip(**options: Any) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "base": _base,
+    "eccv16": _eccv16,
+    "eccv16-keras": _eccv16_keras,
     "nano": _nano,
+    "nano-regression": _nano_regression,
     "paper": _paper,
     "paper-rgb": _paper_rgb,
     "paper-skip": _paper_skip,
+    "siggraph17": _siggraph17,
 }
 
 

@@ -8,7 +8,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own idiom
 from torch import Tensor, nn
 
-from tinct.networks.nano import Nano
+from tinct.networks.classifier import Classifier
+
+MAX_EXPONENT = 70.0
+"""Of e, so that sums of squared ab over a thousand bins still fit into 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class DecodeConfig:
 class ColorModel(nn.Module):
     """A classifying network with its decoding: what is exported."""
 
-    def __init__(self, network: Nano, config: DecodeConfig | None = None) -> None:
+    def __init__(self, network: Classifier, config: DecodeConfig | None = None) -> None:
         """Wrap a network whose bins and prior are set."""
         super().__init__()
         self.network = network
@@ -52,13 +55,15 @@ class ColorModel(nn.Module):
 
     def decode(self, logits: Tensor, vividness: Tensor) -> tuple[Tensor, Tensor]:
         """Turn logits (N, Q, h, w) into ab and confidence, see :meth:`forward`."""
-        prior = self.network.log_prior.reshape(1, -1, 1, 1)
-        adjusted = logits - vividness.reshape(1, 1, 1, 1) * self.config.prior_power * prior
-        scaled = adjusted / self.config.temperature
-        # A softmax over channels is half of the run time in ONNX Runtime: it is spelled out, and
-        # its sum comes out of the same convolution as the moments.
-        weights = torch.exp(scaled - scaled.amax(dim=1, keepdim=True))  # (N, Q, h, w)
-        sums = F.conv2d(weights, self.moments)  # (N, 4, h, w): of a, b, a^2 + b^2, 1
+        config, prior = self.config, self.network.log_prior.reshape(1, -1, 1, 1)
+        # A softmax in parts. The maximum over channels that it would subtract first is a quarter of
+        # the run time in ONNX Runtime: clamping keeps the powers finite as well, and changes
+        # colours only where a network is surer than any trained one. The prior, the same at every
+        # place, goes into the few weights of the moments, whose last one sums up the likelihoods.
+        likelihoods = torch.exp((logits / config.temperature).clamp(-MAX_EXPONENT, MAX_EXPONENT))
+        power = vividness.reshape(1, 1, 1, 1) * (config.prior_power / config.temperature)
+        rarity = torch.exp(power * (prior.amin(dim=1, keepdim=True) - prior))  # at most 1
+        sums = F.conv2d(likelihoods, self.moments * rarity)  # (N, 4, h, w): a, b, a^2 + b^2, 1
         mean = sums[:, :3] / sums[:, 3:]
         ab = mean[:, :2]
         variance = F.relu(mean[:, 2:] - (ab**2).sum(1, keepdim=True))

