@@ -59,9 +59,14 @@ def test_floats_stay_within_range(rng: np.random.Generator) -> None:
     assert result.max() <= 1 + 1e-6
 
 
-def test_limit_to_gamut_is_the_twin_of_limit_chroma(rng: np.random.Generator) -> None:
-    luma = rng.random((64, 64), np.float32)
-    cb, cr = (rng.random((2, 64, 64), np.float32) - 0.5).copy()
+@pytest.mark.parametrize("scale", [0.004, 0.02, 0.1, 1])
+@pytest.mark.parametrize("brightest", [0.01, 0.1, 1])
+def test_limit_to_gamut_is_the_twin_of_limit_chroma(
+    rng: np.random.Generator, scale: float, brightest: float
+) -> None:
+    luma = rng.random((64, 64), np.float32) * np.float32(brightest)
+    luma[::2] = 1 - luma[::2]
+    cb, cr = (rng.random((2, 64, 64), np.float32) - np.float32(0.5)) * np.float32(scale)
     wanted = limit_chroma(luma, np.stack([cb, cr], axis=-1))
     limit_to_gamut(cb, cr, luma)
     np.testing.assert_allclose(np.stack([cb, cr], axis=-1), wanted, atol=1e-6)

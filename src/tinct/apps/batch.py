@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from tinct.apps.plan import Job
     from tinct.media import Picture
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_KEPT_BYTES = 32 << 20  # the most that glibc takes for the second
+# Parameters of mallopt(3), and what they are set to.
+_MALLOPT = (
+    (-3, 32 << 20),  # M_MMAP_THRESHOLD, at its most: larger blocks go back when they are freed
+    (-1, 256 << 20),  # M_TRIM_THRESHOLD: as much of the free rest may be kept
+    (-8, 1),  # M_ARENA_MAX: what one job has freed serves the other; they seldom ask for memory
+)
 
 _MOST_JOBS = 4  # each holds a whole picture in memory, and a disk feeds no more
 
@@ -92,8 +96,8 @@ def prepare_threads(jobs: int) -> None:
 
         mallopt = getattr(CDLL(None), "mallopt", None)  # musl has none
         if mallopt is not None:
-            mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+            for parameter, value in _MALLOPT:
+                mallopt(parameter, value)
 
 
 def split_finished(jobs: Iterable[Job], overwrite: bool) -> tuple[list[Job], list[FileRecord]]:

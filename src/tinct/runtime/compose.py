@@ -17,7 +17,7 @@ from tinct.runtime.upsample import ChromaModel, Plane
 
 Pixels = NDArray[Any]
 
-STRIP_PIXELS = 1 << 17
+STRIP_PIXELS = 1 << 18
 """Pixels composed at a time: the planes of a strip stay in the processor's cache."""
 
 # BT.601, full range: R = Y + 1.402 Cr, G = Y - 0.344 Cb - 0.714 Cr, B = Y + 1.772 Cb.
@@ -68,20 +68,20 @@ def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     alpha = channels in (2, 4)
     result = np.empty((height, width, 4 if alpha else 3), pixels.dtype)
-    wide = chroma.widened((height, width))
+    suited = chroma.suited(height)
     for top, bottom in strips(height, width):
         luma = luma_of(pixels[top:bottom])
-        rgb = _compose_strip(luma, wide, top, height)
+        rgb = _compose_strip(luma, suited, top)
         if alpha:
             rgb.append(np.ascontiguousarray(pixels[top:bottom, :, -1]))
         cv2.merge(rgb, result[top:bottom])
     return result
 
 
-def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int, height: int) -> list[Pixels]:
+def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int) -> list[Pixels]:
     white = white_level(luma.dtype)
     scaled = np.multiply(luma, np.float32(1 / white), dtype=np.float32)
-    cb, cr = chroma.rows(top, top + len(luma), height, scaled)
+    cb, cr = chroma.rows(top, scaled)
     limit_to_gamut(cb, cr, scaled)
     depth = _DEPTH[luma.dtype.name]
     base: Any = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
@@ -110,13 +110,13 @@ def compose_planes(
     """
     height, width = (luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2
     planes = np.empty((2, height, width), np.uint8)
-    wide = chroma.widened((height, width))
+    suited = chroma.suited(height)
     for top, bottom in strips(height, width):
         mean = _halve(luma[2 * top : 2 * bottom])
-        cb, cr = wide.rows(top, bottom, height, mean)
+        cb, cr = suited.rows(top, mean)
         limit_to_gamut(cb, cr, mean)
         for plane, values in zip(planes, (cb, cr), strict=True):
-            cv2.addWeighted(values, 255, values, 0, 128, dst=plane[top:bottom], dtype=cv2.CV_8U)
+            cv2.convertScaleAbs(values, dst=plane[top:bottom], alpha=255, beta=128)  # never < 0
     return planes[0], planes[1]
 
 
@@ -126,7 +126,7 @@ def _halve(luma: Pixels) -> Plane:
     if height % 2 or width % 2:
         luma = cv2.copyMakeBorder(luma, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return np.multiply(half, np.float32(1 / 255), dtype=np.float32)
+    return half.astype(np.float32) * np.float32(1 / 255)
 
 
 def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane) -> None:
@@ -135,20 +135,32 @@ def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane) -> None:
     Both are scaled alike, so that hue and luma stay. The fast twin of
     :func:`tinct.gamut.limit_chroma`.
     """
-    red, blue = cr * np.float32(_RED_CR), cb * np.float32(_BLUE_CB)
-    green = cv2.addWeighted(cb, _GREEN_CB, cr, _GREEN_CR, 0)
-    above = cv2.max(cv2.max(red, blue), green)
-    below = cv2.min(cv2.min(red, blue), green)
-    outside = np.flatnonzero((above + luma > 1) | (below + luma < 0))
-    if not outside.size:
+    near = _near_the_limits(cb, cr, luma)
+    if not near.size:
         return
-    above, below = above.ravel()[outside], below.ravel()[outside]
-    inside = luma.ravel()[outside]
+    blue, red, inside = (plane.ravel()[near] for plane in (cb, cr, luma))
+    blue, red = blue * np.float32(_BLUE_CB), red * np.float32(_RED_CR)
+    green = blue * np.float32(_GREEN_CB / _BLUE_CB) + red * np.float32(_GREEN_CR / _RED_CR)
+    above = np.maximum(np.maximum(red, blue), green)
+    below = np.minimum(np.minimum(red, blue), green)
     room_above = (1 - inside) / np.maximum(above, np.float32(_SMALLEST))
     room_below = inside / np.maximum(-below, np.float32(_SMALLEST))
     factor = np.minimum(room_above, room_below).clip(0, 1)
     for plane in (cb, cr):
-        plane.ravel()[outside] *= factor
+        plane.ravel()[near] *= factor
+
+
+def _near_the_limits(cb: Plane, cr: Plane, luma: Plane) -> NDArray[np.intp]:
+    """Return where R'G'B' may be outside 0..1, and perhaps is not: indices into the flat planes.
+
+    Red and blue alone tell, because green differs less from luma than the farther of them. They are
+    compared in whole 8-bit steps, many at a time.
+    """
+    red = cv2.convertScaleAbs(cr, alpha=255 * _RED_CR)
+    blue = cv2.convertScaleAbs(cb, alpha=255 * _BLUE_CB)
+    from_black = cv2.convertScaleAbs(luma, alpha=255)
+    room = cv2.min(from_black, cv2.bitwise_not(from_black))
+    return np.flatnonzero(cv2.max(red, blue) >= room)
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
