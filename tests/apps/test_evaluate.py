@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
-from tinct.apps.commands.evaluate import evaluate, parse_vividness
+from tinct.apps.commands.evaluate import evaluate, make_tables, parse_vividness
 from tinct.apps.commands.info import info
 from tinct.apps.commands.statistics import statistics
-from tinct.errors import InputError, ModelError, OptionError, OutputError
+from tinct.errors import InputError, MetricError, ModelError, OptionError, OutputError
+from tinct.evaluate.dataset import Photographs
+from tinct.evaluate.protocol import evaluate as measure
+from tinct.evaluate.rows import make_rows
 
 
 @pytest.fixture(autouse=True)
@@ -43,21 +47,32 @@ def shard(tmp_path):
 def call(function, *arguments):
     app = typer.Typer()
     app.command()(function)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    # As tinct runs it: what the function returns is the exit code.
+    result = CliRunner().invoke(app, [str(a) for a in arguments], standalone_mode=False)
     if result.exception:
         raise result.exception
     return result
 
 
-def test_evaluate_prints_a_table_and_writes_reports(shard, tmp_path):
+def test_evaluate_prints_tables_and_writes_reports(shard, tmp_path):
     pytest.importorskip("skimage")
     result = call(evaluate, "nano", shard, "--vividness", "0,default", "-o", tmp_path / "out")
-    record = json.loads((tmp_path / "out" / "evaluation-lab.json").read_text())
-    names = [row["name"] for row in record["rows"]]
-    assert names[:3] == ["grey", "mean colour", "nano, vividness 0"]
-    assert names[3].endswith("(default)")
-    assert result.stdout.strip() == (tmp_path / "out" / "evaluation-lab.md").read_text().strip()
+    assert result.return_value == 1  # a photograph could not be read
     assert "tinct: warning: 0.png: " in result.stderr
+    texts = []
+    for protocol in ("lab", "product"):
+        path = tmp_path / "out" / f"evaluation-{protocol}.json"
+        record = json.loads(path.read_text())
+        names = [row["name"] for row in record["rows"]]
+        assert names[:3] == ["grey", "mean colour", "nano, vividness 0"]
+        assert names[3].endswith("(default)")
+        assert record["reference"] == "grey"
+        assert record["num_photographs"] == 2
+        assert record["broken"][0].startswith("0.png: ")
+        texts.append(path.with_suffix(".md").read_text())
+        lines = path.with_name(f"evaluation-{protocol}-pictures.csv").read_text().splitlines()
+        assert len(lines) == 1 + 4 * 2
+    assert result.stdout.strip() == "\n".join(texts).strip()
 
 
 def test_evaluate_without_a_model_has_the_baselines(shard):
@@ -66,14 +81,60 @@ def test_evaluate_without_a_model_has_the_baselines(shard):
     assert "| grey |" in result.stdout
     assert "| mean colour |" in result.stdout
     assert "1 photographs of" in result.stdout
+    assert "protocol `lab`" not in result.stdout
+
+
+def test_whole_data_gives_exit_code_0(shard, tmp_path):
+    pytest.importorskip("skimage")
+    with tarfile.open(shard) as tar:
+        (tmp_path / "whole").mkdir()
+        tar.extract("1.png", tmp_path / "whole", filter="data")
+    result = call(evaluate, tmp_path / "whole", "--protocol", "lab", "--fit", "resize")
+    assert result.return_value == 0
+    assert "whole, resized to a square" in result.stdout
+
+
+def test_nothing_to_score_is_an_error(tmp_path):
+    pytest.importorskip("skimage")
+    Image.new("RGB", (40, 40), (90, 90, 90)).save(tmp_path / "grey.png")
+    with pytest.raises(MetricError, match="nothing to compare"):
+        call(evaluate, tmp_path, "--protocol", "lab")
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_the_tables_for_the_terminal_fit_it_and_mark_what_differs(shard, width):
+    pytest.importorskip("skimage")
+    report = measure(Photographs(str(shard)), make_rows([], []))
+    stream = io.StringIO()
+    console = Console(file=stream, width=width)
+    tables = make_tables(report, width)
+    for table in tables:
+        console.print(table)
+    lines = stream.getvalue().splitlines()
+    assert (len(tables) > 1) == (width == 50)
+    assert max(map(len, lines)) <= width
+    assert "…" not in stream.getvalue()
+    assert "Protocol lab, 2 photographs" in " ".join(lines)
+    values = {
+        name: " ".join(line.removeprefix(name) for line in lines if line.startswith(name + " "))
+        for name in ("grey", "mean colour")
+    }
+    shown = report.columns(is_main=True)
+    for row, of_row in zip(report.rows, values.values(), strict=True):
+        expected = [f"{row.metrics[m.key].value:.{m.decimals}f}" for m in shown]
+        assert of_row.replace("*", " ").split() == expected
+    assert "*" not in values["grey"]  # the reference itself
+    differs = sum(report.rows[1].differences[m.key].excludes_zero for m in shown)
+    assert values["mean colour"].count("*") == differs > 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (["--protocol", "rgb"], OptionError, "--protocol is 'lab' or 'product', not 'rgb'"),
         (["--vividness", "0,2"], OptionError, "--vividness takes numbers from 0 to 1 .* not '2'"),
-        (["--paper", "none.npz"], ModelError, r"none\.npz: No such file"),
+        (["--reference", "nobody"], OptionError, "no row is called 'nobody'; there are grey, mean"),
+        (["--frechet", "none.pt"], ModelError, r"none\.pt: no such file"),
+        (["--frechet", "fid=x"], OptionError, "--frechet takes efficientnet-lite0, FILE or"),
     ],
 )
 def test_bad_options_are_one_clear_line(shard, arguments, error, message):
@@ -83,7 +144,7 @@ def test_bad_options_are_one_clear_line(shard, arguments, error, message):
 
 
 def test_missing_data_is_one_clear_line():
-    with pytest.raises(InputError, match=r"nowhere\.tar: no such file or folder"):
+    with pytest.raises(InputError, match=r"nowhere\.tar: no such f"):
         call(evaluate, "nowhere.tar")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinct.errors import MetricError, MissingExtraError
-from tinct.evaluate.grid import nearest_on_grid
+from tinct.grid import nearest_on_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 AB_PEAK = 255.0  # PSNR of ab: the range -127.5..127.5 that ab has in eight bits
+PAPER_SCALE = AB_PEAK / 2  # the paper's networks answer ab over this
 AUC_LAST_THRESHOLD = 150  # CIE units
 GRAY_LIMIT = 5.0  # CIE units, Zhang et al.'s NonGrayMask
 PSNR_CAP = 100.0  # dB, for pictures that are equal; otherwise no mean over pictures would exist
 RGB_LEVELS = 255.0  # colourfulness is defined on 8-bit values
+EDGE_STEP = 0.2  # of luma 0..1, 51 of 255 levels: what makes an edge strong
+EDGE_REACH = 2  # pixels on each side of an edge in which colours are looked at
 
 
 def mse(predicted: Floats, truth: Floats) -> float:
@@ -45,7 +48,14 @@ def rmse(predicted: Floats, truth: Floats) -> float:
 
 def paper_loss(predicted_ab: Floats, true_ab: Floats) -> float:
     """Loss of the paper: the mean squared error of ab / 127.5."""
-    return mse(predicted_ab, true_ab) / 127.5**2
+    return mse(predicted_ab, true_ab) / PAPER_SCALE**2
+
+
+def absolute_errors(predicted: Floats, truth: Floats) -> tuple[float, float]:
+    """Mean and largest absolute error over all values, in their unit."""
+    _check(predicted, truth)
+    errors = np.abs(predicted - truth)
+    return float(errors.mean(dtype=np.float64)), float(errors.max())
 
 
 def psnr(predicted: Floats, truth: Floats, peak: float = 1.0) -> float:
@@ -136,6 +146,32 @@ def rarity_weights(true_ab: Floats, prior: NDArray[np.float64]) -> NDArray[np.fl
     return np.asarray(1.0 / prior, dtype=np.float64)[nearest_on_grid(true_ab)]
 
 
+def edge_band(luma: Floats) -> NDArray[np.bool_]:
+    """Find the 4-pixel band along the strong edges of a picture, where colours bleed if they do.
+
+    A strong edge lies between two pixels, side by side or one above the other, whose luma differs
+    by ``EDGE_STEP`` or more. The band is the two pixels on each side of it, across the edge. The
+    rule is tinct's own: of a photograph at 256x256 it takes a fifteenth on average.
+
+    Args:
+        luma: (H, W) BT.601 luma of the true picture, 0..1.
+
+    Returns:
+        (H, W); nowhere true for a picture without strong edges.
+    """
+    _check(luma, luma)
+    return _across(luma) | _across(luma.T).T
+
+
+def _across(luma: Floats) -> NDArray[np.bool_]:
+    """Find the band along edges between pixels side by side."""
+    width = luma.shape[1]
+    edges = np.abs(np.diff(luma, axis=1)) >= EDGE_STEP  # (H, W - 1)
+    padded = np.pad(edges, ((0, 0), (EDGE_REACH, EDGE_REACH)))
+    shifts = [padded[:, shift : shift + width] for shift in range(2 * EDGE_REACH)]
+    return np.asarray(np.logical_or.reduce(shifts))
+
+
 def colorfulness(rgb: Floats, variant: str = "hasler") -> float:
     """Colourfulness of one picture, M3 of Hasler and Suesstrunk (2003), on the 8-bit scale.
 
@@ -160,37 +196,6 @@ def is_nearly_gray(ab: Floats) -> bool:
     """Tell whether no pixel has an abs(a) or abs(b) above 5: there is no colour to predict."""
     _check(ab, ab)
     return not bool((np.abs(ab) > GRAY_LIMIT).any())
-
-
-def bootstrap_interval(
-    numerators: NDArray[np.float64],
-    denominators: NDArray[np.float64] | None = None,
-    *,
-    level: float = 0.95,
-    rounds: int = 1000,
-) -> tuple[float, float]:
-    """Confidence interval of a mean over pictures, or of a ratio of two sums over them.
-
-    Args:
-        numerators: (N,) one value a picture.
-        denominators: (N,) the ratio's other half; ones when left out, which gives the mean.
-        level: Share of the resampled values that the interval holds.
-        rounds: How often N pictures are drawn, with replacement, always from the same seed.
-
-    Raises:
-        MetricError: There is no picture.
-    """
-    if len(numerators) == 0:
-        raise MetricError("no picture to compute a confidence interval from")
-    if denominators is None:
-        denominators = np.ones_like(numerators)
-    rng = np.random.default_rng(0)
-    ratios = np.empty(rounds)
-    for index in range(rounds):
-        drawn = rng.integers(0, len(numerators), len(numerators))
-        ratios[index] = numerators[drawn].sum() / denominators[drawn].sum()
-    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _from_skimage(module: str, function: str) -> Callable[..., Any]:

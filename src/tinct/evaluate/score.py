@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tinct import color
+from tinct import color, gamut
 from tinct.evaluate import metrics
 
 if TYPE_CHECKING:
@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
     from tinct.evaluate.lpips import LpipsMeter
 
-Scores = dict[str, float]  # by name; pooled metrics have two, a numerator and a denominator
+Protocol = Literal["lab", "product"]
+Scores = dict[str, float]  # by name; NaN for what a picture has no score for
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A photograph, and what every row is compared with."""
+    """A colour photograph and what is needed again and again to compare others with it."""
 
     rgb: NDArray[np.float32]  # (H, W, 3), sRGB-encoded, 0..1
-    lab: NDArray[np.float32]  # (H, W, 3)
-    rarity: NDArray[np.float64]  # (H, W), weights of the rebalanced AuC
+    lab: NDArray[np.float32]  # (H, W, 3), CIE units
+    gray: NDArray[np.uint8]  # (H, W), BT.601 luma: what rows are given in protocol `product`
+    rarity: NDArray[np.float64]  # (H, W), weight of each pixel in the rebalanced AuC
+    edges: NDArray[np.bool_]  # (H, W), the band along strong edges
     colorfulness: float
     colorfulness_abs: float
-    features: list[Tensor] | None  # for LPIPS
+    features: list[Tensor] | None  # of LPIPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +40,24 @@ class Answer:
     """A coloured picture."""
 
     rgb: NDArray[np.float32]  # (H, W, 3), sRGB-encoded, 0..1: what a viewer sees
-    ab: NDArray[np.float32]  # (H, W, 2) CIE units; in protocol `lab` before it is fitted into sRGB
+    lab: NDArray[np.float32]  # (H, W, 3), CIE units, of the same
+    predicted: NDArray[np.float32] | None = None  # (H, W, 3) Lab before it was fitted into sRGB
 
 
 class Scorer:
     """Compares pictures with the truth."""
 
-    def __init__(self, prior: NDArray[np.float64], lpips: LpipsMeter | None = None) -> None:
+    def __init__(
+        self, protocol: Protocol, prior: NDArray[np.float64], lpips: LpipsMeter | None = None
+    ) -> None:
         """Prepare.
 
         Args:
+            protocol: What rows are given, and so what their lightness is compared with.
             prior: (313,) of the rebalanced AuC.
             lpips: Computes LPIPS as well when given.
         """
+        self._protocol = protocol
         self._prior = prior
         self._lpips = lpips
 
@@ -57,10 +65,13 @@ class Scorer:
         """Work out once what all answers for a photograph, (H, W, 3), are compared with."""
         encoded = rgb.astype(np.float32) / np.float32(255)
         lab = color.rgb_to_lab(encoded)
+        luma = color.rgb_to_luma(encoded)
         return Truth(
             rgb=encoded,
             lab=lab,
+            gray=np.rint(255 * luma).astype(np.uint8),
             rarity=metrics.rarity_weights(lab[..., 1:], self._prior),
+            edges=metrics.edge_band(luma),
             colorfulness=metrics.colorfulness(encoded),
             colorfulness_abs=metrics.colorfulness(encoded, "abs"),
             features=self._lpips.features(encoded) if self._lpips else None,
@@ -72,25 +83,56 @@ class Scorer:
         Raises:
             MetricError: They differ in size, or the answer holds NaN.
         """
-        true_ab = truth.lab[..., 1:]
-        auc = metrics.auc_scores(answer.ab, true_ab)
-        scores = {
-            "ab_mse": metrics.mse(answer.ab, true_ab),
-            "psnr_rgb": metrics.psnr(answer.rgb, truth.rgb),
-            "psnr_ab": metrics.psnr(answer.ab, true_ab, metrics.AB_PEAK),
-            "ssim": metrics.ssim(answer.rgb, truth.rgb),
-            "auc": float(auc.mean()),
-            "auc_weighted": float((auc * truth.rarity).sum()),
-            "weight": float(truth.rarity.sum()),
-            "ciede2000": metrics.ciede2000(color.rgb_to_lab(answer.rgb), truth.lab),
-            "cf": metrics.colorfulness(answer.rgb),
-            "cf_abs": metrics.colorfulness(answer.rgb, "abs"),
-            "cf_true": truth.colorfulness,
-            "cf_abs_true": truth.colorfulness_abs,
-        }
+        scores = _color_scores(answer, truth) | _picture_scores(answer, truth)
+        scores |= self._lightness_scores(answer, truth)
         if self._lpips and truth.features:
             scores["lpips"] = self._lpips.distance(answer.rgb, truth.features)
         return scores
+
+    def _lightness_scores(self, answer: Answer, truth: Truth) -> Scores:
+        """Compare with the lightness that the row was given: L*, or luma in 8-bit steps."""
+        if self._protocol == "lab":
+            errors = metrics.absolute_errors(answer.lab[..., 0], truth.lab[..., 0])
+            return dict(zip(("lightness_error", "lightness_error_max"), errors, strict=True))
+        luma = np.float32(255) * color.rgb_to_luma(answer.rgb)
+        errors = metrics.absolute_errors(luma, truth.gray.astype(np.float32))
+        return dict(zip(("luma_error", "luma_error_max"), errors, strict=True))
+
+
+def _color_scores(answer: Answer, truth: Truth) -> Scores:
+    """Compare a and b, as predicted where that is known."""
+    predicted = answer.lab if answer.predicted is None else answer.predicted
+    ab, true_ab = predicted[..., 1:], truth.lab[..., 1:]
+    auc = metrics.auc_scores(ab, true_ab)
+    near_edges, true_near_edges = ab[truth.edges], true_ab[truth.edges]  # (M, 2)
+    has_edges = near_edges.size > 0
+    scores = {
+        "ab_mse": metrics.mse(ab, true_ab),
+        "psnr_ab": metrics.psnr(ab, true_ab, metrics.AB_PEAK),
+        "auc": float(auc.mean()),
+        "auc_weighted": float((auc * truth.rarity).sum()),
+        "weight": float(truth.rarity.sum()),
+        "edge_ab_mse": metrics.mse(near_edges, true_near_edges) if has_edges else np.nan,
+        "edge_psnr_ab": (
+            metrics.psnr(near_edges, true_near_edges, metrics.AB_PEAK) if has_edges else np.nan
+        ),
+    }
+    if answer.predicted is not None:
+        scores["out_of_gamut"] = 1 - float(gamut.in_gamut(answer.predicted).mean())
+    return scores
+
+
+def _picture_scores(answer: Answer, truth: Truth) -> Scores:
+    """Compare the pictures as a viewer sees them."""
+    return {
+        "psnr_rgb": metrics.psnr(answer.rgb, truth.rgb),
+        "ssim": metrics.ssim(answer.rgb, truth.rgb),
+        "ciede2000": metrics.ciede2000(answer.lab, truth.lab),
+        "cf": metrics.colorfulness(answer.rgb),
+        "cf_abs": metrics.colorfulness(answer.rgb, "abs"),
+        "cf_true": truth.colorfulness,
+        "cf_abs_true": truth.colorfulness_abs,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,48 +141,60 @@ class Metric:
 
     key: str
     title: str
-    numerator: str  # name of the score that is summed up
-    denominator: str | None = None  # name of the score to divide by; the number of pictures if None
-    finish: Callable[[float], float] = float  # an increasing function of the ratio
+    scores: tuple[str, ...]  # names of those whose means over the photographs it is made of
+    combine: Callable[..., Any] = lambda mean: mean  # of these means
     decimals: int = 2
+    better: Literal["higher", "lower"] | None = None
+    is_main: bool = False  # shown on the screen, not only in the files
+    is_distance: bool = False  # combine gives a signed difference, of which the size counts
+    of_worst: bool = False  # not of means, but of the photograph with the largest score
+
+
+def _percent(share: Any) -> Any:
+    return 100 * share
+
+
+def _ratio(numerator: Any, denominator: Any) -> Any:
+    return numerator / denominator
+
+
+def _percent_ratio(numerator: Any, denominator: Any) -> Any:
+    return 100 * numerator / denominator
+
+
+def _paper_loss(ab_mse: Any) -> Any:
+    return ab_mse / metrics.PAPER_SCALE**2
 
 
 METRICS = (
-    Metric("psnr_rgb", "PSNR RGB dB", "psnr_rgb"),
-    Metric("psnr_ab", "PSNR ab dB", "psnr_ab"),
-    Metric("ab_mse", "ab MSE", "ab_mse", decimals=1),
-    Metric("ab_rmse", "ab RMSE", "ab_mse", finish=lambda mse: mse**0.5),
-    Metric("paper_loss", "paper's loss", "ab_mse", finish=lambda mse: mse / 127.5**2, decimals=5),
-    Metric("auc", "raw AuC %", "auc", finish=lambda share: 100 * share),
-    Metric("auc_rebalanced", "rebal. AuC %", "auc_weighted", "weight", lambda share: 100 * share),
-    Metric("ciede2000", "CIEDE2000", "ciede2000"),
-    Metric("ssim", "SSIM", "ssim", decimals=4),
-    Metric("lpips", "LPIPS", "lpips", decimals=4),
-    Metric("colorfulness", "CF", "cf", decimals=1),
-    Metric("colorfulness_abs", "CF abs", "cf_abs", decimals=1),
-    Metric("colorfulness_ratio", "CF share", "cf", "cf_true", decimals=3),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A metric over all photographs, with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def summarize(pictures: list[Scores]) -> dict[str, Estimate]:
-    """Sum up the scores of a row's pictures; metrics that were not scored are left out."""
-    columns = {name: np.array([scores[name] for scores in pictures]) for name in pictures[0]}
-    return {m.key: _estimate(m, columns) for m in METRICS if m.numerator in columns}
-
-
-def _estimate(metric: Metric, columns: dict[str, NDArray[np.float64]]) -> Estimate:
-    numerators = columns[metric.numerator]
-    ones = np.ones_like(numerators)
-    denominators = columns[metric.denominator] if metric.denominator else ones
-    low, high = metrics.bootstrap_interval(numerators, denominators)
-    ratio = numerators.sum() / denominators.sum()
-    return Estimate(*(metric.finish(float(value)) for value in (ratio, low, high)))
+    Metric("psnr_rgb", "PSNR RGB dB", ("psnr_rgb",), better="higher", is_main=True),
+    Metric("ab_rmse", "RMSE ab", ("ab_mse",), np.sqrt, better="lower", is_main=True),
+    Metric("auc", "raw AuC %", ("auc",), _percent, better="higher", is_main=True),
+    Metric(
+        "auc_rebalanced", "rebal. AuC %", ("auc_weighted", "weight"), _percent_ratio,
+        better="higher", is_main=True,
+    ),
+    Metric("ciede2000", "CIEDE2000", ("ciede2000",), better="lower", is_main=True),
+    Metric("lpips", "LPIPS", ("lpips",), decimals=4, better="lower", is_main=True),
+    Metric("edge_ab_rmse", "RMSE ab at edges", ("edge_ab_mse",), np.sqrt,
+           better="lower", is_main=True),
+    Metric("delta_cf", "delta CF", ("cf", "cf_true"), np.subtract, decimals=1,
+           better="lower", is_main=True, is_distance=True),
+    Metric("colorfulness_ratio", "CF share", ("cf", "cf_true"), _ratio, is_main=True),
+    Metric("psnr_ab", "PSNR ab dB", ("psnr_ab",), better="higher"),
+    Metric("ab_mse", "MSE ab", ("ab_mse",), decimals=1, better="lower"),
+    Metric("paper_loss", "paper's loss", ("ab_mse",), _paper_loss, decimals=5, better="lower"),
+    Metric("ssim", "SSIM", ("ssim",), decimals=4, better="higher"),
+    Metric("edge_psnr_ab", "PSNR ab at edges dB", ("edge_psnr_ab",), better="higher"),
+    Metric("colorfulness", "CF", ("cf",), decimals=1),
+    Metric("colorfulness_abs", "CF abs", ("cf_abs",), decimals=1),
+    Metric("delta_cf_abs", "delta CF abs", ("cf_abs", "cf_abs_true"), np.subtract, decimals=1,
+           better="lower", is_distance=True),
+    Metric("out_of_gamut", "out of gamut %", ("out_of_gamut",), _percent, better="lower"),
+    Metric("lightness_error", "L* error", ("lightness_error",), decimals=3, better="lower"),
+    Metric("lightness_error_max", "L* error, largest", ("lightness_error_max",),
+           better="lower", of_worst=True),
+    Metric("luma_error", "luma error", ("luma_error",), decimals=3, better="lower"),
+    Metric("luma_error_max", "luma error, largest", ("luma_error_max",),
+           better="lower", of_worst=True),
+)  # fmt: skip

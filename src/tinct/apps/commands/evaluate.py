@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,75 +14,122 @@ from tinct.apps.console import progress_bar, warn
 from tinct.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
-    from tinct.evaluate.protocol import Protocol
-    from tinct.evaluate.report import Report
-    from tinct.evaluate.rows import Row
+    from collections.abc import Callable, Sequence
+
+    from rich.table import Table
+
+    from tinct.evaluate.report import Report, RowResult
+    from tinct.evaluate.score import Metric, Protocol
 
 DEFAULT = "default"
+NAME_WIDTH = 16  # characters; longer names of rows wrap where there is no more room
 
 
 def evaluate(
-    models_and_data: Annotated[
+    specs_and_data: Annotated[
         list[str],
         typer.Argument(
-            metavar="[MODEL]... DATA",
-            help="Models (shipped ones by name, others by their ONNX file), then a folder or tar "
-            "shard of colour photographs.",
+            metavar="[SPEC]... DATA",
+            help="Models (shipped ones by name, ONNX files, paper=FILE, eccv16=FILE, adapters, "
+            "folders that other programs coloured), then colour photographs: a folder, tar "
+            "shards, or a data set.",
         ),
     ],
-    paper: Annotated[
-        Path | None, typer.Option(help="Weights of the paper's network (.npz), for a row of it.")
-    ] = None,
     vividness: Annotated[
         str, typer.Option(help="One row a model for each of these: numbers 0..1, or 'default'.")
     ] = "0,default,1",
     protocol: Annotated[
-        str,
+        Literal["lab", "product", "both"],
         typer.Option(
             help="'lab' as in papers, at 256x256; 'product' through the whole program at full size."
         ),
-    ] = "lab",
+    ] = "both",
+    fit: Annotated[
+        Literal["crop", "resize"],
+        typer.Option(help="In protocol lab: take the central square, or stretch the whole."),
+    ] = "crop",
     lpips: Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")] = False,
+    frechet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Compute a Frechet distance as well, in the features of efficientnet-lite0, of a "
+            "TorchScript or ONNX FILE, or, which is FID, of fid-inception=FILE.",
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROW",
+            show_default="the first peer, or grey",
+            help="Row that the others are compared with.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many photographs.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Photographs worked on at a time; default: all cores.")
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=1, show_default="all cores", help="Photographs in work at once."
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the report (JSON, Markdown).")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for the reports: JSON, Markdown, CSV of each photograph."
+        ),
     ] = None,
-) -> None:
-    """Compare models with the truth, beside grey, the mean colour and the paper's network."""
-    *models, data = models_and_data
-    chosen = _choose_protocol(protocol)
+) -> int:
+    """Compare models with the truth, beside grey, the mean colour and what others have made.
+
+    The exit code is 1 if a photograph could not be read; the report names it.
+    """
+    *specs, data = specs_and_data
+    values = parse_vividness(vividness)
+    protocols: list[Protocol] = ["lab", "product"] if protocol == "both" else [protocol]
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from tinct.evaluate.dataset import Photographs
+    from tinct.evaluate.frechet import load_feature_network
+    from tinct.evaluate.protocol import choose_reference
     from tinct.evaluate.protocol import evaluate as run
+    from tinct.evaluate.rows import make_rows
 
+    # What can be wrong is found out before the long part.
     photographs = Photographs(data, limit=limit)
-    rows = _make_rows(models, parse_vividness(vividness), paper)
-    with progress_bar(len(photographs), "photographs") as advance:
-
-        def on_progress(done: int) -> None:
-            for _ in range(done):
-                advance()
-
-        report = run(
-            photographs,
-            rows,
-            protocol=chosen,
-            lpips=lpips,
-            jobs=jobs,
-            command=shlex.join(["tinct", *sys.argv[1:]]),
-            on_progress=on_progress,
-        )
-    for reason in report.broken:
-        warn(reason)
+    rows = make_rows(specs, values, fit)
+    reference = choose_reference(rows, reference)
+    network = load_feature_network(frechet) if frechet else None
     if output:
-        _write(report, output)
-    typer.echo(report.to_markdown())
+        _make_folder(output)
+    broken: Sequence[str] = ()
+    for one in protocols:
+        with progress_bar(photographs.total, "photographs") as advance:
+
+            def on_progress(done: int, advance: Callable[[], None] = advance) -> None:
+                for _ in range(done):
+                    advance()
+
+            report = run(
+                photographs,
+                rows,
+                protocol=one,
+                fit=fit,
+                lpips=lpips,
+                frechet=network,
+                reference=reference,
+                jobs=jobs,
+                command=shlex.join(["tinct", *sys.argv[1:]]),
+                on_progress=on_progress,
+            )
+        broken = report.broken
+        if output:
+            _write(report, output)
+        _show(report)
+    for reason in broken:
+        warn(reason)
+    return int(bool(broken))
 
 
 def parse_vividness(text: str) -> list[float | None]:
@@ -104,33 +151,97 @@ def _one_vividness(text: str) -> float:
     return value
 
 
-def _choose_protocol(text: str) -> Protocol:
-    match text:
-        case "lab" | "product":
-            return text
-        case _:
-            raise OptionError(f"--protocol is 'lab' or 'product', not {text!r}")
-
-
-def _make_rows(models: list[str], vividness: list[float | None], paper: Path | None) -> list[Row]:
-    from tinct.evaluate.rows import gray_row, mean_row, model_rows, paper_row
-    from tinct.evaluate.statistics import shipped_statistics
-
-    rows = [gray_row(), mean_row(shipped_statistics())]
-    if paper:
-        rows.append(paper_row(paper))
-    for model in models:
-        rows += model_rows(model, vividness)
-    return rows
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
 def _write(report: Report, folder: Path) -> None:
     from tinct.media.files import write_atomically
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: {error.strerror or error}") from error
-    for suffix, text in (("json", report.to_json()), ("md", report.to_markdown())):
-        path = folder / f"evaluation-{report.protocol}.{suffix}"
-        write_atomically(text.encode(), path, overwrite=True)
+    files = {
+        f"evaluation-{report.protocol}.json": report.to_json(),
+        f"evaluation-{report.protocol}.md": report.to_markdown(),
+        f"evaluation-{report.protocol}-pictures.csv": report.pictures.to_csv(),
+    }
+    for name, text in files.items():
+        write_atomically(text.encode(errors="surrogateescape"), folder / name, overwrite=True)
+
+
+def _show(report: Report) -> None:
+    """Print the main columns for a person at a terminal, the whole report to anything else."""
+    if not sys.stdout.isatty():
+        typer.echo(report.to_markdown())
+        return
+    from rich.console import Console
+
+    console = Console()
+    for table in make_tables(report, console.width):
+        console.print(table)
+
+
+def make_tables(report: Report, width: int) -> list[Table]:
+    """Lay out the main columns, without intervals, in as many tables as fit the terminal.
+
+    Args:
+        report: What is shown.
+        width: Of the terminal, in characters.
+    """
+    columns = [_column(report, metric) for metric in report.columns(is_main=True)]
+    names = [row.name for row in report.rows]
+    room = width - min(NAME_WIDTH, max(map(len, names)))
+    parts: list[list[list[str]]] = [[]]
+    left = room
+    for column in columns:
+        needed = _width(column) + 2  # padding, and the border between columns
+        if needed > left and parts[-1]:
+            parts.append([])
+            left = room
+        parts[-1].append(column)
+        left -= needed
+    tables = [_make_table(names, part) for part in parts]
+    tables[0].title = (
+        f"Protocol {report.protocol}, {report.num_photographs} photographs, "
+        f"{len(report.nearly_gray)} nearly grey left out, {len(report.broken)} unreadable"
+    )
+    tables[-1].caption = (
+        f"* differs from {report.reference}: the 95 % interval of the difference on the same "
+        "photographs excludes 0. All columns and intervals: --output FOLDER."
+    )
+    return tables
+
+
+def _column(report: Report, metric: Metric) -> list[str]:
+    """Return the head, one word a line, and the cell of every row."""
+    title = metric.title.partition(" (")[0]  # without the network of a Frechet distance
+    return ["\n".join(title.split()), *(_cell(row, metric) for row in report.rows)]
+
+
+def _width(column: list[str]) -> int:
+    return max(len(line) for cell in column for line in cell.split("\n"))
+
+
+def _make_table(names: list[str], columns: list[list[str]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(
+        box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False,
+        title_justify="left", caption_justify="left",
+    )  # fmt: skip
+    table.add_column("")
+    for head, *_ in columns:
+        table.add_column(head, justify="right", no_wrap=True, vertical="top")
+    for index, name in enumerate(names):
+        table.add_row(name, *(cells[index + 1] for cells in columns))
+    return table
+
+
+def _cell(row: RowResult, metric: Metric) -> str:
+    if metric.key not in row.metrics:
+        return ""
+    difference = row.differences.get(metric.key)
+    mark = "*" if difference and difference.excludes_zero else " "
+    return f"{row.metrics[metric.key].value:.{metric.decimals}f}{mark}"
