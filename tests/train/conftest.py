@@ -70,7 +70,12 @@ def make_config(photographs: SimpleNamespace, cache_folder: Path):
     from tinct.train.config import config_from_dict
 
     def make(**changes):
-        data = {"train": photographs.both, "cache": str(cache_folder), "validation_limit": 6}
+        data = {
+            "train": photographs.both,
+            "validation": photographs.both,
+            "cache": str(cache_folder),
+            "validation_limit": 6,
+        }
         table = {
             "data": data,
             "crop": 64,

@@ -54,7 +54,7 @@ def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
 
 def test_command_line_has_the_last_word(config, photographs, tmp_path):
     cache, output = tmp_path / "other", tmp_path / "out"
-    options = ["--data", str(photographs.tar), "--cache", str(cache), "-o", str(output)]
+    options = [str(photographs.tar), "--cache", str(cache), "-o", str(output)]
     assert main(["train", str(config), "--validation", str(photographs.folder), *options]) == 0
     data = load_checkpoint(output / "last.safetensors").config.data
     assert data.train == (str(photographs.tar),)
@@ -66,7 +66,7 @@ def test_command_line_has_the_last_word(config, photographs, tmp_path):
     ("arguments", "reason"),
     [
         (["train", "none.toml"], "none.toml: No such file or directory"),
-        (["train", "{config}", "--data", "none.tar"], "none.tar: no such folder or tar file"),
+        (["train", "{config}", "none.tar"], "none.tar: no such folder or tar file"),
         (["train", "{config}", "--resume", "-o", "none"], "no such checkpoint"),
         (["train", "{config}", "--steps", "0"], "steps must be at least 1, not 0"),
         (["export", "none.safetensors"], "none.safetensors: no such checkpoint"),

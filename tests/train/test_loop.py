@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tinct.errors import TrainingError
+from tinct.errors import InputError, TrainingError
 from tinct.networks import build
 from tinct.train.checkpoint import load_checkpoint
 from tinct.train.loop import learning_rate, stop_on_signal, train, update_average
@@ -171,7 +171,7 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path):
         train(make_config(**changes), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):
         train(make_config(data=data), tmp_path / "run", resume=True)
-    with pytest.raises(TrainingError, match="no such folder or tar file"):
+    with pytest.raises(InputError, match="no such folder or tar file"):
         train(make_config(data=data), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 

@@ -20,7 +20,7 @@ class DataConfig:
     train: tuple[str, ...] = ()
     """Folders or tar shards; ``*`` and ``?`` are expanded."""
     validation: tuple[str, ...] = ()
-    """The same, for the test loss and the sheets."""
+    """The same, for the test loss and the sheets; where there are none, a tenth is held out."""
     cache: str = "cache"
     """Folder for the decoded photographs."""
     short_side: int = 208
@@ -55,8 +55,20 @@ class TrainConfig:
 
     network: str = "nano"
     """Name in the registry of networks."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What of the network shall differ from its defaults: fields of its configuration."""
+    start: str = ""
+    """Model whose weights and bins the run begins with: one of the package, or a model file."""
+    encoder: str = ""
+    """Weights to begin the network's encoder with, and fine-tune: ``efficientnet-lite0``."""
+    encoder_rate: float = 0.15
+    """Share of the learning rate at which weights that were begun with are fine-tuned."""
     objective: str = "classification"
     """``classification`` over ab bins, or ``regression``: the paper's mean squared error."""
+    teacher: str = ""
+    """Model whose distributions the network learns from besides the photographs."""
+    teacher_share: float = 0.7
+    """Share of the loss that is measured against the teacher."""
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     crop: int = 192
@@ -98,19 +110,26 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     TrainConfig: {
         **dict.fromkeys(("batch", "steps", "validate_every"), (1, math.inf)),
         **dict.fromkeys(("warmup", "seed", "threads", "workers"), (0, math.inf)),
-        **dict.fromkeys(("learning_rate", "weight_decay", "ema", "positions"), (0, 1)),
+        **dict.fromkeys(
+            ("learning_rate", "encoder_rate", "teacher_share", "weight_decay", "ema", "positions"),
+            (0, 1),
+        ),
         "crop": (32, 4096),
         "clip_norm": (0, math.inf),
     },
 }
 """Lowest and highest value of each number."""
 
-_CHOICES = {"objective": ("classification", "regression"), "optimizer": ("adamw", "adam")}
+_CHOICES = {
+    "encoder": ("", "efficientnet-lite0"),
+    "objective": ("classification", "regression"),
+    "optimizer": ("adamw", "adam"),
+}
 
 _MAY_DIFFER = {"data", "steps", "validate_every", "threads", "workers"}
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
-_KINDS = {int: "a whole number", float: "a number", str: "text"}
+_KINDS = {int: "a whole number", float: "a number", str: "text", dict: "a table"}
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -195,6 +214,8 @@ def _value(kind: Any, value: Any, name: str) -> Any:
         return _fill(kind, value, f"{name}.")
     if get_origin(kind) is tuple:
         return _list(get_args(kind), value, name)
+    if get_origin(kind) is dict:
+        kind = dict
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from tinct.errors import TrainingError
-from tinct.networks import build
+from tinct.networks.paper import PaperNetwork
+from tinct.train.begin import begin, load_classifier, make_network
 from tinct.train.cache import Cache, open_cache
 from tinct.train.checkpoint import (
     Checkpoint,
@@ -69,9 +70,12 @@ class Run:
         """Start a run, or take it up where a checkpoint left it."""
         torch.manual_seed(config.seed)
         self.config = config
-        self.network, self.average = build(config.network), build(config.network)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.average = make_network(config), make_network(config)
+        # Twice as fast for depthwise convolutions; transposed ones are slower with it.
+        is_plain = isinstance(self.network, PaperNetwork)
+        self.layout = torch.contiguous_format if is_plain else torch.channels_last
+        self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.average.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.average.eval().requires_grad_(False)
         self.step, self.best, self.seconds = 0, math.inf, 0.0
         self.losses: list[float] = []  # since the last validation
@@ -79,9 +83,12 @@ class Run:
         if checkpoint:
             self._restore(checkpoint)
         else:
-            set_bins(self.network, cache)
+            begin(self.network, config)
+            if not config.start:
+                set_bins(self.network, cache)
             self.average.load_state_dict(self.network.state_dict())
-        self.objective = make_objective(config, self.network)
+        teacher = load_classifier(config.teacher) if config.teacher else None
+        self.objective = make_objective(config, self.network, teacher)
         self.average_objective = make_objective(config, self.average)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -95,9 +102,9 @@ class Run:
         """Do one step and return its loss."""
         rate = learning_rate(self.config, self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-        lightness = batch["lightness"].contiguous(memory_format=torch.channels_last)
+        lightness = batch["lightness"].contiguous(memory_format=self.layout)
         loss = self.objective.loss(lightness, batch["target"], generator)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -126,10 +133,19 @@ def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optim
     """Return the optimizer; norms and biases are not decayed."""
     if config.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), config.learning_rate)
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    named = list(network.named_parameters())
+    begun = [p for name, p in named if config.encoder and name.startswith("encoder.")]
+    own = [p for name, p in named if not (config.encoder and name.startswith("encoder."))]
+    groups = _by_decay(own, 1.0) + _by_decay(begun, config.encoder_rate)
     return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
+
+
+def _by_decay(parameters: list[nn.Parameter], share: float) -> list[dict[str, Any]]:
+    """Group parameters by whether they are decayed; ``share`` is that of the learning rate."""
+    decayed = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    return [group | {"share": share} for group in groups if group["params"]]
 
 
 @torch.no_grad()
@@ -149,6 +165,7 @@ def train(
     resume: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_cache: Callable[[int], None] = lambda done: None,
+    on_left_out: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Train a network, and leave checkpoints, curves and sheets in ``folder``.
 
@@ -160,19 +177,25 @@ def train(
         resume: Go on from the last checkpoint in ``folder``.
         on_progress: Called after each step.
         on_cache: Called with the number of photographs decoded, while the cache is filled.
+        on_left_out: Called with a line that says which photographs are of no use, and why.
 
     Returns:
         The last checkpoint.
 
     Raises:
+        InputError: A source of photographs is missing, damaged or out of reach.
         TrainingError: The photographs or the checkpoint cannot be used, ``folder`` cannot be
             written, or it holds a run already that is not to be resumed.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    check_objective(config, build(config.network))  # before hours may go into decoding
+    # Before hours may go into decoding.
+    check_objective(config, make_network(config))
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
+    for cache, what in ((photographs, "training"), (held_out, "validation")):
+        if cache.left_out():
+            on_left_out(f"{what}: {len(cache)} photographs; left out {cache.left_out()}")
     run = Run(config, photographs, checkpoint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,8 +225,10 @@ def _open_caches(data: DataConfig, report: Callable[[int], None]) -> tuple[Cache
     """Open the photographs to train on and those to validate on."""
     folder, side = Path(data.cache), data.short_side
     photographs = open_cache(data.train, folder, side, report=report)
-    sources, limit = data.validation or data.train, data.validation_limit
-    return photographs, open_cache(sources, folder, side, limit=limit, report=report)
+    limit = data.validation_limit
+    if not data.validation:
+        return photographs.hold_out(limit)
+    return photographs, open_cache(data.validation, folder, side, limit=limit, report=report)
 
 
 class _Clock:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from tinct import bins
 from tinct.errors import TrainingError
+from tinct.networks.classifier import Classifier
 from tinct.networks.decode import ColorModel
-from tinct.networks.nano import Nano
+from tinct.networks.nano import NanoRegression
 from tinct.networks.paper import AB_SCALE, PaperNetwork
 from tinct.train.cache import Cache
 from tinct.train.config import TrainConfig
@@ -31,45 +32,88 @@ class Objective(Protocol):
 
 
 class Classification:
-    """Cross-entropy between the distribution over bins and the code of the true colour."""
+    """Cross-entropy between the distribution over bins and the code of the true colour.
 
-    def __init__(self, network: Nano, positions: float) -> None:
-        """Take the bins from the network; the loss looks at this share of the places."""
+    A teacher's distribution may take part of the true colour's place (Hinton et al., Distilling the
+    Knowledge in a Neural Network, 2015): it says what else the colour might have been.
+    """
+
+    def __init__(
+        self,
+        network: Classifier,
+        positions: float,
+        teacher: Classifier | None = None,
+        teacher_share: float = 0.0,
+    ) -> None:
+        """Take the bins from the network.
+
+        Args:
+            network: To be trained.
+            positions: Share of the places of the map that the loss looks at.
+            teacher: In evaluation mode, with bins of its own.
+            teacher_share: Share of the loss that is measured against the teacher.
+        """
+        self.teacher, self.teacher_share = teacher, teacher_share if teacher else 0.0
         code = bins.encode_bins(network.bin_centers.numpy())
         self.index = torch.from_numpy(code.index).reshape(-1, 3)
         self.weight = torch.from_numpy(code.weight).reshape(-1, 3)
         self.network, self.positions = network, positions
+        if teacher:  # each of its bins is a colour, which has a code over ours
+            cell = _cells(teacher.bin_centers)
+            code = torch.zeros(teacher.num_bins, network.num_bins)
+            self.teacher_code = code.scatter_add(1, self.index[cell], self.weight[cell])
 
     def loss(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean cross-entropy at randomly chosen places.
 
         Head and loss are the dearest part of a step, and neighbouring places say nearly the same.
         """
-        features = self.network.features(lightness).flatten(2)  # (N, C, P)
-        count, channels, places = features.shape
+        features = self.network.features(lightness)
+        count, places = len(features), features.shape[2] * features.shape[3]
         chosen = max(round(places * self.positions), 1)
         at = torch.randint(places, (count, 1, chosen), generator=generator)
-        features = features.gather(2, at.expand(-1, channels, -1))  # (N, C, K)
-        rows = features.transpose(1, 2).reshape(-1, channels)  # (N * K, C)
-        logits = F.linear(rows, self.network.head.weight.flatten(1), self.network.head.bias)
+        logits = _logits_at(self.network, features, at)
         ab = target.flatten(2).gather(2, at.expand(-1, 2, -1)).transpose(1, 2).reshape(-1, 2)
-        cell = (ab.round().long() + bins.AB_LIMIT).clamp_(0, 2 * bins.AB_LIMIT - 1)
-        cell = cell[:, 0] * 2 * bins.AB_LIMIT + cell[:, 1]
-        scores = torch.log_softmax(logits, dim=1).gather(1, self.index[cell])  # (N * K, 3)
-        loss: Tensor = -(scores * self.weight[cell]).sum(1).mean()
-        return loss
+        cell = _cells(ab)
+        scores = torch.log_softmax(logits, dim=1)  # (N * K, Q)
+        loss = -(scores.gather(1, self.index[cell]) * self.weight[cell]).sum(1).mean()
+        if self.teacher is None:
+            return loss
+        taught = -(scores * self._teach(lightness, at)).sum(1).mean()
+        return (1 - self.teacher_share) * loss + self.teacher_share * taught
+
+    @torch.no_grad()
+    def _teach(self, lightness: Tensor, at: Tensor) -> Tensor:
+        """Return the teacher's distribution at some places, over our bins: (N * K, Q)."""
+        assert self.teacher is not None
+        logits = _logits_at(self.teacher, self.teacher.features(lightness), at)
+        return torch.softmax(logits, dim=1) @ self.teacher_code
 
     def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
         """Return the annealed mean at vividness 0, (N, 2, H/4, W/4)."""
-        assert isinstance(network, Nano)
+        assert isinstance(network, Classifier)
         ab: Tensor = ColorModel(network)(lightness, torch.zeros(1))[0]
         return ab
+
+
+def _cells(ab: Tensor) -> Tensor:
+    """Number the cells of the table of codes that colours, (N, 2), lie in."""
+    row, column = (ab.round().long() + bins.AB_LIMIT).clamp(0, 2 * bins.AB_LIMIT - 1).unbind(1)
+    return row * 2 * bins.AB_LIMIT + column
+
+
+def _logits_at(network: Classifier, features: Tensor, at: Tensor) -> Tensor:
+    """Apply the head at some places of a map, (N, 1, K): logits (N * K, Q)."""
+    channels = features.shape[1]
+    chosen = features.flatten(2).gather(2, at.expand(-1, channels, -1))  # (N, C, K)
+    rows = chosen.transpose(1, 2).reshape(-1, channels)  # (N * K, C)
+    return F.linear(rows, network.head.weight.flatten(1), network.head.bias)
 
 
 class Regression:
     """The paper's loss: mean squared error of what the network answers, scaled to -1..1."""
 
-    def __init__(self, network: PaperNetwork) -> None:
+    def __init__(self, network: PaperNetwork | NanoRegression) -> None:
         """Regress whatever the network is made to answer."""
         self.network = network
         self.scale = REGRESSION_SCALE[network.target]
@@ -81,7 +125,7 @@ class Regression:
 
     def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
         """Return what the network answers."""
-        assert isinstance(network, PaperNetwork)
+        assert isinstance(network, PaperNetwork | NanoRegression)
         return network.predict(lightness)
 
 
@@ -91,21 +135,24 @@ def check_objective(config: TrainConfig, network: nn.Module) -> None:
     Raises:
         TrainingError: It cannot.
     """
-    wanted = {"classification": Nano, "regression": PaperNetwork}[config.objective]
-    if not isinstance(network, wanted):
+    is_classifier = isinstance(network, Classifier)
+    is_regressor = isinstance(network, PaperNetwork | NanoRegression)
+    if not {"classification": is_classifier, "regression": is_regressor}[config.objective]:
         raise TrainingError(f"network {config.network!r} is not trained by {config.objective}")
 
 
-def make_objective(config: TrainConfig, network: nn.Module) -> Objective:
-    """Return the objective of a run.
+def make_objective(
+    config: TrainConfig, network: nn.Module, teacher: Classifier | None = None
+) -> Objective:
+    """Return the objective of a run; ``teacher`` is the one that the configuration names.
 
     Raises:
         TrainingError: The network cannot be trained with it.
     """
     check_objective(config, network)
-    if isinstance(network, Nano):
-        return Classification(network, config.positions)
-    assert isinstance(network, PaperNetwork)
+    if isinstance(network, Classifier):
+        return Classification(network, config.positions, teacher, config.teacher_share)
+    assert isinstance(network, PaperNetwork | NanoRegression)
     return Regression(network)
 
 
@@ -115,8 +162,8 @@ def set_bins(network: nn.Module, cache: Cache) -> None:
     Raises:
         TrainingError: The photographs have fewer colours than there are bins.
     """
-    if isinstance(network, Nano):
-        count = network.config.num_bins
+    if isinstance(network, Classifier):
+        count = network.num_bins
         occupied = int((cache.histogram > 0).sum())
         if occupied < count:
             raise TrainingError(f"the photographs have only {occupied} colours for {count} bins")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.apps.console import is_terminal, say
-from tinct.errors import MissingExtraError
+from tinct.apps.console import is_terminal, say, warn
+from tinct.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,25 +30,39 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="TOML file with the choices of the run.")],
+    config_and_photographs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[CONFIG.toml] [PHOTOGRAPHS]...",
+            help="TOML file with the choices of the run; folders, tar files or others with the "
+            "photographs, instead of those that it names. With --from, no file is needed.",
+        ),
+    ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin with the weights of a model: a shipped one by name, or a model file.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             help="Folder for checkpoints, curves and sheets.",
-            show_default="runs/ and the name of the file",
+            show_default="runs/ and the name of the file or the model",
         ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")
     ] = False,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(help="Folder or tar file of photographs, instead of the file's; repeatable."),
-    ] = None,
     validation: Annotated[
-        list[str] | None, typer.Option(help="The same for validation; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Photographs for validation; repeatable. Without any, a tenth is held out."
+        ),
     ] = None,
     cache: Annotated[str | None, typer.Option(help="Folder for decoded photographs.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the run in steps.")] = None,
@@ -59,12 +73,18 @@ def train(
         from tinct.train.loop import train as run
     except ModuleNotFoundError as error:
         raise MissingExtraError("Training", "train") from error
-    changes = {"train": data, "validation": validation, "cache": cache}
-    choices = _choices(config, changes, steps)
-    folder = output or Path("runs") / config.stem
+    config, photographs = _split(config_and_photographs)
+    changes = {"train": photographs or None, "validation": validation, "cache": cache}
+    choices = _choices(config, start, changes, steps)
+    folder = output or Path("runs") / Path(config or str(start)).stem
     with _Display(choices) as display:
         last = run(
-            choices, folder, resume=resume, on_progress=display.training, on_cache=display.decoding
+            choices,
+            folder,
+            resume=resume,
+            on_progress=display.training,
+            on_cache=display.decoding,
+            on_left_out=warn,
         )
     if display.step < choices.steps:
         say(f"stopped at step {display.step} of {choices.steps}, saved {last}")
@@ -83,14 +103,27 @@ def _use_allocator() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _choices(path: Path, changes: dict[str, Any], steps: int | None) -> TrainConfig:
-    """Read the choices of a run; the command line has the last word."""
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Tell the configuration, if there is one, from the photographs."""
+    first, *others = arguments
+    return (first, others) if first.endswith(".toml") else (None, arguments)
+
+
+def _choices(
+    config: str | None, start: str | None, changes: dict[str, Any], steps: int | None
+) -> TrainConfig:
+    """Gather the choices of a run; the command line has the last word."""
+    from tinct.train.begin import fine_tuning
     from tinct.train.config import config_from_dict, load_config
 
-    table: dict[str, Any] = asdict(load_config(path))
+    if config is None and start is None:
+        raise OptionError("name a configuration (.toml), or a model to begin with: --from nano")
+    table: dict[str, Any] = asdict(load_config(Path(config))) if config else {"data": {}}
+    if start:
+        table = fine_tuning(start) | table if config is None else table | {"start": start}
     table["data"] |= {key: value for key, value in changes.items() if value is not None}
     table |= {} if steps is None else {"steps": steps}
-    return config_from_dict(table, str(path))
+    return config_from_dict(table, config or f"--from {start}")
 
 
 class _Display:

