@@ -13,7 +13,8 @@ import pytest
 _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
 _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
 _EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
-_MAY_IMPORT_TORCH = ("networks/", "train/", "evaluate/lpips.py", "evaluate/rows.py")
+_EXTRAS |= {"datasets", "fsspec", "bracex", "h5py"}
+_MAY_IMPORT_TORCH = ("networks/", "train/", "evaluate/lpips.py")
 
 
 def _loaded_by(statement: str, environment: dict[str, str]) -> set[str]:
@@ -49,7 +50,14 @@ def test_command_line_loads_nothing_before_it_knows_what_to_do(environment: dict
 
 
 @pytest.mark.parametrize(
-    "module", ["tinct.media", "tinct.runtime", "tinct.apps.photographs", "tinct.apps.benchmarks"]
+    "module",
+    [
+        "tinct.media",
+        "tinct.media.collection",
+        "tinct.runtime",
+        "tinct.apps.photographs",
+        "tinct.apps.benchmarks",
+    ],
 )
 def test_using_needs_no_extras(module: str, environment: dict[str, str]) -> None:
     assert not _loaded_by(f"import {module}", environment) & _EXTRAS

@@ -1,0 +1,90 @@
+"""``tinct compare``: figures and a report of what models make of photographs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tinct.apps.commands.evaluate import parse_vividness
+from tinct.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def compare(
+    specs_and_photographs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[SPEC]... PHOTOGRAPHS",
+            help="Models (shipped ones by name, ONNX files, paper=FILE, eccv16=FILE, folders that "
+            "other programs coloured), then a folder or tar shard of photographs, or any number of "
+            "picture files. Grey photographs are shown without a truth.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all that is made.")],
+    vividness: Annotated[
+        str, typer.Option(help="One row a model for each of these: numbers 0..1, or 'default'.")
+    ] = "default",
+    protocol: Annotated[
+        Literal["lab", "product"],
+        typer.Option(
+            help="'lab' as in papers, at 256x256; 'product' through the whole program at full size."
+        ),
+    ] = "lab",
+    fit: Annotated[
+        Literal["crop", "resize"],
+        typer.Option(help="In protocol lab: take the central square, or stretch the whole."),
+    ] = "crop",
+    pictures: Annotated[
+        int, typer.Option(min=1, help="Show this many, the first; numbers are over all.")
+    ] = 8,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many photographs.")
+    ] = None,
+    lpips: Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")] = False,
+    curves: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="Draw the losses of a training run: its curves.csv, or a CSV of step and value.",
+        ),
+    ] = None,
+) -> int:
+    """Show what models make of photographs: the paper's figures, and an HTML report."""
+    values = parse_vividness(vividness)
+    runs = [_parse_curve(text) for text in curves or []]
+    specs, sources = split_arguments(specs_and_photographs)
+    # Photographs are worked on side by side; torch's own threads would only get in their way.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from tinct.apps.compare import Comparison
+    from tinct.apps.compare import compare as run
+
+    wanted = Comparison(specs, sources, values, protocol, fit, pictures, limit, lpips, runs)
+    return run(wanted, output)
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell rows and photographs apart.
+
+    Photographs are the last argument, and every other one that is a picture or a tar file by its
+    name: no row is either.
+
+    Returns:
+        The specs of rows, and the sources of photographs.
+    """
+    from tinct.media.collection import is_picture
+
+    *others, last = arguments
+    sources = [text for text in others if is_picture(text) or ".tar" in PurePath(text).suffixes]
+    return [text for text in others if text not in sources], [*sources, last]
+
+
+def _parse_curve(text: str) -> tuple[str, Path]:
+    name, separator, file = text.partition("=")
+    if not (name and separator and file):
+        raise OptionError(f"--curves takes NAME=FILE, not {text!r}")
+    return name, Path(file)

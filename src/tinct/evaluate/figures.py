@@ -1,0 +1,243 @@
+"""The paper's figures for any models and pictures: grid, losses, training curves.
+
+Each ``draw_...`` returns a matplotlib figure, and :func:`render` turns it into files whose bytes
+depend on nothing but what is drawn and the version of matplotlib. ``diagram`` draws layers.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+from tinct.evaluate.curves import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from tinct.evaluate.pictures import Picture
+
+DPI = 150
+CELL = 1.55  # side of a picture in the grid, in inches
+CELL_PIXELS = 480  # longer side of a picture in the grid at most: twice what its PNG shows
+THUMBNAIL = 72  # longer side of the pictures under the bars, in pixels
+SHORT_NAME = 20  # letters of a picture's name that a figure has room for
+
+# Okabe and Ito's colours, told apart by colour-blind readers too; grey stands for the row `grey`.
+PALETTE = ("#CC79A7", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#F0E442")
+HATCHES = ("", "///", "...", "xxx")  # one more each time the colours are used up
+GRAY = "#999999"
+
+PLAIN_TEXT: dict[Any, Any] = {
+    "text.parse_math": False
+}  # a dollar sign in a file name is no formula
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours of everything that carries no data."""
+
+    paper: str
+    ink: str
+    faint: str  # lines of the grid
+    encoder: str  # boxes of layers
+    decoder: str
+
+
+LIGHT = Theme("#ffffff", "#222222", "#dddddd", "#d6e8f5", "#fbe6c2")
+DARK = Theme("#16181c", "#e6e6e6", "#3a3d44", "#173b54", "#573f10")
+
+
+def render(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
+    """Turn a figure into a file, the same bytes every time."""
+    stream = io.BytesIO()
+    # No date, and names inside the SVG from a fixed salt instead of a random one.
+    metadata = {"Date": None} if file_format == "svg" else {"Software": None}
+    with mpl.rc_context({"svg.hashsalt": "tinct", **PLAIN_TEXT}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a file name in letters that the font lacks
+        figure.savefig(stream, format=file_format, dpi=DPI, metadata=metadata)
+    return stream.getvalue()
+
+
+@mpl.rc_context(PLAIN_TEXT)
+def draw_grid(pictures: Sequence[Picture], names: Sequence[str], theme: Theme = LIGHT) -> Figure:
+    """Draw one line a picture: every row's answer and, at the end, the truth.
+
+    Args:
+        pictures: At least one.
+        names: Of the rows, in the order of the pictures' answers.
+        theme: Colours around the pictures.
+    """
+    has_truth = any(picture.truth is not None for picture in pictures)
+    heads = [*names, *(["truth"] if has_truth else [])]
+    shapes = [picture.answers[0].shape for picture in pictures]
+    ratios = [height / width for height, width, _ in shapes]
+    figure = new_figure(CELL * len(heads) + 0.4, CELL * sum(ratios) + 0.5, theme)
+    grid = figure.subplots(
+        len(pictures), len(heads), squeeze=False, gridspec_kw={"height_ratios": ratios}
+    )
+    for picture, ratio, line in zip(pictures, ratios, grid, strict=True):
+        for axes, rgb in zip(line, [*picture.answers, picture.truth], strict=False):
+            axes.set_box_aspect(ratio)
+            _show(axes, rgb, theme)
+        line[0].set_ylabel(shorten(picture.name), fontsize=7, color=theme.ink)
+    for axes, head in zip(grid[0], heads, strict=True):
+        axes.set_title(_wrap(head), fontsize=9, color=theme.ink)
+    return figure
+
+
+@mpl.rc_context(PLAIN_TEXT)
+def draw_losses(pictures: Sequence[Picture], names: Sequence[str], theme: Theme = LIGHT) -> Figure:
+    """Draw the paper's loss of every row for each picture that has a truth, as bars.
+
+    Args:
+        pictures: At least one has a truth.
+        names: Of the rows, in the order of the pictures' answers.
+        theme: Colours around the bars.
+    """
+    compared = [picture for picture in pictures if picture.truth is not None]
+    losses = np.array([picture.losses for picture in compared])  # (pictures, rows)
+    figure = new_figure(max(5.0, 1.2 + 1.1 * len(compared)), 4.2, theme)
+    axes = figure.subplots()
+    places, width = np.arange(len(compared)), 0.8 / len(names)
+    for index, name in enumerate(names):
+        color, hatch = _style_of_row(index, names)
+        axes.bar(
+            places + (index - (len(names) - 1) / 2) * width,
+            losses[:, index],
+            width,
+            label=f"{name} (mean {losses[:, index].mean():.4f})",
+            color=color,
+            hatch=hatch,
+            edgecolor=theme.paper,
+        )
+    _finish_axes(axes, theme, "loss: mean of (Δab / 127.5)²")
+    axes.set_xticks(places, [shorten(picture.name) for picture in compared], fontsize=7)
+    axes.tick_params(axis="x", length=0, pad=50, rotation=20 if len(compared) > 1 else 0)
+    axes.set_xlim(-0.6, len(compared) - 0.4)
+    axes.set_ylim(bottom=0)
+    for place, picture in enumerate(compared):
+        _add_thumbnail(axes, place, picture)
+    _add_legend(figure, axes, theme, columns=min(len(names), max(2, len(compared) // 2)))
+    return figure
+
+
+@mpl.rc_context(PLAIN_TEXT)
+def draw_curves(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
+    """Draw training curves, one plot a run: losses of different runs are often different ones.
+
+    Args:
+        curves: At least one; those of a run stand together.
+        theme: Colours around the lines.
+    """
+    runs = [(run, list(lines)) for run, lines in groupby(curves, key=lambda curve: curve.run)]
+    figure = new_figure(max(5.0, 4.4 * len(runs)), 3.6, theme)
+    for axes, (run, lines) in zip(
+        figure.subplots(1, len(runs), squeeze=False)[0], runs, strict=True
+    ):
+        by_end = sorted(lines, key=lambda curve: curve.losses[-1])
+        for rank, curve in enumerate(by_end):
+            color = PALETTE[(lines.index(curve) + 1) % len(PALETTE)]
+            axes.plot(curve.steps, curve.losses, ".-", color=color, markersize=4, linewidth=1.2)
+            # The name stands at the end of its line, apart from those of lines that end near it.
+            place, offset = (curve.steps[-1], curve.losses[-1]), 11 * rank - 5.5 * len(lines) + 1
+            axes.annotate(curve.label, place, (6, offset), textcoords="offset points", color=color)
+        axes.set_title(run, fontsize=10, color=theme.ink)
+        axes.set_xlabel("step", color=theme.ink)
+        axes.margins(x=0.12, y=0.12)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        _finish_axes(axes, theme, "loss")
+    return figure
+
+
+def shorten(name: str, length: int = SHORT_NAME) -> str:
+    """Leave out suffix and middle of a file's name, which tell photographs apart least."""
+    name = PurePath(name).stem or name
+    return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
+
+
+def new_figure(width: float, height: float, theme: Theme) -> Figure:
+    """Return an empty figure of so many inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor=theme.paper)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _show(axes: Axes, rgb: NDArray[np.uint8] | None, theme: Theme) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_facecolor(theme.paper)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if rgb is None:
+        axes.text(0.5, 0.5, "no truth", ha="center", va="center", color=theme.ink, fontsize=8)
+    else:
+        axes.imshow(_reduce(rgb, CELL_PIXELS), interpolation="none")
+
+
+def _style_of_row(index: int, names: Sequence[str]) -> tuple[str, str]:
+    if names[index] == "grey":
+        return GRAY, ""
+    place = index - int("grey" in names[:index])
+    return PALETTE[place % len(PALETTE)], HATCHES[place // len(PALETTE) % len(HATCHES)]
+
+
+def _finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
+    axes.set_ylabel(ylabel, color=theme.ink)
+    axes.set_facecolor(theme.paper)
+    axes.tick_params(colors=theme.ink, labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(theme.ink)
+    axes.grid(axis="y", color=theme.faint, linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _add_thumbnail(axes: Axes, place: int, picture: Picture) -> None:
+    assert picture.truth is not None
+    box = AnnotationBbox(
+        OffsetImage(_reduce(picture.truth, THUMBNAIL), zoom=0.6),
+        (place, 0),
+        xybox=(0, -26),
+        xycoords=("data", "axes fraction"),
+        boxcoords="offset points",
+        frameon=False,
+        annotation_clip=False,
+    )
+    axes.add_artist(box)
+
+
+def _reduce(rgb: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    scale = longer_side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _add_legend(figure: Figure, axes: Axes, theme: Theme, columns: int) -> None:
+    legend = figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
+    )
+    for text in legend.get_texts():
+        text.set_color(theme.ink)
+
+
+def _wrap(text: str) -> str:
+    return text.replace(", ", ",\n")
