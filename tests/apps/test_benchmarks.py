@@ -9,31 +9,83 @@ from pathlib import Path
 
 import pytest
 
+from tinct.apps.benchmarks.speed import FRAMES
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
 
 @pytest.mark.slow
-def test_bench_reports_ratios(
-    run: Callable[..., subprocess.CompletedProcess[bytes]],
-    tmp_path: Path,
-    save_gray: Callable[..., Path],
-) -> None:
+def test_bench_reports_everything(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
     for index in range(2):
         save_gray(tmp_path / f"album/{index}.jpg", 640, 480)
-    done = run("bench", "album", "--as-they-are", "--rounds", "1", "--json", "-")
+    arguments = ("album", "--as-they-are", "--rounds", "1", "--threads", "1", "-o", "report")
+    done = run("bench", *arguments)
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "bench.json",
+        "bench.md",
+    ]
+    assert (tmp_path / "report/bench.md").read_bytes() == done.stdout.rstrip() + b"\n"
+    report = json.loads((tmp_path / "report/bench.json").read_text())
+    lines = report["lines"]
+    frames = [(i["width"], i["height"]) for i in lines if i["kind"] == "frame"]
+    assert frames == list(FRAMES)
+    networks = [(i["width"], i["height"]) for i in lines if i["kind"] == "network"]
+    assert networks == [(256, 256), (352, 256), (448, 256)]
+    assert {(i["model"], i["device"], i["threads"]) for i in lines} == {("nano", "cpu", 1)}
+    for line in lines:
+        timing = line["timing"]
+        assert 0 < timing["p25"] <= timing["median"] <= timing["p75"] <= timing["p95"] < 30
     folder = report["folder"]
     assert folder["photographs"] == 2
-    assert folder["color_seconds"] > 0
+    assert folder["color"]["median"] > 0
     assert folder["ratio_to_copy_gray"] > 0.5
-    assert 0 < report["single_seconds"]["median"] < 60
-    assert 0 < report["network_seconds"]["median"] < 10
+    assert [single["megapixels"] for single in report["singles"]] == [2, 12]
+    for single in report["singles"]:
+        assert 0 < single["cold_start"]["median"] < 60
+        assert 50e6 < single["peak_memory"] < 1e9
+    assert report["install"]["tinct"] > 1e6
     assert sorted(path.name for path in (tmp_path / "album").iterdir()) == ["0.jpg", "1.jpg"]
 
 
-def test_bench_without_photographs(
-    run: Callable[..., subprocess.CompletedProcess[bytes]], tmp_path: Path
+@pytest.mark.slow
+@pytest.mark.train
+def test_a_peer_is_timed_beside_ours(
+    run: Run, tmp_path: Path, save_gray: Callable[..., Path]
 ) -> None:
+    pytest.importorskip("onnxscript")
+    save_gray(tmp_path / "album/0.jpg", 320, 240)
+    quick = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "-")
+    done = run("bench", "album", *quick, "--peer", "paper")
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(done.stdout)["lines"]
+    ours, paper = (next(i for i in lines if i["model"] == name) for name in ("nano", "paper"))
+    assert paper["note"] == "random weights, speed only"
+    assert paper["parameters"] == 297_210
+    assert paper["mmac"] == pytest.approx(1703.7, abs=0.1)
+    assert paper["timing"]["median"] > 4 * ours["timing"]["median"]
+
+
+@pytest.mark.train
+def test_an_unknown_peer(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
+    pytest.importorskip("onnxscript")
+    save_gray(tmp_path / "album/0.jpg", 320, 240)
+    done = run("bench", "album", "--peer", "nobody")
+    assert done.returncode == 1
+    assert "no network is called 'nobody'" in done.stderr.decode()
+
+
+def test_bench_without_photographs(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run("bench", "empty")
     assert done.returncode == 1
     assert done.stderr.decode() == "tinct: error: empty: no photographs to measure with\n"
+
+
+def test_an_evaluation_without_costs_is_found_before_anything_is_timed(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "old.json").write_text('{"rows": [{"name": "grey"}]}')
+    done = run("bench", "--quality", "old.json")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("tinct: error: old.json: not an evaluation with costs")

@@ -14,7 +14,7 @@ from PIL import Image
 pytest.importorskip("matplotlib")
 pytest.importorskip("skimage")
 
-from tinct.apps.commands.compare import split_arguments
+from tinct.apps.commands.options import split_arguments
 
 
 @pytest.fixture(autouse=True)
@@ -131,4 +131,8 @@ def test_rows_and_photographs_are_told_apart():
     assert split_arguments(["paper=w.npz", "a.JPG", "mine.onnx", "val.tar", "b.png"]) == (
         ["paper=w.npz", "mine.onnx"],
         ["a.JPG", "val.tar", "b.png"],
+    )
+    assert split_arguments(["eccv16=best.pth.tar", "a.TGZ", "photos"]) == (
+        ["eccv16=best.pth.tar"],
+        ["a.TGZ", "photos"],
     )

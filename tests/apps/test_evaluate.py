@@ -132,7 +132,7 @@ def test_the_tables_for_the_terminal_fit_it_and_mark_what_differs(shard, width):
     ("arguments", "error", "message"),
     [
         (["--vividness", "0,2"], OptionError, "--vividness takes numbers from 0 to 1 .* not '2'"),
-        (["--reference", "nobody"], OptionError, "no row is called 'nobody'; there are grey, mean"),
+        (["--reference", "nobody"], OptionError, "no row is called 'nobody'; there are 'grey', 'mean"),
         (["--frechet", "none.pt"], ModelError, r"none\.pt: no such file"),
         (["--frechet", "fid=x"], OptionError, "--frechet takes efficientnet-lite0, FILE or"),
     ],
@@ -177,7 +177,7 @@ def test_info_of_a_shipped_model_shows_what_its_file_says():
 
 
 def test_info_of_a_missing_file_is_one_clear_line():
-    with pytest.raises(ModelError, match=r"none\.onnx: no such model"):
+    with pytest.raises(ModelError, match=r"none\.onnx: no such model file; networks are .*eccv16"):
         call(info, "none.onnx")
 
 

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from tinct.errors import InputError
-from tinct.evaluate.benchmark import Timing, make_photographs, time_command, time_interleaved
+from tinct.evaluate.benchmark import (
+    Timing,
+    make_frame,
+    make_photographs,
+    time_command,
+    time_interleaved,
+)
 from tinct.media import Picture, read_picture, write_picture
 
 
@@ -20,6 +26,14 @@ def test_workloads_take_turns_after_the_warm_up() -> None:
     seconds = time_interleaved(workloads, rounds=2, warm_up=1)
     assert order == ["a", "b"] * 3
     assert {name: len(runs) for name, runs in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_quick_workloads_run_again_in_their_turn() -> None:
+    seconds = time_interleaved(
+        {"quick": lambda: time.sleep(0.01), "slow": lambda: time.sleep(0.12)}, rounds=2, turn=0.05
+    )
+    assert 2 * 3 <= len(seconds["quick"]) <= 2 * 6
+    assert len(seconds["slow"]) == 2
 
 
 def test_time_is_time() -> None:
@@ -51,6 +65,14 @@ def test_command_is_prepared_and_run_each_time(tmp_path: Path) -> None:
 def test_failing_command_is_named() -> None:
     with pytest.raises(InputError, match="broken"):
         time_command([sys.executable, "-c", "raise SystemExit('broken')"], 1)
+
+
+def test_frames_have_the_size(tmp_path: Path) -> None:
+    flat = tmp_path / "flat.png"
+    write_picture(Picture(np.full((30, 40, 3), 120, np.uint8)), flat)
+    frame = make_frame(flat, 64, 48)
+    assert frame.shape == (48, 64)
+    assert frame.mean() == pytest.approx(120, abs=1)
 
 
 def test_made_photographs_have_the_size_and_grain(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_the_reference_is_the_first_peer_or_the_first_row(one_photograph):
     assert choose_reference(rows) == "oracle"
     assert choose_reference(rows[:2]) == "grey"
     assert choose_reference(rows, "flat") == "flat"
-    with pytest.raises(OptionError, match=r"no row is called 'flt'; there are grey, flat, oracle"):
+    with pytest.raises(OptionError, match=r"no row is called 'flt'; there are 'grey', 'flat', 'oracle'"):
         choose_reference(rows, "flt")
     with pytest.raises(MetricError, match="no row"):
         choose_reference([])

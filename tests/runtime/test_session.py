@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from tinct.errors import DeviceError, ModelError, OptionError
 from tinct.runtime import DEVICES, Session, model_names, model_path
+from tinct.runtime.engines import available_devices, load_engine
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +72,76 @@ def test_an_onnx_file_of_somebody_else(tmp_path: Path) -> None:
         Session(tmp_path / "other.onnx")
 
 
+def test_no_threads() -> None:
+    with pytest.raises(OptionError, match="threads must be at least 1, not 0"):
+        Session(threads=0)
+
+
+def test_any_graph_runs_by_its_names() -> None:
+    engine = load_engine(model_path("nano"), "cpu", 1)
+    assert engine.device == "cpu"
+    assert set(engine.outputs) == {"ab", "confidence"}
+    assert "tinct" in engine.metadata
+    feed = {
+        "lightness": np.full((1, 1, 32, 32), 50, np.float32),
+        "vividness": np.zeros(1, np.float32),
+    }
+    answer = dict(zip(engine.outputs, engine.run(feed), strict=True))
+    assert answer["ab"].shape == (1, 2, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def openvino() -> Session:
+    pytest.importorskip("openvino")
+    return Session(device="openvino", threads=1)
+
+
+def test_openvino_answers_as_onnx_runtime(
+    openvino: Session, session: Session, rng: np.random.Generator
+) -> None:
+    assert openvino.device == "openvino"
+    assert openvino.spec == session.spec
+    for shape in ((1, 1, 32, 32), (2, 1, 64, 96)):
+        lightness = rng.random(shape, np.float32) * 100
+        for vividness in (0.0, 1.0):
+            wanted = session.run(lightness, vividness)
+            for ours, theirs in zip(openvino.run(lightness, vividness), wanted, strict=True):
+                np.testing.assert_allclose(ours, theirs, atol=2e-3)
+
+
+def test_openvino_in_several_threads(openvino: Session, rng: np.random.Generator) -> None:
+    pictures = rng.random((4, 1, 1, 32, 64), np.float32) * 100
+    wanted = [openvino.run(picture, 0.5)[0].copy() for picture in pictures]
+    wrong: list[int] = []
+
+    def work(index: int) -> None:
+        for _ in range(20):
+            if not np.array_equal(openvino.run(pictures[index], 0.5)[0], wanted[index]):
+                wrong.append(index)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_openvino_and_files_that_are_no_models(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"this is not a graph")
+    with pytest.raises(ModelError, match="not a model that OpenVINO can load"):
+        Session(path, device="openvino")
+
+
 def test_unknown_device() -> None:
     with pytest.raises(OptionError, match="unknown device 'tpu'; known are auto, cpu"):
         Session(device="tpu")
 
 
 def test_devices_that_are_not_here() -> None:
-    have = onnxruntime.get_available_providers()
-    absent = [
-        name
-        for name in DEVICES
-        if name not in ("auto", "cpu") and not any(name in item.lower() for item in have)
-    ]
+    absent = [name for name in DEVICES if name not in ("auto", *available_devices())]
     assert absent
     for name in absent:
         with pytest.raises(DeviceError, match=f"device '{name}' is not available here .found: cpu"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.apps.console import progress_bar, say, warn
-from tinct.errors import InputError, MissingExtraError, ModelError, OutputError
+from tinct.errors import InputError, MissingExtraError, ModelError
 from tinct.evaluate.curves import Curve, read_curves
 from tinct.evaluate.dataset import Photographs
 from tinct.evaluate.page import Chart, Content, make_page
@@ -27,7 +27,7 @@ from tinct.evaluate.report import (
 )
 from tinct.evaluate.rows import Row, make_rows
 from tinct.evaluate.score import Protocol
-from tinct.media.files import reason_of, write_atomically
+from tinct.media.files import make_folder, write_atomically
 from tinct.networks import NETWORKS, build
 from tinct.runtime import Session
 
@@ -91,7 +91,7 @@ def compare(wanted: Comparison, folder: Path) -> int:
     Raises:
         TinctError: What was asked for cannot be done; no file was written.
     """
-    _make_folder(folder)
+    make_folder(folder)
     curves = [curve for run, path in wanted.curves for curve in read_curves(run, path)]
     rows = make_rows(wanted.specs, wanted.vividness, wanted.fit)
     photographs = Photographs(*wanted.sources, limit=wanted.limit)
@@ -118,13 +118,6 @@ def compare(wanted: Comparison, folder: Path) -> int:
     page = make_page(content)
     _write(folder, _to_files(drawings) | _to_tables(listings, report) | {PAGE: page})
     return _close(folder, photographs)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: {reason_of(error)}") from error
 
 
 def _measure(photographs: Photographs, rows: Sequence[Row], wanted: Comparison) -> Report | None:

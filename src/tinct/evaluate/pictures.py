@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinct.errors import MetricError
 from tinct.evaluate import metrics
 from tinct.evaluate.dataset import Photograph
-from tinct.evaluate.protocol import ask, has_color, prepare
+from tinct.evaluate.protocol import ask, has_color, naming, prepare
 from tinct.evaluate.report import Fit
 from tinct.evaluate.rows import Row
 from tinct.evaluate.score import Protocol, Scorer, Truth
@@ -60,12 +59,10 @@ def color_all(
 
 def _color(row: Row, truth: Truth, protocol: Protocol, name: str) -> tuple[Rgb, float]:
     """Return a row's answer and its loss."""
-    answer = ask(row, truth, protocol, name)
-    lab = answer.lab if answer.predicted is None else answer.predicted
-    try:
+    with naming(row, name):
+        answer = ask(row, truth, protocol, name)
+        lab = answer.lab if answer.predicted is None else answer.predicted
         loss = metrics.paper_loss(lab[..., 1:], truth.lab[..., 1:])
-    except MetricError as error:
-        raise MetricError(f"{row.name}, {name}: {error}") from error
     return _reduce(np.rint(255 * answer.rgb).astype(np.uint8)), loss
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
-from tinct.errors import MetricError, OptionError
+from tinct.errors import MetricError, ModelError, OptionError
 from tinct.evaluate import metrics
 from tinct.evaluate.bootstrap import Estimate, Summary, summarize
 from tinct.evaluate.dataset import Photograph, Photographs, square
@@ -150,7 +151,7 @@ def choose_reference(rows: Sequence[Row], name: str | None = None) -> str:
     if name is None:
         return next((row.name for row in rows if row.is_peer), names[0])
     if name not in names:
-        raise OptionError(f"no row is called {name!r}; there are {', '.join(names)}")
+        raise OptionError(f"no row is called {name!r}; there are {', '.join(map(repr, names))}")
     return name
 
 
@@ -175,11 +176,9 @@ def _examine(work: _Work, photograph: Photograph) -> _Found | None:
     truth = work.scorer.truth(prepare(photograph.rgb, work.protocol, work.fit))
     found = _Found([], [work.network.features(truth.rgb)] if work.network else [])
     for row in work.rows:
-        answer = ask(row, truth, work.protocol, photograph.name)
-        try:
+        with naming(row, photograph.name):
+            answer = ask(row, truth, work.protocol, photograph.name)
             found.scores.append(work.scorer.score(answer, truth))
-        except MetricError as error:
-            raise MetricError(f"{row.name}, {photograph.name}: {error}") from error
         if work.network:
             found.features.append(work.network.features(answer.rgb))
     return found
@@ -198,6 +197,15 @@ def has_color(rgb: NDArray[np.uint8], fit: Fit = "crop") -> bool:
     """
     small = prepare(rgb, "lab", fit).astype(np.float32) / np.float32(255)
     return not metrics.is_nearly_gray(color.rgb_to_lab(small)[..., 1:])
+
+
+@contextmanager
+def naming(row: Row, photograph: str) -> Iterator[None]:
+    """Put the names of row and photograph before what goes wrong with an answer."""
+    try:
+        yield
+    except (MetricError, ModelError) as error:
+        raise type(error)(f"{row.name}, {photograph}: {error}") from error
 
 
 def ask(row: Row, truth: Truth, protocol: Protocol, name: str) -> Answer:

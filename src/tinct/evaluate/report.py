@@ -186,7 +186,8 @@ class Report:
     def _counts(self) -> str:
         return (
             f"{self.num_photographs} photographs of `{self.source}` (sha256 {self.sha256[:16]}); "
-            f"{len(self.nearly_gray)} nearly grey ones left out (no |a| or |b| above 5), "
+            f"{len(self.nearly_gray)} nearly grey ones left out (no |a| or |b| above 5 at "
+            f"256x256), "
             f"{len(self.broken)} unreadable; {len(self.without_edges)} without strong edges, left "
             f"out of the metrics at edges. The truth has CF {self.true_colorfulness:.1f}, CF abs "
             f"{self.true_colorfulness_abs:.1f}."

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color, gamut
-from tinct.errors import OptionError, TinctError
+from tinct.errors import MetricError, OptionError, TinctError
 from tinct.evaluate.cost import count
 from tinct.evaluate.peers.adapter import PRESETS, Adapter, load_adapter, preset
 from tinct.evaluate.peers.folder import ColoredFolder
@@ -209,6 +209,8 @@ def _colorize(predict_ab: Callable[[Planes], Planes], gray: Gray, name: str) -> 
     """Join luma, kept exactly, and ab: the plainest way, for rows with no runtime of their own."""
     luma = gray.astype(np.float32) / np.float32(255)
     ab = predict_ab(color.luma_to_lightness(luma))
+    if not np.isfinite(ab).all():  # eight bits have no NaN: nobody would see it after this
+        raise MetricError("the answer holds NaN or infinity")
     rgb = color.luma_chroma_to_rgb(luma, gamut.chroma_from_lab(luma, ab))
     encoded: NDArray[np.uint8] = np.rint(rgb.clip(0, 1) * 255).astype(np.uint8)
     return encoded

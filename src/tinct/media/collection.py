@@ -89,6 +89,11 @@ def is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in FORMATS
 
 
+def is_archive(name: str) -> bool:
+    """Tell whether a file is one of photographs in a tar file, by its suffix in any case."""
+    return name.lower().endswith(_TAR_SUFFIXES)
+
+
 def _find(source: str) -> Iterable[_Source]:
     if source.startswith(hugging_face.PREFIX):
         return [hugging_face.HuggingFacePhotographs(source)]
@@ -154,7 +159,7 @@ def _list_files(folder: Path) -> list[Path]:
         Path(parent, name)
         for parent, _, names in os.walk(folder, onerror=refuse)
         for name in names
-        if is_picture(name) or name.lower().endswith(_TAR_SUFFIXES)
+        if is_picture(name) or is_archive(name)
     )
 
 

@@ -63,6 +63,22 @@ def file_facts(path: Path, base: Path) -> bytes:
     return b"%s %d %d\n" % (name, facts.st_size, facts.st_mtime_ns)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for results, unless it is there, before the work on them begins.
+
+    Raises:
+        OutputError: It cannot be made, or nothing can be written into it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{path}: a file is in the way of this folder") from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot make the folder ({reason_of(error)})") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: no permission to write there")
+
+
 def write_atomically(data: bytes, path: str | Path, *, overwrite: bool) -> None:
     """Write a file so that there is either the whole of it or what was there before.
 

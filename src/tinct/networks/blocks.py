@@ -129,3 +129,29 @@ def fuse(model: nn.Module) -> None:
             assert isinstance(convolution, nn.Conv2d)
             assert isinstance(norm, nn.BatchNorm2d)
             module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+
+
+@torch.no_grad()
+def fold_pixels(model: nn.Module) -> None:
+    """Turn the unshuffling of pixels and the convolution behind it into one convolution, in place.
+
+    It is the same function: of one channel, with a kernel and a stride as many times as large. In
+    the graph, the unshuffling alone would be a dozen nodes.
+    """
+    for module in list(model.modules()):
+        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.PixelUnshuffle):
+            factor, block = module[0].downscale_factor, module[1]
+            assert isinstance(block, ConvNorm)
+            assert isinstance(block[0], nn.Conv2d)
+            module[0], block[0] = nn.Identity(), _on_pixels(block[0], factor)
+
+
+def _on_pixels(convolution: nn.Conv2d, factor: int) -> nn.Conv2d:
+    outputs, channels, rows, columns = convolution.weight.shape
+    stride, padding = (factor * int(v[0]) for v in (convolution.stride, convolution.padding))
+    kernel = (factor * rows, factor * columns)
+    pixels = nn.Conv2d(channels // factor**2, outputs, kernel, stride, padding)
+    split = convolution.weight.reshape(outputs, -1, factor, factor, rows, columns)
+    pixels.weight.copy_(split.permute(0, 1, 4, 2, 5, 3).reshape(pixels.weight.shape))
+    pixels.bias = convolution.bias
+    return pixels

@@ -103,6 +103,7 @@ class Colorizer:
 
         Raises:
             InputError: The picture cannot be read, or is no picture.
+            ModelError: The model answers NaN or infinity.
         """
         if isinstance(image, (str, Path)):
             return self.colorize_picture(read_picture(image, gray=True))
@@ -145,8 +146,15 @@ class Colorizer:
 
         Returns:
             ab (N, 2, H/4, W/4) in CIE units, and the confidence (N, 1, H/4, W/4), 0..1.
+
+        Raises:
+            ModelError: The answer holds NaN or infinity.
         """
-        return self.session.run(lightness, self.vividness)
+        ab, confidence = self.session.run(lightness, self.vividness)
+        # Further on, NaN would turn into grey or black pixels, and nobody would know why.
+        if not (np.isfinite(ab).all() and np.isfinite(confidence).all()):
+            raise ModelError(f"{self.session.spec.name}: the model answers NaN or infinity")
+        return ab, confidence
 
     @property
     def vividness(self) -> float:

@@ -1,38 +1,18 @@
-"""A model file loaded into ONNX Runtime, on the device that was asked for."""
+"""A model file loaded on the device that was asked for."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from tinct.errors import DeviceError, ModelError, OptionError
+from tinct.errors import ModelError
+from tinct.runtime.engines import DEVICES, load_engine
 from tinct.runtime.weights import model_path
 from tinct.spec import METADATA_KEY, ModelSpec
 
-_PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-    "directml": "DmlExecutionProvider",
-}
-_PACKAGES = {
-    "cuda": "onnxruntime-gpu",
-    "tensorrt": "onnxruntime-gpu",
-    "openvino": "onnxruntime-openvino",
-    "coreml": "onnxruntime on macOS",
-    "directml": "onnxruntime-directml",
-}
-DEVICES = ("auto", *_PROVIDERS)
-"""What ``device`` may be; ``auto`` takes CUDA, CoreML or DirectML where found, else the CPU."""
-
-_AUTOMATIC = ("cuda", "coreml", "directml")
-_LOG_ERRORS = 3
+__all__ = ["DEVICES", "Session"]
 
 
 class Session:
@@ -59,18 +39,9 @@ class Session:
             OptionError: The device is unknown, or the threads are fewer than one.
         """
         path = model_path(model)
-        options = _session_options(threads)
-        self.device = _choose_device(device)
-        providers = [_PROVIDERS[self.device]]
-        if self.device != "cpu":
-            providers.append(_PROVIDERS["cpu"])
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=providers)
-        except Exception as error:  # the runtime raises bare exceptions of its own
-            raise ModelError(f"{path}: not a model that ONNX Runtime can load") from error
-        if _PROVIDERS[self.device] not in self._session.get_providers():
-            raise DeviceError(f"device {device!r} was found but could not be started")
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        self._engine = load_engine(path, device, threads)
+        self.device = self._engine.device
+        text = self._engine.metadata.get(METADATA_KEY)
         if text is None:
             raise ModelError(f"{path}: an ONNX file, but not a tinct model")
         self.spec = ModelSpec.from_json(text, str(path))
@@ -88,33 +59,7 @@ class Session:
             ab (N, 2, H/stride, W/stride) in CIE units, and the confidence (N, 1, H/stride,
             W/stride), 0..1.
         """
-        feed: dict[str, Any] = {
-            "lightness": lightness,
-            "vividness": np.array([vividness], np.float32),
-        }
-        ab, confidence = self._session.run(["ab", "confidence"], feed)
-        return ab, confidence
-
-
-def _choose_device(device: str) -> str:
-    if device not in DEVICES:
-        raise OptionError(f"unknown device {device!r}; known are {', '.join(DEVICES)}")
-    available = set(onnxruntime.get_available_providers())
-    if device == "auto":
-        return next((name for name in _AUTOMATIC if _PROVIDERS[name] in available), "cpu")
-    if _PROVIDERS[device] not in available:
-        here = ", ".join(name for name, provider in _PROVIDERS.items() if provider in available)
-        raise DeviceError(
-            f"device {device!r} is not available here (found: {here}); it needs {_PACKAGES[device]}"
-        )
-    return device
-
-
-def _session_options(threads: int | None) -> onnxruntime.SessionOptions:
-    if threads is not None and threads < 1:
-        raise OptionError(f"threads must be at least 1, not {threads}")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _LOG_ERRORS
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return options
+        level = np.array([vividness], np.float32)
+        answer = self._engine.run({"lightness": lightness, "vividness": level})
+        named = dict(zip(self._engine.outputs, answer, strict=True))
+        return named["ab"], named["confidence"]

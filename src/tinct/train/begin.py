@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tinct.errors import ModelError, TrainingError
 from tinct.networks import build
-from tinct.networks.blocks import fuse
+from tinct.networks.blocks import fold_pixels, fuse
 from tinct.networks.classifier import Classifier
 from tinct.networks.efficientnet import Encoder, published_weights
 from tinct.runtime.weights import model_path
@@ -35,6 +35,7 @@ def make_network(config: TrainConfig) -> nn.Module:
     network = build(config.network, **config.options)
     if config.start:
         fuse(network.eval())
+        fold_pixels(network)
     return network.train()
 
 
@@ -131,19 +132,30 @@ def load_model(network: nn.Module, model: str) -> None:
     """
     path = model_path(model)
     proto = _read(path)
-    tensors = {item.name: numpy_helper.to_array(item) for item in proto.graph.initializer}
+    tensors = _tensors(proto)
     weights = {
-        name.removeprefix(_PREFIX): torch.from_numpy(value.astype(np.float32))
+        name.removeprefix(_PREFIX): value
         for name, value in tensors.items()
         if name.startswith(_PREFIX)
     }
-    prior = _spec(proto, str(path)).provenance.get("prior")
-    moments = tensors.get("moments")
-    if not isinstance(network, Classifier) or prior is None or moments is None:
+    facts, moments = _spec(proto, str(path)).provenance, tensors.get("moments")
+    if not isinstance(network, Classifier) or "prior" not in facts or moments is None:
         raise ModelError(f"{path}: cannot be trained on: its weights are not all there")
-    weights["bin_centers"] = torch.from_numpy(moments[:2, :, 0, 0].T.astype(np.float32))
-    weights["log_prior"] = torch.tensor(prior).log()
+    for name in ("head.weight", "head.bias"):  # see export.fold_temperature
+        weights[name] = weights[name] * facts["decode"]["temperature"]
+    weights["bin_centers"] = moments[:2, :, 0, 0].T
+    weights["log_prior"] = torch.tensor(facts["prior"]).log()
     _load(network, weights, path)
+
+
+def _tensors(proto: onnx.ModelProto) -> dict[str, Tensor]:
+    """Return the weights of a graph by name, in 32 bits, also where the file holds 16."""
+    arrays = {item.name: numpy_helper.to_array(item) for item in proto.graph.initializer}
+    return {
+        name.removesuffix(".half"): torch.from_numpy(array.astype(np.float32))
+        for name, array in arrays.items()
+        if array.dtype.kind == "f"
+    }
 
 
 def _load(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:

@@ -6,7 +6,7 @@ import copy
 import io
 import logging
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 import tinct
 from tinct.errors import OutputError, TrainingError
-from tinct.networks import build
+from tinct.networks.blocks import fold_pixels, fuse
+from tinct.networks.classifier import Classifier
 from tinct.networks.decode import ColorModel, DecodeConfig
-from tinct.networks.nano import ConvNorm, Nano
 from tinct.spec import METADATA_KEY, ModelSpec
+from tinct.train.begin import make_network
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 
 OPSET = 18
@@ -46,11 +46,13 @@ def color_model(
         TrainingError: The network does not predict a distribution over colours, or the weights are
             not its own.
     """
-    network = build(checkpoint.config.network)
-    if not isinstance(network, Nano):
+    network = make_network(checkpoint.config)
+    if not isinstance(network, Classifier):
         text = f"network {checkpoint.config.network!r} has no distribution over colours"
         raise TrainingError(f"{name}: cannot be exported: {text}")
     load_weights(network, checkpoint, "ema", name)
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise TrainingError(f"{name}: cannot be exported: its weights hold NaN or infinity")
     return ColorModel(network, decode).eval()
 
 
@@ -106,6 +108,7 @@ def _spec(
         "torch": torch.__version__,
         "config": config | {"data": {key: data[key] for key in data if key != "cache"}},
         "decode": asdict(model.config),
+        "prior": [round(p, 7) for p in model.network.log_prior.exp().tolist()],
         "steps": checkpoint.step,
         "photographs_seen": checkpoint.step * checkpoint.config.batch,
         "training_hours": round(checkpoint.seconds / 3600, 2),
@@ -121,24 +124,22 @@ def _spec(
     return ModelSpec.from_json(spec.to_json(), spec.name)  # as it will be read: lists, not tuples
 
 
-def fuse(model: nn.Module) -> None:
-    """Fold every batch norm behind a convolution into it, in place.
-
-    Args:
-        model: Must be in evaluation mode.
-    """
-    for module in list(model.modules()):
-        if isinstance(module, ConvNorm):
-            convolution, norm = module[0], module[1]
-            assert isinstance(convolution, nn.Conv2d)
-            assert isinstance(norm, nn.BatchNorm2d)
-            module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+@torch.no_grad()
+def fold_temperature(model: ColorModel) -> None:
+    """Divide the head's weights, not every logit, by the temperature, in place."""
+    config = model.config
+    for weights in model.network.head.parameters():
+        weights.div_(config.temperature)
+    power = config.prior_power / config.temperature
+    model.config = replace(config, temperature=1.0, prior_power=power)
 
 
 def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
     """Return the model as ONNX with dynamic batch, height and width, the spec in its metadata."""
     fused = copy.deepcopy(model).eval()
     fuse(fused)
+    fold_pixels(fused)
+    fold_temperature(fused)
     batch = torch.export.Dim("batch", min=1, max=4096)
     rows = torch.export.Dim("rows", min=2, max=512)
     columns = torch.export.Dim("columns", min=2, max=512)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tinct.apps.commands.options import Device, Jobs, Json, Model, Threads
+
+_QUICK, _FULL = (3, 4), (15, 10)  # rounds, and photographs in the folder
 
 
 def bench(
@@ -14,22 +19,74 @@ def bench(
         str,
         typer.Argument(help="Photographs; gray JPEGs of 12 megapixels are made from them."),
     ] = "examples",
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Every device and precision there is, more rounds: many minutes."
+        ),
+    ] = False,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=FILE]",
+            help="Time this network beside ours, with the weights of a file or random ones: paper, "
+            "eccv16, siggraph17, eccv16-keras. Repeatable.",
+        ),
+    ] = None,
+    quality: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="JSON of tinct evaluate, for a plot of quality against cost."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the report (JSON, Markdown) and the plot."),
+    ] = None,
     as_they_are: Annotated[
         bool, typer.Option("--as-they-are", help="Take the photographs as they are.")
     ] = False,
-    rounds: Annotated[int, typer.Option(min=1, help="How often everything is timed.")] = 5,
-    count: Annotated[int, typer.Option(min=1, help="Photographs in the folder.")] = 10,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default=f"{_QUICK[0]}, with --full {_FULL[0]}",
+            help="How often everything is timed.",
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default=f"{_QUICK[1]}, with --full {_FULL[1]}",
+            help="Photographs in the folder.",
+        ),
+    ] = None,
     model: Model = "nano",
     device: Device = "auto",
     threads: Threads = None,
     jobs: Jobs = None,
     json: Json = None,
 ) -> None:
-    """Measure a folder of photographs, one photograph from the shell, and the network alone.
+    """Measure networks, frames of several sizes, a folder, and one photograph from the shell.
 
-    The folder is coloured, and only decoded and encoded, in turn with the same jobs. Let nothing
-    else run meanwhile.
+    About a minute. What is compared takes turns. Let nothing else run meanwhile.
     """
     from tinct.apps.benchmarks import Bench, measure
 
-    measure(Bench(folder, as_they_are, rounds, count, model, device, threads, jobs), json)
+    usual_rounds, usual_count = _FULL if full else _QUICK
+    wanted = Bench(
+        folder=folder,
+        as_they_are=as_they_are,
+        rounds=rounds or usual_rounds,
+        count=count or usual_count,
+        model=model,
+        device=device,
+        threads=threads,
+        jobs=jobs,
+        peers=tuple(peer or ()),
+        quality=tuple(quality or ()),
+        is_full=full,
+        command=shlex.join(["tinct", *sys.argv[1:]]),
+    )
+    measure(wanted, json, output)

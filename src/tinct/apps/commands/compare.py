@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from tinct.apps.commands.evaluate import parse_vividness
+from tinct.apps.commands.options import SOURCES_HELP, SPECS_HELP, split_arguments
 from tinct.errors import OptionError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def compare(
@@ -20,9 +18,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="[SPEC]... PHOTOGRAPHS",
-            help="Models (shipped ones by name, ONNX files, paper=FILE, eccv16=FILE, folders that "
-            "other programs coloured), then a folder or tar shard of photographs, or any number of "
-            "picture files. Grey photographs are shown without a truth.",
+            help=f"{SPECS_HELP}, then photographs: {SOURCES_HELP}. Grey ones are shown without a "
+            "truth.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all that is made.")],
@@ -65,22 +62,6 @@ def compare(
 
     wanted = Comparison(specs, sources, values, protocol, fit, pictures, limit, lpips, runs)
     return run(wanted, output)
-
-
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell rows and photographs apart.
-
-    Photographs are the last argument, and every other one that is a picture or a tar file by its
-    name: no row is either.
-
-    Returns:
-        The specs of rows, and the sources of photographs.
-    """
-    from tinct.media.collection import is_picture
-
-    *others, last = arguments
-    sources = [text for text in others if is_picture(text) or ".tar" in PurePath(text).suffixes]
-    return [text for text in others if text not in sources], [*sources, last]
 
 
 def _parse_curve(text: str) -> tuple[str, Path]:

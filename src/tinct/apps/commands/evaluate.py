@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tinct.apps.commands.options import SOURCES_HELP, SPECS_HELP, split_arguments
 from tinct.apps.console import progress_bar, warn
-from tinct.errors import OptionError, OutputError
+from tinct.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,9 +31,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="[SPEC]... DATA",
-            help="Models (shipped ones by name, ONNX files, paper=FILE, eccv16=FILE, adapters, "
-            "folders that other programs coloured), then colour photographs: a folder, tar "
-            "shards, or a data set.",
+            help=f"{SPECS_HELP}, then colour photographs: {SOURCES_HELP}.",
         ),
     ],
     vividness: Annotated[
@@ -85,7 +84,7 @@ def evaluate(
 
     The exit code is 1 if a photograph could not be read; the report names it.
     """
-    *specs, data = specs_and_data
+    specs, sources = split_arguments(specs_and_data)
     values = parse_vividness(vividness)
     protocols: list[Protocol] = ["lab", "product"] if protocol == "both" else [protocol]
     # Photographs are worked on side by side; torch's own threads would only get in their way.
@@ -95,14 +94,15 @@ def evaluate(
     from tinct.evaluate.protocol import choose_reference
     from tinct.evaluate.protocol import evaluate as run
     from tinct.evaluate.rows import make_rows
+    from tinct.media.files import make_folder
 
     # What can be wrong is found out before the long part.
-    photographs = Photographs(data, limit=limit)
+    photographs = Photographs(*sources, limit=limit)
     rows = make_rows(specs, values, fit)
     reference = choose_reference(rows, reference)
     network = load_feature_network(frechet) if frechet else None
     if output:
-        _make_folder(output)
+        make_folder(output)
     broken: Sequence[str] = ()
     for one in protocols:
         with progress_bar(photographs.total, "photographs") as advance:
@@ -124,9 +124,9 @@ def evaluate(
                 on_progress=on_progress,
             )
         broken = report.broken
+        _show(report)
         if output:
             _write(report, output)
-        _show(report)
     for reason in broken:
         warn(reason)
     return int(bool(broken))
@@ -149,13 +149,6 @@ def _one_vividness(text: str) -> float:
     if not 0 <= value <= 1:
         raise OptionError(f"--vividness takes numbers from 0 to 1 and 'default', not {text!r}")
     return value
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
 def _write(report: Report, folder: Path) -> None:

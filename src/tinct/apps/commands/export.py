@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tinct.apps.console import say
 from tinct.errors import MissingExtraError, OptionError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MOST_PHOTOGRAPHS = 64  # for calibration: more change nothing and take memory
+_SIDE = 256
+
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of tinct train (.safetensors).")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            help="Checkpoint of tinct train (.safetensors); or a model file (.onnx), to be written "
+            "again in another precision."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path(
         "model.onnx"
     ),
@@ -20,7 +36,7 @@ def export(
         float, typer.Option(min=0, max=1, help="Vividness where the user names none.")
     ] = 0.5,
     temperature: Annotated[
-        float, typer.Option(min=0.05, max=2, help="Of the annealed mean: lower is more decided.")
+        float, typer.Option(min=0.25, max=2, help="Of the annealed mean: lower is more decided.")
     ] = 0.6,
     prior_power: Annotated[
         float, typer.Option(min=0, max=1, help="How much of the prior vividness 1 takes away.")
@@ -28,23 +44,58 @@ def export(
     note: Annotated[
         list[str] | None, typer.Option(help="key=value for the provenance; repeatable.")
     ] = None,
+    precision: Annotated[
+        Literal["fp32", "fp16", "fp16-weights", "int8"],
+        typer.Option(
+            help="Of the computation: fp16 for GPUs, int8 for processors; fp16-weights is fp32 in "
+            "half the file."
+        ),
+    ] = "fp32",
+    calibration: Annotated[
+        list[str] | None,
+        typer.Option(help="Photographs for int8: a folder or tar file; repeatable."),
+    ] = None,
 ) -> None:
     """Write the averaged network of a checkpoint as ONNX, proved equal to torch."""
+    is_model = checkpoint.suffix == ".onnx"
+    if is_model and precision == "fp32":
+        raise OptionError(f"{checkpoint}: a model file; --precision tells what to make of it")
+    if precision == "int8" and not calibration:
+        raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
     try:
         from tinct.networks.decode import DecodeConfig
         from tinct.train.export import export_model
+        from tinct.train.precision import convert_model
     except ModuleNotFoundError as error:
         raise MissingExtraError("Exporting", "train") from error
-    spec = export_model(
-        checkpoint,
-        output,
-        decode=DecodeConfig(temperature=temperature, prior_power=prior_power),
-        default_vividness=default_vividness,
-        notes=_notes(note or []),
-    )
+    with tempfile.TemporaryDirectory(prefix="tinct-export-") as folder:
+        whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
+        if not is_model:
+            spec = export_model(
+                checkpoint,
+                whole,
+                decode=DecodeConfig(temperature=temperature, prior_power=prior_power),
+                default_vividness=default_vividness,
+                notes=_notes(note or []),
+            )
+        if precision != "fp32":
+            source = checkpoint if is_model else whole
+            spec = convert_model(source, output, precision, _lightness(calibration or []))
     size = output.stat().st_size / 1e6
-    facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB, equal to torch"
-    say(f"{output}: {facts}")
+    facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB"
+    say(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
+
+
+def _lightness(sources: list[str]) -> Iterator[NDArray[np.float32]]:
+    """Yield L* (1, 1, 256, 256) of photographs, those that cannot be read left out."""
+    if not sources:
+        return
+    from tinct.color import luma_to_lightness, rgb_to_luma
+    from tinct.evaluate.dataset import Photographs, square
+
+    for photograph in Photographs(*sources, limit=_MOST_PHOTOGRAPHS):
+        rgb = square(photograph.rgb, _SIDE).astype("float32") / 255
+        yield luma_to_lightness(rgb_to_luma(rgb)).astype("float32")[None, None]
 
 
 def _notes(items: list[str]) -> dict[str, str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from tinct.errors import MissingExtraError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tinct.errors import MissingExtraError, ModelError
 
 PAPER_NOTE = """\
 The paper's Listing 1 ends with 298,302 parameters, 1,092 of them non-trainable: two more than its
@@ -22,7 +20,8 @@ def info(
     model: Annotated[
         str,
         typer.Argument(
-            help="A network ('paper', 'paper-rgb', 'paper-skip', 'nano') or a model file (.onnx)."
+            help="A network (nano, nano-regression, base, paper, paper-rgb, paper-skip, eccv16, "
+            "eccv16-keras, siggraph17) or a model file of tinct's (.onnx)."
         ),
     ],
 ) -> None:
@@ -31,6 +30,8 @@ def info(
     from tinct.runtime import model_names, model_path
 
     is_file = model not in NETWORKS or model in model_names()
+    if is_file and not Path(model).is_file() and model not in model_names():
+        raise ModelError(f"{model}: no such model file; networks are {', '.join(NETWORKS)}")
     texts = [_describe_network(model)] if model in NETWORKS else []
     texts += [PAPER_NOTE] if model == "paper" else []
     texts += [_describe_file(model_path(model))] if is_file else []

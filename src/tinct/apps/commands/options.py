@@ -1,10 +1,22 @@
-"""Options that several commands share, each defined once."""
+"""Options and arguments that several commands share, each defined once."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SPECS_HELP = (
+    "Rows (a model in the package by its name, a model file of tinct's, paper=FILE, eccv16=FILE, "
+    "siggraph17=FILE, eccv16-keras=FILE, ddcolor=FILE, deoldify=FILE, an adapter FILE.toml, a "
+    "folder that another program has coloured)"
+)
+SOURCES_HELP = (
+    "a folder, a URL of a tar file, hf:NAME, or any number of pictures and tar files"
+)
 
 Model = Annotated[str, typer.Option("--model", "-m", help="Name of a model, or a model file.")]
 Vividness = Annotated[
@@ -37,3 +49,28 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write a report to a file, or - for stdout."),
 ]
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell rows and photographs apart.
+
+    Photographs are the last argument, and every other one that is a picture or a tar file by its
+    name. No row is either, but for weights called ``NAME=FILE``.
+
+    Returns:
+        The specs of rows, and the sources of photographs.
+    """
+    from tinct.evaluate.peers.adapter import PRESETS
+    from tinct.evaluate.peers.published import NETWORKS
+    from tinct.media.collection import is_archive, is_picture
+
+    *others, last = arguments
+    sources = [
+        text
+        for text in others
+        if (is_picture(text) or is_archive(text))
+        and text.partition("=")[0] not in (*NETWORKS, *PRESETS)
+    ]
+    return [text for text in others if text not in sources], [*sources, last]
+
+

@@ -1,0 +1,113 @@
+"""What ``tinct bench`` measures, with the same code that does the work."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from tinct.apps.batch import choose_jobs, choose_threads
+from tinct.apps.benchmarks.folder import measure_folder, measure_single
+from tinct.apps.benchmarks.result import Result, to_json, to_markdown
+from tinct.apps.benchmarks.speed import SpeedPlan, measure_speed
+from tinct.apps.console import say
+from tinct.apps.plan import list_pictures
+from tinct.apps.report import write_json
+from tinct.errors import InputError, OutputError
+from tinct.evaluate.benchmark import make_photographs
+from tinct.evaluate.footprint import install_sizes
+from tinct.evaluate.quality_cost import draw_quality, read_points
+from tinct.evaluate.report import describe_machine, installed_versions
+from tinct.media.files import write_atomically
+from tinct.runtime import Colorizer
+
+__all__ = ["Bench", "measure"]
+
+_LARGE = 12.0  # megapixels of a photograph in the folder
+_SINGLE = (2.0, 12.0)  # megapixels of single ones
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What to measure."""
+
+    folder: str
+    as_they_are: bool
+    rounds: int
+    count: int
+    model: str
+    device: str
+    threads: int | None  # None: one, and all
+    jobs: int | None
+    peers: tuple[str, ...]
+    quality: tuple[str, ...]  # JSON files of tinct evaluate
+    is_full: bool
+    command: str
+
+
+def measure(bench: Bench, json: str | None, output: Path | None) -> None:
+    """Measure everything and print it.
+
+    Args:
+        bench: What to measure.
+        json: Where the numbers go as JSON as well, if anywhere: a file, or ``-`` for stdout.
+        output: Folder for JSON, Markdown and the plot, if any.
+
+    Raises:
+        InputError: There are no photographs, or one cannot be read.
+        OutputError: A result cannot be written.
+    """
+    points = [point for path in bench.quality for point in read_points(Path(path))]
+    sources = list(islice(list_pictures(Path(bench.folder)), bench.count))
+    if not sources:
+        raise InputError(f"{bench.folder}: no photographs to measure with")
+    with tempfile.TemporaryDirectory(prefix="tinct-bench-") as name:
+        result = _measure(bench, sources, Path(name))
+    if json != "-":
+        print(to_markdown(result))
+    if json is not None:
+        write_json(to_json(result), json)
+    if output is None:
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: {error.strerror or error}") from error
+    write_json(to_json(result), str(output / "bench.json"))
+    write_atomically(to_markdown(result).encode(), output / "bench.md", overwrite=True)
+    for suffix, content in draw_quality(points) if points else ():
+        write_atomically(content, output / f"quality-cost.{suffix}", overwrite=True)
+
+
+def _measure(bench: Bench, sources: list[Path], scratch: Path) -> Result:
+    plan = SpeedPlan(
+        bench.model, bench.device, bench.threads, bench.peers, bench.rounds, bench.is_full
+    )
+    say("measuring networks, and frames of several sizes ...")
+    lines = measure_speed(plan, sources, scratch)
+    if not bench.as_they_are:
+        say(f"making {bench.count} photographs of {_LARGE:g} megapixels ...")
+        photographs = make_photographs(sources, scratch, bench.count, _LARGE)
+    else:
+        photographs = sources
+    say("measuring the folder ...")
+    jobs = choose_jobs(bench.jobs, len(photographs))
+    threads = choose_threads(bench.threads, jobs)
+    colorizer = Colorizer(bench.model, device=bench.device, threads=threads)
+    folder = measure_folder(photographs, scratch / "results", colorizer, jobs, bench.rounds)
+    say("measuring one photograph from the shell ...")
+    singles = [
+        measure_single(sources[0], scratch / f"{size:g}", bench.model, size, bench.rounds)
+        for size in _SINGLE
+    ]
+    return Result(
+        command=bench.command,
+        machine=describe_machine(),
+        versions=installed_versions(),
+        rounds=bench.rounds,
+        lines=lines,
+        folder=folder,
+        singles=singles,
+        install=install_sizes(),
+    )

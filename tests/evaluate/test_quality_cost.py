@@ -1,0 +1,55 @@
+"""The plot of quality against cost."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinct.errors import InputError
+from tinct.evaluate.quality_cost import Point, draw_quality, read_points
+
+ROWS = [
+    {"name": "grey", "mmac": None, "metrics": {"psnr_rgb": {"value": 22.4}}},
+    {"name": "nano <1>", "mmac": 128.6, "metrics": {"psnr_rgb": {"value": 23.7}}},
+    {"name": "eccv16", "mmac": 41774, "metrics": {"psnr_rgb": {"value": 22.1}}},
+]
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_rows_are_read_and_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    points = read_points(write(tmp_path / "evaluation.json", {"rows": ROWS}))
+    assert points[1] == Point("nano <1>", 128.6, {"psnr_rgb": 23.7})
+    files = dict(draw_quality(points))
+    picture = np.asarray(Image.open(io.BytesIO(files["png"])).convert("RGB"))
+    assert picture.std() > 5
+    svg = files["svg"].decode()
+    assert "<svg" in svg
+    assert "eccv16" in svg
+    assert draw_quality(points)[1][1].decode() == svg
+
+
+def test_files_that_are_no_evaluations(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing\.json: No such file"):
+        read_points(tmp_path / "missing.json")
+    for content in ([], {"rows": [{"name": "x"}]}, {"rows": 3}):
+        with pytest.raises(InputError, match=r"odd\.json: not an evaluation with costs"):
+            read_points(write(tmp_path / "odd.json", content))
+    (tmp_path / "text.json").write_text("{")
+    with pytest.raises(InputError, match=r"text\.json: not an evaluation"):
+        read_points(tmp_path / "text.json")
+
+
+def test_rows_without_costs() -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(InputError, match="no row of the evaluation tells what its network costs"):
+        draw_quality([Point("grey", None, {"psnr_rgb": 22.0})])
