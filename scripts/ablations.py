@@ -91,7 +91,6 @@ VARIANTS = {
     "nano": Variant("`nano`, classification", "nano", CLASSIFICATION),
     "nano-epochs-1": Variant("`nano`, 1 epoch", "nano", CLASSIFICATION, EPOCH),
     "nano-epochs-2": Variant("`nano`, 2 epochs", "nano", CLASSIFICATION, 2 * EPOCH),
-    "nano-epochs-4": Variant("`nano`, 4 epochs", "nano", CLASSIFICATION, 4 * EPOCH),
 }
 
 

@@ -132,7 +132,7 @@ def test_the_tables_for_the_terminal_fit_it_and_mark_what_differs(shard, width):
     ("arguments", "error", "message"),
     [
         (["--vividness", "0,2"], OptionError, "--vividness takes numbers from 0 to 1 .* not '2'"),
-        (["--reference", "nobody"], OptionError, "no row is called 'nobody'; there are 'grey', 'mean"),
+        (["--reference", "nobody"], OptionError, "no row is called 'nobody'; there are 'grey',"),
         (["--frechet", "none.pt"], ModelError, r"none\.pt: no such file"),
         (["--frechet", "fid=x"], OptionError, "--frechet takes efficientnet-lite0, FILE or"),
     ],

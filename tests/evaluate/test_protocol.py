@@ -206,7 +206,7 @@ def test_the_reference_is_the_first_peer_or_the_first_row(one_photograph):
     assert choose_reference(rows) == "oracle"
     assert choose_reference(rows[:2]) == "grey"
     assert choose_reference(rows, "flat") == "flat"
-    with pytest.raises(OptionError, match=r"no row is called 'flt'; there are 'grey', 'flat', 'oracle'"):
+    with pytest.raises(OptionError, match=r"is called 'flt'; there are 'grey', 'flat', 'oracle'"):
         choose_reference(rows, "flt")
     with pytest.raises(MetricError, match="no row"):
         choose_reference([])
@@ -372,3 +372,26 @@ def test_the_paper_and_the_mean_colour_beat_grey_on_photographs(data_root):
     assert 0.4 < paper["psnr_rgb"].value - grey["psnr_rgb"].value < 1.2
     assert 86 < grey["auc"].value < paper["auc"].value < 91
     assert grey["auc_rebalanced"].value < paper["auc_rebalanced"].value
+
+
+@pytest.mark.parametrize("protocol", ["lab", "product"])
+def test_nan_of_an_onnx_file_is_not_lost_in_eight_bits(one_photograph, tmp_path, protocol):
+    onnx = pytest.importorskip("onnx")
+    float_, helper = onnx.TensorProto.FLOAT, onnx.helper
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "nan"], ["y"])],
+        "graph",
+        [helper.make_tensor_value_info("x", float_, [1, 1, "h", "w"])],
+        [helper.make_tensor_value_info("y", float_, [1, 2, "h", "w"])],
+        [helper.make_tensor("nan", float_, [1, 2, 1, 1], [np.nan, np.nan])],
+    )
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "nan.onnx")
+    description = tmp_path / "nan.toml"
+    description.write_text(
+        'name = "nan"\nmodel = "nan.onnx"\n'
+        '[input]\nkind = "lightness"\nmultiple = 32\n[output]\nkind = "ab"\n'
+    )
+    rows = make_rows([str(description)], [])
+    with pytest.raises(MetricError, match=r"^nan, one\.png: .* holds NaN or infinity$"):
+        evaluate(Photographs(one_photograph[0]), rows, protocol=protocol)

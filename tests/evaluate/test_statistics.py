@@ -8,13 +8,13 @@ import pytest
 from tinct import color
 from tinct.errors import MetricError
 from tinct.evaluate.dataset import Photographs
-from tinct.grid import grid_centers, nearest_on_grid
 from tinct.evaluate.statistics import (
     gather,
     parse_statistics,
     shipped_statistics,
     smooth_prior,
 )
+from tinct.grid import grid_centers, nearest_on_grid
 
 
 def test_shipped_statistics_are_plausible():

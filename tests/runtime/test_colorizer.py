@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 import tinct
-from tinct.errors import InputError, OptionError
-from tinct.runtime import Colorizer
+from tinct.errors import InputError, ModelError, OptionError
+from tinct.runtime import Colorizer, model_path
 from tinct.runtime.colorizer import working_luma
 from tinct.runtime.compose import luma_of
 
@@ -211,3 +211,15 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         ).stdout
     )
     assert peak < 12 * 100e6 + 300e6
+
+
+def test_a_model_that_answers_nan_is_an_error_and_no_grey_picture(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(model_path("nano"))
+    weights = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    broken = np.full(weights.dims, np.nan, onnx.helper.tensor_dtype_to_np_dtype(weights.data_type))
+    weights.CopyFrom(onnx.numpy_helper.from_array(broken, weights.name))
+    onnx.save(model, tmp_path / "broken.onnx")
+    colorizer = Colorizer(tmp_path / "broken.onnx", device="cpu", threads=1)
+    with pytest.raises(ModelError, match="nano: the model answers NaN or infinity"):
+        colorizer(np.full((40, 60), 99, np.uint8))

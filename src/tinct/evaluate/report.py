@@ -53,7 +53,8 @@ FITS = {
 }
 METRIC_NOTES = (
     "PSNR, MSE, SSIM, CIEDE2000, LPIPS, colourfulness and the mean errors of lightness are means "
-    "over photographs (PSNR of floats, no border; peak 255 for ab), RMSE the root of the mean MSE. "
+    "over photographs (PSNR of floats, no border, at most 100; peak 255 for ab), RMSE the root of "
+    "the mean MSE. "
     "Raw AuC is the mean over photographs; rebalanced AuC is pooled over all pixels, each weighted "
     "by one over the probability of its true colour in the training photographs. At edges: in the "
     "two pixels on each side of luma steps of 0.2 or more between neighbours in the truth. CF is "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import luma_to_lightness
-from tinct.errors import InputError, OptionError
+from tinct.errors import InputError, ModelError, OptionError
 from tinct.media import Picture, read_picture
 from tinct.runtime.compose import Pixels, compose_planes, compose_rgb, luma_of, white_level
 from tinct.runtime.session import Session

@@ -14,9 +14,7 @@ SPECS_HELP = (
     "siggraph17=FILE, eccv16-keras=FILE, ddcolor=FILE, deoldify=FILE, an adapter FILE.toml, a "
     "folder that another program has coloured)"
 )
-SOURCES_HELP = (
-    "a folder, a URL of a tar file, hf:NAME, or any number of pictures and tar files"
-)
+SOURCES_HELP = "a folder, a URL of a tar file, hf:NAME, or any number of pictures and tar files"
 
 Model = Annotated[str, typer.Option("--model", "-m", help="Name of a model, or a model file.")]
 Vividness = Annotated[
@@ -72,5 +70,3 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         and text.partition("=")[0] not in (*NETWORKS, *PRESETS)
     ]
     return [text for text in others if text not in sources], [*sources, last]
-
-
