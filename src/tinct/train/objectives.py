@@ -60,8 +60,8 @@ class Classification:
         self.network, self.positions = network, positions
         if teacher:  # each of its bins is a colour, which has a code over ours
             cell = _cells(teacher.bin_centers)
-            code = torch.zeros(teacher.num_bins, network.num_bins)
-            self.teacher_code = code.scatter_add(1, self.index[cell], self.weight[cell])
+            nothing = torch.zeros(teacher.num_bins, network.num_bins)
+            self.teacher_code = nothing.scatter_add(1, self.index[cell], self.weight[cell])
 
     def loss(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean cross-entropy at randomly chosen places.
@@ -76,10 +76,10 @@ class Classification:
         ab = target.flatten(2).gather(2, at.expand(-1, 2, -1)).transpose(1, 2).reshape(-1, 2)
         cell = _cells(ab)
         scores = torch.log_softmax(logits, dim=1)  # (N * K, Q)
-        loss = -(scores.gather(1, self.index[cell]) * self.weight[cell]).sum(1).mean()
+        loss: Tensor = -(scores.gather(1, self.index[cell]) * self.weight[cell]).sum(1).mean()
         if self.teacher is None:
             return loss
-        taught = -(scores * self._teach(lightness, at)).sum(1).mean()
+        taught: Tensor = -(scores * self._teach(lightness, at)).sum(1).mean()
         return (1 - self.teacher_share) * loss + self.teacher_share * taught
 
     @torch.no_grad()

@@ -62,7 +62,8 @@ def _describe_file(path: Path) -> str:
         "Answer": f"ab and confidence at 1/{spec.stride} size",
         "Default vividness": f"{spec.default_vividness:g}",
     }
-    facts |= {key: _to_text(value) for key, value in sorted(spec.provenance.items())}
+    told = {key: value for key, value in spec.provenance.items() if key != "prior"}  # long
+    facts |= {key: _to_text(value) for key, value in sorted(told.items())}
     return "\n".join(f"{key + ':':<24}{value}" for key, value in facts.items())
 
 
