@@ -9,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from tinct import Colorizer
 from tinct.apps.cli import main
 from tinct.train.checkpoint import load_checkpoint
 
@@ -78,6 +80,26 @@ def test_mistakes_are_one_line(arguments, reason, config, capsys):
     (line,) = last_words(capsys)
     assert line.startswith("tinct: error: ")
     assert reason in line
+
+
+@pytest.mark.slow
+def test_one_command_trains_the_shipped_model_on(photographs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "--from", "nano", str(photographs.tar), "--steps", "1", "--cache", "cache"]
+    assert main(command) == 0
+    last = load_checkpoint(Path("runs/nano/last.safetensors"))
+    assert last.config.start == "nano"
+    assert main(["export", "runs/nano/last.safetensors", "-o", "mine.onnx"]) == 0
+    # One step at the beginning of the warm-up changes next to nothing.
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    before, after = Colorizer("nano", vividness=0), Colorizer("mine.onnx", vividness=0)
+    difference = before(picture).astype(int) - after(picture)
+    assert 0 < np.abs(difference).max() <= 4
+
+
+def test_training_needs_a_configuration_or_a_model(photographs, capsys):
+    assert main(["train", str(photographs.tar)]) == 2
+    assert "--from nano" in last_words(capsys)[-1]
 
 
 def test_notes_are_key_and_value(finished, capsys):

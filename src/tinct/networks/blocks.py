@@ -124,10 +124,9 @@ def fuse(model: nn.Module) -> None:
         model: Must be in evaluation mode.
     """
     for module in list(model.modules()):
-        if isinstance(module, ConvNorm):
+        if isinstance(module, ConvNorm) and isinstance(module[1], nn.BatchNorm2d):
             convolution, norm = module[0], module[1]
             assert isinstance(convolution, nn.Conv2d)
-            assert isinstance(norm, nn.BatchNorm2d)
             module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
 

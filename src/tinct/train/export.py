@@ -22,7 +22,7 @@ from tinct.networks.blocks import fold_pixels, fuse
 from tinct.networks.classifier import Classifier
 from tinct.networks.decode import ColorModel, DecodeConfig
 from tinct.spec import METADATA_KEY, ModelSpec
-from tinct.train.begin import make_network
+from tinct.train.begin import make_network, model_spec
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 
 OPSET = 18
@@ -54,6 +54,26 @@ def color_model(
     if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
         raise TrainingError(f"{name}: cannot be exported: its weights hold NaN or infinity")
     return ColorModel(network, decode).eval()
+
+
+def decoding_before(path: Path) -> tuple[DecodeConfig, float]:
+    """Return how colours were read from the distribution of the model that a run began with.
+
+    Args:
+        path: A checkpoint of the run.
+
+    Returns:
+        That and its default vividness; the usual ones of a run that began with no model.
+
+    Raises:
+        TrainingError: There is no such checkpoint.
+        ModelError: The model that it began with is gone.
+    """
+    start = load_checkpoint(path).config.start
+    if not start:
+        return DecodeConfig(), 0.5
+    spec = model_spec(start)
+    return DecodeConfig(**spec.provenance["decode"]), spec.default_vividness
 
 
 def export_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -33,14 +34,32 @@ def export(
         "model.onnx"
     ),
     default_vividness: Annotated[
-        float, typer.Option(min=0, max=1, help="Vividness where the user names none.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Vividness where the user names none.",
+            show_default="as the model that was begun with, or 0.5",
+        ),
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(min=0.25, max=2, help="Of the annealed mean: lower is more decided.")
-    ] = 0.6,
+        float | None,
+        typer.Option(
+            min=0.25,
+            max=2,
+            help="Of the annealed mean: lower is more decided.",
+            show_default="likewise, or 0.6",
+        ),
+    ] = None,
     prior_power: Annotated[
-        float, typer.Option(min=0, max=1, help="How much of the prior vividness 1 takes away.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How much of the prior vividness 1 takes away.",
+            show_default="likewise, or 0.5",
+        ),
+    ] = None,
     note: Annotated[
         list[str] | None, typer.Option(help="key=value for the provenance; repeatable.")
     ] = None,
@@ -63,19 +82,21 @@ def export(
     if precision == "int8" and not calibration:
         raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
     try:
-        from tinct.networks.decode import DecodeConfig
-        from tinct.train.export import export_model
+        from tinct.train.export import decoding_before, export_model
         from tinct.train.precision import convert_model
     except ModuleNotFoundError as error:
         raise MissingExtraError("Exporting", "train") from error
     with tempfile.TemporaryDirectory(prefix="tinct-export-") as folder:
         whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
         if not is_model:
+            decode, vividness = decoding_before(checkpoint)
+            changes = {"temperature": temperature, "prior_power": prior_power}
+            given = {key: value for key, value in changes.items() if value is not None}
             spec = export_model(
                 checkpoint,
                 whole,
-                decode=DecodeConfig(temperature=temperature, prior_power=prior_power),
-                default_vividness=default_vividness,
+                decode=replace(decode, **given),
+                default_vividness=vividness if default_vividness is None else default_vividness,
                 notes=_notes(note or []),
             )
         if precision != "fp32":
