@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 
 import tinct
 from tinct.errors import InputError, ModelError, OptionError
+from tinct.evaluate.footprint import peak_memory
 from tinct.runtime import Colorizer, model_path
 from tinct.runtime.colorizer import working_luma
 from tinct.runtime.compose import luma_of
@@ -199,17 +199,13 @@ def test_working_size() -> None:
 def test_memory_of_a_large_picture() -> None:
     """100 megapixels take under 12 bytes a pixel, input and output included, and 300 MB."""
     program = """
-import resource, numpy as np, tinct
+import numpy as np, tinct
 pixels = np.tile(np.arange(250, dtype=np.uint8), (10_000, 40))
 result = tinct.Colorizer(threads=1)(pixels)
 assert result.shape == (10_000, 10_000, 3)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
-    peak = int(
-        subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        ).stdout
-    )
+    peak = peak_memory([sys.executable, "-c", program])
+    assert peak is not None
     assert peak < 12 * 100e6 + 300e6
 
 
