@@ -484,7 +484,12 @@ def test_stopping_leaves_whole_files_only(
         save_gray(tmp_path / f"album/{index:03d}.png", 600, 500)
     command = [sys.executable, "-m", "tinct", "image", "album", "-o", "out"]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        # Where the tests run in the background, a shell has made them deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 60
         while not list((tmp_path / "out").glob("*.png")) and time.monotonic() < deadline:
