@@ -7,9 +7,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tinct import Colorizer
 from tinct.errors import ModelError, TrainingError
 from tinct.networks import build
-from tinct.train.begin import begin, fine_tuning, load_classifier, load_encoder, make_network
+from tinct.networks.decode import ColorModel, DecodeConfig
+from tinct.runtime import model_names
+from tinct.train.begin import (
+    begin,
+    fine_tuning,
+    load_classifier,
+    load_encoder,
+    make_network,
+    model_spec,
+)
 from tinct.train.checkpoint import Checkpoint, save_checkpoint
 from tinct.train.config import config_from_dict
 from tinct.train.export import export_model
@@ -91,3 +101,14 @@ def test_nothing_is_left_to_learn_from_oneself(model_file, share):
         assert gradient < 1e-2
     else:
         assert gradient > 5e-2
+
+
+@pytest.mark.parametrize("model", model_names())
+@torch.no_grad()
+def test_shipped_models_can_be_trained_on(model):
+    decode = DecodeConfig(**model_spec(model).provenance["decode"])
+    network = ColorModel(load_classifier(model), decode)
+    lightness = torch.linspace(0, 100, 64 * 64).reshape(1, 1, 64, 64)
+    ours = network(lightness, torch.ones(1))[0].numpy()
+    theirs, _ = Colorizer(model, vividness=1).predict(lightness.numpy())
+    np.testing.assert_allclose(ours, theirs, atol=0.05)
