@@ -25,3 +25,21 @@ def seed_folder() -> Path:
     if not root:
         pytest.skip("TINCT_DATA is not set: the folder with seed/ and data/")
     return Path(root, "seed")
+
+
+@pytest.fixture
+def with_decoding():
+    """Make the whole exported graph a network of one input, so that it can be counted."""
+    import torch
+
+    from tinct.networks.decode import ColorModel
+
+    class AbAtDefault(torch.nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.model = ColorModel(network)
+
+        def forward(self, lightness):
+            return self.model(lightness, torch.full((1,), 0.5))[0]
+
+    return AbAtDefault

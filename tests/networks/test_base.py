@@ -6,21 +6,9 @@ torch = pytest.importorskip("torch")
 
 from tinct.networks import build
 from tinct.networks.classifier import Classifier
-from tinct.networks.decode import ColorModel
 from tinct.networks.summary import summarize
 
 pytestmark = pytest.mark.train
-
-
-class AbAtDefault(torch.nn.Module):
-    """The whole exported graph as a network of one input, so that it can be counted."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.model = ColorModel(network)
-
-    def forward(self, lightness):
-        return self.model(lightness, torch.full((1,), 0.5))[0]
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +17,10 @@ def network():
     return build("base").eval()
 
 
-def test_parameters_and_multiplications(network):
+def test_parameters_and_multiplications(network, with_decoding):
     summary = summarize(network)
     assert 2.5e6 < summary.num_parameters < 3.4e6  # the file in half precision: at most 7 MB
-    whole = summarize(AbAtDefault(network))
+    whole = summarize(with_decoding(network))
     assert summary.mmac < whole.mmac <= 650
 
 

@@ -7,22 +7,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tinct.networks import build
-from tinct.networks.decode import ColorModel
 from tinct.networks.nano import Nano
 from tinct.networks.summary import summarize
 
 pytestmark = pytest.mark.train
-
-
-class AbAtDefault(torch.nn.Module):
-    """The whole exported graph as a network of one input, so that it can be counted."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.model = ColorModel(network)
-
-    def forward(self, lightness):
-        return self.model(lightness, torch.full((1,), 0.5))[0]
 
 
 @pytest.fixture
@@ -41,8 +29,8 @@ def test_parameters_and_filters(network):
     assert summary.most_filters <= 128
 
 
-def test_multiplications_with_attention_and_decoding(network):
-    whole = summarize(AbAtDefault(network))
+def test_multiplications_with_attention_and_decoding(network, with_decoding):
+    whole = summarize(with_decoding(network))
     assert summarize(network).mmac < whole.mmac <= 130
 
 

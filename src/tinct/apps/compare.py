@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.console import command_line, progress_bar, say, warn
 from tinct.errors import InputError, MissingExtraError, ModelError
 from tinct.evaluate.curves import Curve, read_curves
 from tinct.evaluate.dataset import Photographs
@@ -125,19 +123,14 @@ def _measure(photographs: Photographs, rows: Sequence[Row], wanted: Comparison) 
     if not any(has_color(photograph.rgb, wanted.fit) for photograph in photographs):
         return None
     with progress_bar(photographs.total, "photographs") as advance:
-
-        def on_progress(done: int) -> None:
-            for _ in range(done):
-                advance()
-
         return evaluate(
             photographs,
             rows,
             protocol=wanted.protocol,
             fit=wanted.fit,
             lpips=wanted.lpips,
-            command=_command(),
-            on_progress=on_progress,
+            command=command_line(),
+            on_progress=advance,
         )
 
 
@@ -212,7 +205,7 @@ def _method(wanted: Comparison, photographs: Photographs, report: Report | None)
     """Say everything that is needed to make the page again."""
     versions = ", ".join(f"{name} {number}" for name, number in installed_versions().items())
     facts = {
-        "Command": _command(),
+        "Command": command_line(),
         "Protocol": _protocol(wanted).replace("`", ""),
         "Photographs": f"{photographs.source}, sha256 {photographs.sha256}",
         "Unreadable": "; ".join(photographs.broken) or "none",
@@ -227,10 +220,6 @@ def _method(wanted: Comparison, photographs: Photographs, report: Report | None)
 def _protocol(wanted: Comparison) -> str:
     fit = f" {FITS[wanted.fit]}" if wanted.protocol == "lab" else ""
     return METHODS[wanted.protocol] + fit
-
-
-def _command() -> str:
-    return shlex.join(["tinct", *sys.argv[1:]])
 
 
 def _to_chart(drawing: Drawing) -> Chart:

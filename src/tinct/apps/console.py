@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -32,8 +33,13 @@ def is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+def command_line() -> str:
+    """Return what the user typed, as a shell would take it again."""
+    return shlex.join(["tinct", *sys.argv[1:]])
+
+
 @contextmanager
-def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[], None]]:
+def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
     """Show a bar with count, rate and time left; nothing without a terminal or for a single thing.
 
     Args:
@@ -41,14 +47,14 @@ def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[], None]]:
         unit: What is counted, in the plural.
 
     Yields:
-        A function to call after each thing done.
+        A function to call with the number of things done since.
     """
     if (total is not None and total < 2) or not is_terminal():
-        yield lambda: None
+        yield lambda done: None
         return
     # Rich costs a twentieth of a second: a single photograph should not pay for it.
     from tinct.apps.progress import make_progress
 
     with make_progress(unit) as progress:
         task = progress.add_task(unit, total=total)
-        yield lambda: progress.advance(task)
+        yield lambda done: progress.advance(task, done)

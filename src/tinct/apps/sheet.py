@@ -9,6 +9,7 @@ import numpy as np
 
 from tinct.color import rgb_to_luma
 from tinct.media import Metadata, Picture
+from tinct.media.shrink import shrink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,11 +33,11 @@ def make_sheet(before: Picture, after: Picture, labels: tuple[str, str]) -> Pict
     Returns:
         An 8-bit RGB picture, scaled to sensible size.
     """
-    gray = _shrink(_show(before))
+    gray = shrink(_show(before), _PANEL_MAX)
     luma = np.rint(rgb_to_luma(gray.astype(np.float32))).astype(np.uint8)
     panels = [
         _with_label(np.dstack([luma] * 3), labels[0]),
-        _with_label(_shrink(_show(after.to_rgb())), labels[1]),
+        _with_label(shrink(_show(after.to_rgb()), _PANEL_MAX), labels[1]),
     ]
     height, width = gray.shape[:2]
     sheet = _join(panels, axis=0 if width >= _WIDE * height else 1)
@@ -55,15 +56,6 @@ def _show(picture: Picture) -> NDArray[np.uint8]:
         over = pixels[..., :-1] * opacity + _PAPER * (1 - opacity)
         pixels = np.rint(over).astype(np.uint8)
     return np.dstack([pixels[..., 0]] * 3) if pixels.shape[2] == 1 else pixels
-
-
-def _shrink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    scale = _PANEL_MAX / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _with_label(pixels: NDArray[np.uint8], label: str) -> NDArray[np.uint8]:

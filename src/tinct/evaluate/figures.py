@@ -14,7 +14,6 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-import cv2
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from tinct.evaluate.curves import Curve
+from tinct.media.shrink import shrink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,7 +184,7 @@ def _show(axes: Axes, rgb: NDArray[np.uint8] | None, theme: Theme) -> None:
     if rgb is None:
         axes.text(0.5, 0.5, "no truth", ha="center", va="center", color=theme.ink, fontsize=8)
     else:
-        axes.imshow(_reduce(rgb, CELL_PIXELS), interpolation="none")
+        axes.imshow(shrink(rgb, CELL_PIXELS), interpolation="none")
 
 
 def _style_of_row(index: int, names: Sequence[str]) -> tuple[str, str]:
@@ -207,7 +207,7 @@ def _finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
 def _add_thumbnail(axes: Axes, place: int, picture: Picture) -> None:
     assert picture.truth is not None
     box = AnnotationBbox(
-        OffsetImage(_reduce(picture.truth, THUMBNAIL), zoom=0.6),
+        OffsetImage(shrink(picture.truth, THUMBNAIL), zoom=0.6),
         (place, 0),
         xybox=(0, -26),
         xycoords=("data", "axes fraction"),
@@ -216,15 +216,6 @@ def _add_thumbnail(axes: Axes, place: int, picture: Picture) -> None:
         annotation_clip=False,
     )
     axes.add_artist(box)
-
-
-def _reduce(rgb: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    scale = longer_side / max(height, width)
-    if scale >= 1:
-        return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _add_legend(figure: Figure, axes: Axes, theme: Theme, columns: int) -> None:

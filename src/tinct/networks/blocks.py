@@ -45,17 +45,32 @@ class InvertedResidual(nn.Module):
     """Expand, depthwise convolution, project; added to the input where the shapes agree."""
 
     def __init__(
-        self, inputs: int, hidden: int, outputs: int, kernel: int = 3, stride: int = 1
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        *,
+        expand: bool = True,
+        act: type[nn.ReLU | nn.ReLU6] = nn.ReLU,
+        eps: float = 1e-5,
     ) -> None:
+        """Build the block; without ``expand``, inputs and hidden channels are equally many."""
         super().__init__()
-        self.expand = ConvNorm(inputs, hidden)
-        self.depthwise = ConvNorm(hidden, hidden, kernel, stride=stride, groups=hidden)
-        self.project = ConvNorm(hidden, outputs, act=None)
+        if expand:
+            self.expand = ConvNorm(inputs, hidden, act=act, eps=eps)
+        self.depthwise = ConvNorm(
+            hidden, hidden, kernel, stride=stride, groups=hidden, act=act, eps=eps
+        )
+        self.project = ConvNorm(hidden, outputs, act=None, eps=eps)
+        self.has_expansion = expand
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, outputs, H/stride, W/stride)."""
-        y: Tensor = self.project(self.depthwise(self.expand(x)))
+        hidden = self.expand(x) if self.has_expansion else x
+        y: Tensor = self.project(self.depthwise(hidden))
         return x + y if self.residual else y
 
 

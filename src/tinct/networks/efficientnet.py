@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tinct.errors import MissingExtraError, ModelError
-from tinct.networks.blocks import ConvNorm
+from tinct.networks.blocks import ConvNorm, InvertedResidual
 
 NORM_EPS = 1e-3
 """As the weights were trained with."""
@@ -47,28 +47,6 @@ _PUBLISHED_LAYERS = {
 }
 
 
-class Block(nn.Module):
-    """Expand, depthwise convolution, project; added to the input where the shapes agree."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        if expansion > 1:
-            self.expand = ConvNorm(inputs, hidden, act=nn.ReLU6, eps=NORM_EPS)
-        self.depthwise = ConvNorm(
-            hidden, hidden, kernel, stride=stride, groups=hidden, act=nn.ReLU6, eps=NORM_EPS
-        )
-        self.project = ConvNorm(hidden, outputs, act=None, eps=NORM_EPS)
-        self.has_expansion = expansion > 1
-        self.residual = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W) to (N, outputs, H/stride, W/stride)."""
-        hidden = self.expand(x) if self.has_expansion else x
-        y: Tensor = self.project(self.depthwise(hidden))
-        return x + y if self.residual else y
-
-
 class Encoder(nn.Module):
     """All of EfficientNet-Lite0 but its classifier, for pictures of one channel."""
 
@@ -79,8 +57,8 @@ class Encoder(nn.Module):
         self.stages = nn.ModuleList()
         inputs = STEM
         for blocks, kernel, stride, expansion, outputs in STAGES:
-            first = Block(inputs, outputs, kernel, stride, expansion)
-            others = [Block(outputs, outputs, kernel, 1, expansion) for _ in range(blocks - 1)]
+            first = _block(inputs, outputs, kernel, stride, expansion)
+            others = [_block(outputs, outputs, kernel, 1, expansion) for _ in range(blocks - 1)]
             self.stages.append(nn.Sequential(first, *others))
             inputs = outputs
 
@@ -124,6 +102,13 @@ class Encoder(nn.Module):
                         renamed |= _conv_norm(state, ours, conv, norm)
                 number += 1
         return renamed
+
+
+def _block(inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> InvertedResidual:
+    hidden = inputs * expansion
+    return InvertedResidual(
+        inputs, hidden, outputs, kernel, stride, expand=expansion > 1, act=nn.ReLU6, eps=NORM_EPS
+    )
 
 
 def _conv_norm(state: Mapping[str, Tensor], ours: str, conv: str, norm: str) -> dict[str, Tensor]:

@@ -14,12 +14,12 @@ from tinct.apps.benchmarks.speed import SpeedPlan, measure_speed
 from tinct.apps.console import say
 from tinct.apps.plan import list_pictures
 from tinct.apps.report import write_json
-from tinct.errors import InputError, OutputError
+from tinct.errors import InputError
 from tinct.evaluate.benchmark import make_photographs
 from tinct.evaluate.footprint import install_sizes
 from tinct.evaluate.quality_cost import draw_quality, read_points
 from tinct.evaluate.report import describe_machine, installed_versions
-from tinct.media.files import write_atomically
+from tinct.media.files import make_folder, write_atomically
 from tinct.runtime import Colorizer
 
 __all__ = ["Bench", "measure"]
@@ -70,10 +70,7 @@ def measure(bench: Bench, json: str | None, output: Path | None) -> None:
         write_json(to_json(result), json)
     if output is None:
         return
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output}: {error.strerror or error}") from error
+    make_folder(output)
     write_json(to_json(result), str(output / "bench.json"))
     write_atomically(to_markdown(result).encode(), output / "bench.md", overwrite=True)
     for suffix, content in draw_quality(points) if points else ():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tinct.apps.commands.options import Device, Jobs, Json, Model, Threads
+from tinct.apps.console import command_line
 
 _QUICK, _FULL = (3, 4), (15, 10)  # rounds, and photographs in the folder
 
@@ -87,6 +86,6 @@ def bench(
         peers=tuple(peer or ()),
         quality=tuple(quality or ()),
         is_full=full,
-        command=shlex.join(["tinct", *sys.argv[1:]]),
+        command=command_line(),
     )
     measure(wanted, json, output)

@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 import typer
 
 from tinct.apps.commands.evaluate import parse_vividness
-from tinct.apps.commands.options import SOURCES_HELP, SPECS_HELP, split_arguments
+from tinct.apps.commands.options import (
+    SOURCES_HELP,
+    SPECS_HELP,
+    Fit,
+    Limit,
+    Lpips,
+    Vividnesses,
+    split_arguments,
+)
 from tinct.errors import OptionError
 
 
@@ -23,26 +31,19 @@ def compare(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all that is made.")],
-    vividness: Annotated[
-        str, typer.Option(help="One row a model for each of these: numbers 0..1, or 'default'.")
-    ] = "default",
+    vividness: Vividnesses = "default",
     protocol: Annotated[
         Literal["lab", "product"],
         typer.Option(
             help="'lab' as in papers, at 256x256; 'product' through the whole program at full size."
         ),
     ] = "lab",
-    fit: Annotated[
-        Literal["crop", "resize"],
-        typer.Option(help="In protocol lab: take the central square, or stretch the whole."),
-    ] = "crop",
+    fit: Fit = "crop",
     pictures: Annotated[
         int, typer.Option(min=1, help="Show this many, the first; numbers are over all.")
     ] = 8,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many photographs.")
-    ] = None,
-    lpips: Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")] = False,
+    limit: Limit = None,
+    lpips: Lpips = False,
     curves: Annotated[
         list[str] | None,
         typer.Option(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tinct.apps.commands.options import SOURCES_HELP, SPECS_HELP, split_arguments
-from tinct.apps.console import progress_bar, warn
+from tinct.apps.commands.options import (
+    SOURCES_HELP,
+    SPECS_HELP,
+    Fit,
+    Limit,
+    Lpips,
+    Vividnesses,
+    split_arguments,
+)
+from tinct.apps.console import command_line, progress_bar, warn
 from tinct.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rich.table import Table
 
@@ -34,20 +41,15 @@ def evaluate(
             help=f"{SPECS_HELP}, then colour photographs: {SOURCES_HELP}.",
         ),
     ],
-    vividness: Annotated[
-        str, typer.Option(help="One row a model for each of these: numbers 0..1, or 'default'.")
-    ] = "0,default,1",
+    vividness: Vividnesses = "0,default,1",
     protocol: Annotated[
         Literal["lab", "product", "both"],
         typer.Option(
             help="'lab' as in papers, at 256x256; 'product' through the whole program at full size."
         ),
     ] = "both",
-    fit: Annotated[
-        Literal["crop", "resize"],
-        typer.Option(help="In protocol lab: take the central square, or stretch the whole."),
-    ] = "crop",
-    lpips: Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")] = False,
+    fit: Fit = "crop",
+    lpips: Lpips = False,
     frechet: Annotated[
         str | None,
         typer.Option(
@@ -64,9 +66,7 @@ def evaluate(
             help="Row that the others are compared with.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many photographs.")
-    ] = None,
+    limit: Limit = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -106,11 +106,6 @@ def evaluate(
     broken: Sequence[str] = ()
     for one in protocols:
         with progress_bar(photographs.total, "photographs") as advance:
-
-            def on_progress(done: int, advance: Callable[[], None] = advance) -> None:
-                for _ in range(done):
-                    advance()
-
             report = run(
                 photographs,
                 rows,
@@ -120,8 +115,8 @@ def evaluate(
                 frechet=network,
                 reference=reference,
                 jobs=jobs,
-                command=shlex.join(["tinct", *sys.argv[1:]]),
-                on_progress=on_progress,
+                command=command_line(),
+                on_progress=advance,
             )
         broken = report.broken
         _show(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -47,6 +47,16 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write a report to a file, or - for stdout."),
 ]
+
+Vividnesses = Annotated[
+    str, typer.Option(help="One row a model for each of these: numbers 0..1, or 'default'.")
+]
+Fit = Annotated[
+    Literal["crop", "resize"],
+    typer.Option(help="In protocol lab: take the central square, or stretch the whole."),
+]
+Lpips = Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many photographs.")]
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
