@@ -155,7 +155,7 @@ def run_batch(
                 records[futures[future]] = future.result()
                 if not quiet:
                     announce(records[futures[future]])
-                advance(1)
+                advance()
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 def say(text: str) -> None:
@@ -38,8 +38,15 @@ def command_line() -> str:
     return shlex.join(["tinct", *sys.argv[1:]])
 
 
+class Advance(Protocol):
+    """Counts things that are done."""
+
+    def __call__(self, done: int = 1) -> None:
+        """Count some more."""
+
+
 @contextmanager
-def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+def progress_bar(total: int | None, unit: str) -> Iterator[Advance]:
     """Show a bar with count, rate and time left; nothing without a terminal or for a single thing.
 
     Args:
@@ -47,14 +54,14 @@ def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[int], None]
         unit: What is counted, in the plural.
 
     Yields:
-        A function to call with the number of things done since.
+        A function to call with the number of things done since the last call, 1 if left out.
     """
     if (total is not None and total < 2) or not is_terminal():
-        yield lambda done: None
+        yield lambda done=1: None
         return
     # Rich costs a twentieth of a second: a single photograph should not pay for it.
     from tinct.apps.progress import make_progress
 
     with make_progress(unit) as progress:
         task = progress.add_task(unit, total=total)
-        yield lambda done: progress.advance(task, done)
+        yield lambda done=1: progress.advance(task, done)
