@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -31,8 +32,17 @@ from tinct.train.checkpoint import (
     save_checkpoint,
 )
 from tinct.train.config import DataConfig, TrainConfig, check_same_run
-from tinct.train.data import Batch, PhotographBatches
+from tinct.train.data import Batch, PhotographBatches, Share
 from tinct.train.objectives import check_objective, make_objective, set_bins
+from tinct.train.processes import (
+    any_of,
+    average_statistics,
+    connected,
+    launch,
+    make_fabric,
+    mean_of,
+    synchronize_norms,
+)
 from tinct.train.report import Report, Row
 from tinct.train.validate import ValidationSet, sheet, validate
 
@@ -46,7 +56,7 @@ class Progress:
     step: int
     steps: int
     loss: float
-    """Of the last step."""
+    """Of the last step, over all processes."""
     rate: float
     """Photographs a second, lately."""
     row: Row | None = None
@@ -66,8 +76,13 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 class Run:
     """A training run: its network, moving average and optimizer, and how far it is."""
 
-    def __init__(self, config: TrainConfig, cache: Cache, checkpoint: Checkpoint | None) -> None:
-        """Start a run, or take it up where a checkpoint left it."""
+    def __init__(
+        self, config: TrainConfig, cache: Cache, checkpoint: Checkpoint | None, fabric: Fabric
+    ) -> None:
+        """Start a run, or take it up where a checkpoint left it; then start its processes.
+
+        Mistakes show before there is a second process: each would tell of them.
+        """
         torch.manual_seed(config.seed)
         self.config = config
         self.network, self.average = make_network(config), make_network(config)
@@ -87,9 +102,23 @@ class Run:
             if not config.start:
                 set_bins(self.network, cache)
             self.average.load_state_dict(self.network.state_dict())
-        teacher = load_classifier(config.teacher) if config.teacher else None
-        self.objective = make_objective(config, self.network, teacher)
-        self.average_objective = make_objective(config, self.average)
+        self.teacher = load_classifier(config.teacher) if config.teacher else None
+        self.fabric = fabric
+        self._spread()
+
+    def _spread(self) -> None:
+        """Start the processes of the run, and move it to their devices."""
+        launch(self.fabric)
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
+        self.share = Share(self.fabric.global_rank, self.fabric.world_size)
+        synchronize_norms(self.fabric, self.network)
+        objective = make_objective(self.config, self.network, self.teacher, self.share)
+        self.objective = self.fabric.setup_module(objective)
+        self.average_objective = make_objective(self.config, self.average)
+        self.average_objective.to(self.fabric.device)
+        # What it remembers of the gradients moves to where the weights are.
+        self.optimizer.load_state_dict(self.optimizer.state_dict())
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.network, checkpoint, "network", LAST)
@@ -104,18 +133,23 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("share", 1.0)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-        lightness = batch["lightness"].contiguous(memory_format=self.layout)
-        loss = self.objective.loss(lightness, batch["target"], generator)
+        lightness, target = self.fabric.to_device((batch["lightness"], batch["target"]))
+        loss = self.objective(lightness.contiguous(memory_format=self.layout), target, generator)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.step += 1
         # The average follows closely at first, so that it never lags behind random weights.
         decay = min(self.config.ema, self.step / (self.step + 10))
         update_average(self.average, self.network, decay)
-        self.losses.append(float(loss.detach()))
+        self.losses.append(float(mean_of(self.fabric, loss.detach())))
         return self.losses[-1]
+
+    def settle(self) -> None:
+        """Bring together what the processes know apart, before it is measured or saved."""
+        average_statistics(self.fabric, self.network)
+        average_statistics(self.fabric, self.average)
 
     def checkpoint(self) -> Checkpoint:
         """Return the run as it is now."""
@@ -166,10 +200,10 @@ def train(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_cache: Callable[[int], None] = lambda done: None,
     on_left_out: Callable[[str], None] = lambda text: None,
-) -> Path:
+) -> Path | None:
     """Train a network, and leave checkpoints, curves and sheets in ``folder``.
 
-    An interrupt (Ctrl-C or SIGTERM) saves the run and returns.
+    An interrupt (Ctrl-C or SIGTERM) of any of its processes saves the run and returns.
 
     Args:
         config: The choices of the run.
@@ -180,34 +214,42 @@ def train(
         on_left_out: Called with a line that says which photographs are of no use, and why.
 
     Returns:
-        The last checkpoint.
+        The last checkpoint; None in all processes but the first, which does all writing and telling.
 
     Raises:
+        DeviceError: This machine has not the devices that were asked for.
         InputError: A source of photographs is missing, damaged or out of reach.
         TrainingError: The photographs or the checkpoint cannot be used, ``folder`` cannot be
             written, or it holds a run already that is not to be resumed.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
     # Before hours may go into decoding.
+    fabric = make_fabric(config)
     check_objective(config, make_network(config))
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
+    run = Run(config, photographs, checkpoint, fabric)
+    if not fabric.is_global_zero:
+        _steps(run, photographs, None, lambda progress: None)
+        return None
     for cache, what in ((photographs, "training"), (held_out, "validation")):
         if cache.left_out():
             on_left_out(f"{what}: {len(cache)} photographs; left out {cache.left_out()}")
-    run = Run(config, photographs, checkpoint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        report = Report(folder, run.step)
-        try:
+        with closing(Report(folder, run.step)) as report:
             validation = ValidationSet.from_cache(held_out, config.crop)
-            _steps(run, photographs, validation, report, on_progress)
-        finally:
-            report.close()
+            _steps(run, photographs, Record(report, validation), on_progress)
     except OSError as error:
         raise TrainingError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder / LAST
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the first process keeps of a run, and measures it on."""
+
+    report: Report
+    held_out: ValidationSet
 
 
 def _last_checkpoint(config: TrainConfig, folder: Path, resume: bool) -> Checkpoint | None:
@@ -255,22 +297,24 @@ class _Clock:
 def _steps(
     run: Run,
     photographs: Cache,
-    held_out: ValidationSet,
-    report: Report,
+    record: Record | None,
     on_progress: Callable[[Progress], None],
 ) -> None:
     config, clock = run.config, _Clock(run)
-    with stop_on_signal() as stopped:
+    with connected(run.fabric), stop_on_signal() as stopped:
         for batch in _batches(run, photographs):
             loss = run.train_step(batch)
             rate, row = clock.lap(), None
             if run.step % config.validate_every == 0 or run.step == config.steps:
-                row = _validate(run, held_out, report)
+                row = _validate(run, record)
                 clock.skip()
             on_progress(Progress(run.step, config.steps, loss, rate, row))
-            if stopped():
+            if any_of(run.fabric, stopped()):
                 break
-        save_checkpoint(run.checkpoint(), report.folder / LAST)
+        run.settle()
+        if record:
+            save_checkpoint(run.checkpoint(), record.report.folder / LAST)
+        run.fabric.barrier()  # nobody leaves before everything is saved
 
 
 def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
@@ -283,6 +327,7 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
         seed=config.seed,
         target=str(run.network.target),
         target_stride=int(run.network.stride),  # type: ignore[arg-type]
+        share=run.share,
     )
     # Not forked: a fork of OpenCV's and torch's threads can stand still forever.
     loader: DataLoader[Batch] = DataLoader(
@@ -293,6 +338,7 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
         prefetch_factor=4 if config.workers else None,
         multiprocessing_context="spawn" if config.workers else None,
         worker_init_fn=_quiet_worker,
+        pin_memory=run.fabric.device.type == "cuda",
     )
     return iter(loader)
 
@@ -305,10 +351,15 @@ def _quiet_worker(index: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _validate(run: Run, held_out: ValidationSet, report: Report) -> Row:
+def _validate(run: Run, record: Record | None) -> Row | None:
+    """Measure and save the run: all processes must call it, and the first does it."""
     train_loss = sum(run.losses) / len(run.losses)
     run.losses.clear()
-    result = validate(run.average, run.average_objective, held_out)
+    run.settle()
+    if record is None:
+        return None
+    report = record.report
+    result = validate(run.average, run.average_objective, record.held_out)
     row = Row(
         run.step,
         run.step * run.config.batch,
@@ -317,7 +368,7 @@ def _validate(run: Run, held_out: ValidationSet, report: Report) -> Row:
         train_loss,
         result,
     )
-    report.add(row, sheet(run.average, run.average_objective, held_out))
+    report.add(row, sheet(run.average, run.average_objective, record.held_out))
     if result.loss < run.best:
         run.best = result.loss
         save_checkpoint(run.checkpoint(), report.folder / BEST)

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -66,6 +66,32 @@ def train(
     ] = None,
     cache: Annotated[str | None, typer.Option(help="Folder for decoded photographs.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the run in steps.")] = None,
+    accelerator: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option(help="Where to compute.", show_default="auto: a GPU where there is one"),
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes on each machine, a GPU each; every batch is shared among them.",
+            show_default="1, or as torchrun has it",
+        ),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Machines.", show_default="1, or as torchrun has it"),
+    ] = None,
+    precision: Annotated[
+        Literal["32", "bf16"] | None,
+        typer.Option(help="Bits of activations; weights have 32.", show_default="32"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Processes that make batches, for each that trains.", show_default="1"
+        ),
+    ] = None,
 ) -> None:
     """Train a network; Ctrl-C saves first, --resume goes on as if nothing had happened."""
     _use_allocator()
@@ -74,8 +100,16 @@ def train(
     except ModuleNotFoundError as error:
         raise MissingExtraError("Training", "train") from error
     config, photographs = _split(config_and_photographs)
-    changes = {"train": photographs or None, "validation": validation, "cache": cache}
-    choices = _choices(config, start, changes, steps)
+    data = {"train": photographs or None, "validation": validation, "cache": cache}
+    changes = {
+        "steps": steps,
+        "accelerator": accelerator,
+        "devices": devices,
+        "nodes": nodes,
+        "precision": precision,
+        "workers": workers,
+    }
+    choices = _choices(config, start, data, changes)
     folder = output or Path("runs") / Path(config or str(start)).stem
     with _Display(choices) as display:
         last = run(
@@ -86,6 +120,8 @@ def train(
             on_cache=display.decoding,
             on_left_out=warn,
         )
+    if last is None:  # one of several processes, and not the first: it has nothing to say
+        return
     if display.step < choices.steps:
         say(f"stopped at step {display.step} of {choices.steps}, saved {last}")
         say("to go on, run the same command with --resume")
@@ -110,9 +146,9 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _choices(
-    config: str | None, start: str | None, changes: dict[str, Any], steps: int | None
+    config: str | None, start: str | None, data: dict[str, Any], changes: dict[str, Any]
 ) -> TrainConfig:
-    """Gather the choices of a run; the command line has the last word."""
+    """Gather the choices of a run; what the command line names has the last word."""
     from tinct.train.begin import fine_tuning
     from tinct.train.config import config_from_dict, load_config
 
@@ -121,8 +157,8 @@ def _choices(
     table: dict[str, Any] = asdict(load_config(Path(config))) if config else {"data": {}}
     if start:
         table = fine_tuning(start) | table if config is None else table | {"start": start}
-    table["data"] |= {key: value for key, value in changes.items() if value is not None}
-    table |= {} if steps is None else {"steps": steps}
+    table["data"] |= {key: value for key, value in data.items() if value is not None}
+    table |= {key: value for key, value in changes.items() if value is not None}
     return config_from_dict(table, config or f"--from {start}")
 
 
