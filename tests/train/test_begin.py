@@ -23,8 +23,8 @@ from tinct.train.begin import (
 from tinct.train.checkpoint import Checkpoint, save_checkpoint
 from tinct.train.config import config_from_dict
 from tinct.train.export import export_model
-from tinct.train.loop import make_optimizer
 from tinct.train.objectives import Classification, set_bins
+from tinct.train.run import make_optimizer
 
 pytestmark = pytest.mark.train
 

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 from tinct.errors import InputError, TrainingError
 from tinct.networks import build
 from tinct.train.checkpoint import load_checkpoint
-from tinct.train.loop import learning_rate, stop_on_signal, train, update_average
+from tinct.train.loop import stop_on_signal, train
+from tinct.train.run import learning_rate, update_average
 
 pytestmark = pytest.mark.train
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -55,10 +55,13 @@ def make_fabric(config: TrainConfig) -> Fabric:
         raise TrainingError(f"batch = {config.batch} {text}")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # Statistics of batch norms are averaged when they are needed, not copied at every step.
-    strategy = DDPStrategy(**{_COPIES_BUFFERS: False}) if devices * nodes > 1 else "auto"
-    plugins = [_Bf16(kind)] if config.precision == "bf16" else None
+    options: dict[str, Any] = {_COPIES_BUFFERS: False}
     return Fabric(
-        accelerator=kind, strategy=strategy, devices=devices, num_nodes=nodes, plugins=plugins
+        accelerator=kind,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=DDPStrategy(**options) if devices * nodes > 1 else "auto",
+        plugins=_Bf16(kind) if config.precision == "bf16" else None,
     )
 
 
@@ -99,7 +102,7 @@ def connected(fabric: Fabric) -> Iterator[None]:
 def synchronize_norms(fabric: Fabric, network: nn.Module) -> None:
     """Have batch norms see the whole batch, where torch can: on GPUs."""
     if fabric.world_size > 1 and fabric.device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()

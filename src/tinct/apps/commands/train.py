@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tinct.train.config import TrainConfig
     from tinct.train.loop import Progress
+    from tinct.train.report import Row
 
 _ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
@@ -97,6 +98,7 @@ def train(
     _use_allocator()
     try:
         from tinct.train.loop import train as run
+        from tinct.train.run import BEST
     except ModuleNotFoundError as error:
         raise MissingExtraError("Training", "train") from error
     config, photographs = _split(config_and_photographs)
@@ -126,6 +128,10 @@ def train(
         say(f"stopped at step {display.step} of {choices.steps}, saved {last}")
         say("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
+    if display.best:
+        numbers = display.best.numbers()
+        kept = f"kept in {folder / BEST}"
+        say(f"lowest test loss {numbers['test_loss']:.4g} at step {numbers['step']}, {kept}")
     say(f"saved {last}; curves and sheets are in {folder}")
 
 
@@ -171,6 +177,7 @@ class _Display:
 
         self.total, self.batch = config.steps * config.batch, config.batch
         self.step = config.steps  # until told otherwise: a finished run has no steps to do
+        self.best: Row | None = None
         self.bar = make_progress("photographs")
         self.task = self.bar.add_task("opening", total=None)
         self.is_shown = is_terminal()
@@ -203,6 +210,8 @@ class _Display:
             completed=progress.step * self.batch,
         )
         if progress.row:
+            if not self.best or progress.row.validation.loss < self.best.validation.loss:
+                self.best = progress.row
             numbers = progress.row.numbers() | {"rate": progress.rate}
             line = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
             if self.is_shown:
