@@ -13,14 +13,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 class DepthwiseConv2d(nn.Conv2d):
     """A convolution of every channel by itself; in bfloat16 on a processor, with gradients of ours.
 
-    There torch's own take most of a training step: for a stride of 2 they are twenty times as slow as
-    in float32, for 5x5 kernels five times.
+    There torch's own take most of a training step: for a stride of 2 they are twenty times as slow
+    as in float32, for 5x5 kernels five times.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         is_half = torch.is_autocast_enabled("cpu") and input.device.type == "cpu"
         if not (is_half and self.training and bias is None):
-            return super()._conv_forward(input, weight, bias)
+            plain: Tensor = super()._conv_forward(input, weight, bias)
+            return plain
         half = torch.get_autocast_dtype("cpu")
         stride, padding = int(self.stride[0]), self.weight.shape[2] // 2
         y: Tensor = _Depthwise.apply(input.to(half), weight.to(half), stride, padding)  # type: ignore[no-untyped-call]
@@ -37,7 +38,7 @@ class _Depthwise(torch.autograd.Function):
         return F.conv2d(x, weight, None, stride, padding, 1, len(weight))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         return (
             _input_gradient(grad, x, weight, ctx.stride, ctx.padding),

@@ -51,7 +51,7 @@ def begin(network: nn.Module, config: TrainConfig, lightness: Tensor) -> None:
     Args:
         network: Of the run, see :func:`make_network`.
         config: The choices of the run.
-        lightness: L* of some photographs, (N, 1, S, S), to measure batch norms on that are put back.
+        lightness: L* of some photographs, (N, 1, S, S), on which norms put back are measured.
 
     Raises:
         ModelError: They are missing, or of another network.
@@ -83,19 +83,26 @@ def unfold(network: nn.Module, folded: nn.Module, lightness: Tensor) -> None:
     """
     answers = _watch(folded.eval(), lightness)
     state = dict(folded.state_dict())
-    for name, module in network.named_modules():
-        if isinstance(module, ConvNorm) and isinstance(module[1], nn.BatchNorm2d):
-            mean, variance = answers[name]
+    for name, block in network.named_modules():
+        if isinstance(block, ConvNorm):
             weight, bias = (state.pop(f"{name}.0.{fact}") for fact in ("weight", "bias"))
-            weight = unfold_pixels(weight, module[0])
-            scale = variance.sqrt().clamp(min=_LEAST_SCALE)
-            module[0].weight.copy_(weight / scale.reshape(-1, 1, 1, 1))
-            norm = module[1]
-            norm.running_mean.copy_((mean - bias) / scale)
-            norm.running_var.copy_(variance / scale**2)
-            norm.weight.copy_(scale * (norm.running_var + norm.eps).sqrt())
-            norm.bias.copy_(mean)
+            _unfold_block(block, weight, bias, *answers[name])
     network.load_state_dict(state, strict=False)
+
+
+def _unfold_block(
+    block: ConvNorm, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor
+) -> None:
+    convolution, norm = block[0], block[1]
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    scale = variance.sqrt().clamp(min=_LEAST_SCALE)
+    variance = variance / scale**2
+    weight = unfold_pixels(weight, convolution) / scale.reshape(-1, 1, 1, 1)
+    convolution.load_state_dict({"weight": weight})
+    statistics = {"running_mean": (mean - bias) / scale, "running_var": variance}
+    affine = {"weight": scale * (variance + norm.eps).sqrt(), "bias": mean}
+    norm.load_state_dict(norm.state_dict() | statistics | affine)
 
 
 def _watch(folded: nn.Module, lightness: Tensor) -> dict[str, tuple[Tensor, Tensor]]:

@@ -133,7 +133,13 @@ _CHOICES = {
 _MAY_DIFFER = {"data", "steps", "validate_every", "threads", "workers"}
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", dict: "a table"}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a table",
+}
 
 
 def load_config(path: Path) -> TrainConfig:
