@@ -19,11 +19,11 @@ from tinct.train.begin import make_network
 from tinct.train.cache import Cache, open_cache
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.train.config import DataConfig, TrainConfig, check_same_run
-from tinct.train.data import Batch, PhotographBatches
+from tinct.train.data import Batch
 from tinct.train.objectives import check_objective
 from tinct.train.processes import any_of, connected, make_fabric
 from tinct.train.report import Report, Row
-from tinct.train.run import BEST, LAST, Run, learning_rate
+from tinct.train.run import BEST, LAST, Run, learning_rate, make_batches
 from tinct.train.validate import ValidationSet, sheet, validate
 
 
@@ -173,19 +173,9 @@ def _steps(
 
 def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
     config = run.config
-    dataset = PhotographBatches(
-        photographs,
-        config.augment,
-        crop=config.crop,
-        batch=config.batch,
-        seed=config.seed,
-        target=str(run.network.target),
-        target_stride=int(run.network.stride),  # type: ignore[arg-type]
-        share=run.share,
-    )
     # Not forked: a fork of OpenCV's and torch's threads can stand still forever.
     loader: DataLoader[Batch] = DataLoader(
-        dataset,
+        make_batches(config, run.network, photographs, run.share),
         batch_size=None,
         sampler=range(run.step, config.steps),
         num_workers=config.workers,

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from tinct.errors import TrainingError
 from tinct.networks.paper import PaperNetwork
 from tinct.train.begin import begin, load_classifier, make_network
 from tinct.train.cache import Cache
@@ -20,7 +21,7 @@ from tinct.train.checkpoint import (
     restore_optimizer,
 )
 from tinct.train.config import TrainConfig
-from tinct.train.data import Batch, Share
+from tinct.train.data import WHOLE, Batch, PhotographBatches, Share
 from tinct.train.objectives import make_objective, set_bins
 from tinct.train.processes import average_statistics, launch, mean_of, synchronize_norms
 
@@ -58,11 +59,13 @@ class Run:
         self.average.eval().requires_grad_(False)
         self.step, self.best, self.seconds = 0, math.inf, 0.0
         self.losses: list[float] = []  # since the last validation
+        freeze(self.network, config.frozen)
         self.optimizer = make_optimizer(config, self.network)
         if checkpoint:
             self._restore(checkpoint)
         else:
-            begin(self.network, config)
+            first = make_batches(config, self.network, cache)[0]
+            begin(self.network, config, first["lightness"])
             if not config.start:
                 set_bins(self.network, cache)
             self.average.load_state_dict(self.network.state_dict())
@@ -135,13 +138,44 @@ class Run:
         return Checkpoint(self.config, self.step, tensors, self.best, self.seconds, losses)
 
 
+def make_batches(
+    config: TrainConfig, network: nn.Module, photographs: Cache, share: Share = WHOLE
+) -> PhotographBatches:
+    """Return the batches that a network is trained on, or a share of them."""
+    return PhotographBatches(
+        photographs,
+        config.augment,
+        crop=config.crop,
+        batch=config.batch,
+        seed=config.seed,
+        target=str(network.target),
+        target_stride=int(network.stride),  # type: ignore[arg-type]
+        share=share,
+    )
+
+
+def freeze(network: nn.Module, frozen: tuple[str, ...]) -> None:
+    """Keep weights as they are whose names begin with one of ``frozen``.
+
+    Raises:
+        TrainingError: No weight's name begins so.
+    """
+    for start in frozen:
+        found = [p for name, p in network.named_parameters() if name.startswith(start)]
+        if not found:
+            raise TrainingError(f"frozen: no weights are called {start!r}...")
+        for parameter in found:
+            parameter.requires_grad_(False)
+
+
 def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
     """Return the optimizer; norms and biases are not decayed."""
     if config.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), config.learning_rate)
-    named = list(network.named_parameters())
-    begun = [p for name, p in named if config.encoder and name.startswith("encoder.")]
-    own = [p for name, p in named if not (config.encoder and name.startswith("encoder."))]
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    is_pretrained = bool(config.encoder or config.norms)
+    begun = [p for name, p in named if is_pretrained and name.startswith("encoder.")]
+    own = [p for name, p in named if not (is_pretrained and name.startswith("encoder."))]
     groups = _by_decay(own, 1.0) + _by_decay(begun, config.encoder_rate)
     return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
 
