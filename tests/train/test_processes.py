@@ -134,7 +134,8 @@ def test_two_processes_learn_as_one_does_stop_together_and_go_on_as_one(photogra
     config.write_text(
         "crop = 64\nbatch = 8\noptimizer = 'adam'\nlearning_rate = 0.01\nema = 0.9\n"
         "validate_every = 4\nthreads = 1\nworkers = 0\naccelerator = 'cpu'\n"
-        f"[data]\ntrain = {list(photographs.both)}\nvalidation = {list(photographs.both)}\n"
+        f"[options]\nnum_bins = 16\n[data]\ntrain = {list(photographs.both)}\n"
+        f"validation = {list(photographs.both)}\n"
         f"cache = '{tmp_path / 'cache'}'\n"
     )
     call = ["train", str(config), "-o"]
