@@ -29,6 +29,7 @@ _COMMANDS = (
     "train",
     "export",
     "calibrate",
+    "robustness",
 )
 """Each is a function in the module of the same name in ``commands``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
