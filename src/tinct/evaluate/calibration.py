@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinct.errors import OptionError
 from tinct.evaluate.views import Views
 from tinct.networks.decode import DecodeConfig
+
+Numbers = NDArray[np.float64]
 
 TEMPERATURES = (0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
@@ -18,7 +21,7 @@ GAINS = (0.0, 0.15, 0.3)
 """Of chroma, at vividness 1."""
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of vividness, between which colourfulness is interpolated."""
-FLAT = 0.03
+FLAT = 0.05
 """dB that count for nothing. Of temperatures that lose no more the lowest is taken, which keeps
 most of the PSNR when the prior is taken away; of gains the highest, which is nearest to the eye."""
 STEP = 0.05
@@ -29,6 +32,7 @@ FINE = 201
 """Powers between those that are tried."""
 CURVES = (0.25, 4.0)
 """Lowest and highest exponent of vividness."""
+TINY, MAX_LOGIT = 1e-7, 30.0
 NEWTON_STEPS, RIDGE, SMALLEST_SLOPE = 25, 1e-3, 0.05
 """Of the regression; a confidence that rises with the spread would be none."""
 
@@ -161,22 +165,34 @@ def default_vividness(
 
 
 def fit_confidence(views: Views, decode: DecodeConfig, vividness: float) -> DecodeConfig:
-    """Fit the confidence: the probability that a colour lies within ``NEAR`` of the truth.
-
-    Logistic regression on the logarithm of the variance, by Newton's method: two numbers, so that
-    the order of colours, and what is removed first, stays that of their spread.
-    """
+    """Fit the confidence: the probability that a colour lies within ``NEAR`` of the truth."""
     plain = replace(decode, confidence_scale=1.0, confidence_slope=1.0)
     found = views.confidences(plain, vividness)
-    confidence = found.confidence.astype(np.float64).clip(1e-7, 1 - 1e-7)
-    spread = np.log(1 / confidence - 1)  # logarithm of the variance
-    design = np.stack([np.ones_like(spread), -spread])
+    confidence = found.confidence.astype(np.float64).clip(TINY, 1 - TINY)
+    scale, slope = fit_odds(1 / confidence - 1, found.right)
+    return replace(decode, confidence_scale=round(scale, 2), confidence_slope=round(slope, 3))
+
+
+def fit_odds(variance: Numbers, right: Numbers) -> tuple[float, float]:
+    """Fit ``1 / (1 + (variance / scale**2) ** slope)`` to what was right.
+
+    Logistic regression on the logarithm of the variance, by Newton's method: two numbers, so that
+    the order of colours, and what caution removes first, stays that of their spread.
+
+    Args:
+        variance: (M,) of distributions over ab, above 0.
+        right: (M,) 1 where the colour was right, else 0.
+
+    Returns:
+        Scale and slope.
+    """
+    spread = np.log(variance)
+    design = np.stack([np.ones_like(spread), -spread])  # (2, M)
     weights = np.zeros(2)
     for _ in range(NEWTON_STEPS):
-        guess = 1 / (1 + np.exp(-weights @ design))
-        gradient = design @ (found.right - guess) - RIDGE * weights
+        guess = 1 / (1 + np.exp(-(weights @ design).clip(-MAX_LOGIT, MAX_LOGIT)))
+        gradient = design @ (right - guess) - RIDGE * weights
         curvature = (design * guess * (1 - guess)) @ design.T + RIDGE * np.eye(2)
         weights += np.linalg.solve(curvature, gradient)
     slope = max(float(weights[1]), SMALLEST_SLOPE)
-    scale = float(np.exp(weights[0] / (2 * slope)))
-    return replace(decode, confidence_scale=round(scale, 2), confidence_slope=round(slope, 3))
+    return float(np.exp(weights[0] / (2 * slope))), slope

@@ -125,7 +125,7 @@ def _dust(levels: Levels, rng: np.random.Generator) -> Levels:
 
 def _low_contrast(levels: Levels, rng: np.random.Generator) -> Levels:
     """Leave 40 % of the range, around the middle."""
-    return 128 + np.float32(0.4) * (levels - 128)
+    return np.float32(128) + np.float32(0.4) * (levels - np.float32(128))
 
 
 def _fading(levels: Levels, rng: np.random.Generator) -> Levels:
@@ -134,7 +134,7 @@ def _fading(levels: Levels, rng: np.random.Generator) -> Levels:
     rows, columns = np.meshgrid(*(np.linspace(-1, 1, n) for n in levels.shape), indexing="ij")
     along = (rows * np.sin(angle) + columns * np.cos(angle)) / np.sqrt(8) + 0.5  # 0..1
     black = np.asarray(255 * (0.15 + 0.35 * along), np.float32)
-    return black + levels * (235 - black) / 255
+    return np.asarray(black + levels * (235 - black) / 255, np.float32)
 
 
 def _jpeg(levels: Levels, rng: np.random.Generator) -> Levels:
@@ -146,7 +146,7 @@ def _jpeg(levels: Levels, rng: np.random.Generator) -> Levels:
 def _sepia(levels: Levels, rng: np.random.Generator) -> Levels:
     """Scan a toned print in colour, and take the luma of the scan."""
     black, white = SEPIA
-    toned = black + levels[..., None] / 255 * (white - black)
+    toned: Levels = black + levels[..., None] / 255 * (white - black)
     return _gray(_rounded(toned))
 
 
