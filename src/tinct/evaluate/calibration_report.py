@@ -182,7 +182,7 @@ def _draw_reliability(axes: Axes, report: CalibrationReport, theme: Theme) -> No
     axes.bar(found.confidence, found.weight, 0.06, color=theme.faint, label="share of colours")
     label = f"likeliest bin (error {report.top.error:.3f})"
     axes.plot(report.top.confidence, report.top.right, "^-", color=PALETTE[3], label=label)
-    _finish(axes, theme, "confidence", f"within {NEAR:g} units of the truth")
+    _finish(axes, theme, "confidence", "share that came true")
 
 
 def _draw_risk(axes: Axes, report: CalibrationReport, theme: Theme) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tinct.apps.commands.options import SOURCES_HELP, Limit, Lpips
+from tinct.apps.commands.options import SOURCES_HELP, Limit, Lpips, Seed
 from tinct.apps.console import command_line, progress_bar, say, warn
 from tinct.errors import MissingExtraError, OptionError
 
@@ -59,6 +59,7 @@ def calibrate(
         ),
     ] = None,
     limit: Limit = 200,
+    seed: Seed = None,
     lpips: Lpips = False,
     report: Annotated[
         Path | None, typer.Option(help="Folder for a report, with plots of how sure colours are.")
@@ -83,7 +84,7 @@ def calibrate(
         check_folder(output)
     if report:
         make_folder(report)
-    source = Photographs(*photographs, limit=limit)
+    source = Photographs(*photographs, limit=limit, seed=seed)
     with progress_bar(source.total, "photographs") as advance:
         views = Views(colors.network, source, advance)
     choice = Choice(colors.config, spec.default_vividness)

@@ -13,6 +13,7 @@ from tinct.apps.commands.options import (
     SOURCES_HELP,
     SPECS_HELP,
     Limit,
+    Seed,
     Vividnesses,
     split_arguments,
 )
@@ -37,6 +38,7 @@ def robustness(
     ] = "all",
     vividness: Vividnesses = "default",
     limit: Limit = 200,
+    seed: Seed = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -60,7 +62,7 @@ def robustness(
     from tinct.evaluate.rows import make_rows
     from tinct.media.files import write_atomically
 
-    photographs = Photographs(*sources, limit=limit)
+    photographs = Photographs(*sources, limit=limit, seed=seed)
     wanted = choose(degrade)
     rows = make_rows(specs, parse_vividness(vividness))
     with progress_bar(photographs.total, "photographs") as advance:
