@@ -17,13 +17,15 @@ Numbers = NDArray[np.float64]
 TEMPERATURES = (0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 """Of the prior, over the temperature: what divides the annealed probabilities at vividness 1."""
-GAINS = (0.0, 0.15, 0.3)
-"""Of chroma, at vividness 1."""
+GAINS = (0.0, 0.3, 0.6)
+"""Of the chroma of sure colours, at vividness 1."""
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of vividness, between which colourfulness is interpolated."""
 FLAT = 0.05
-"""dB that count for nothing. Of temperatures that lose no more the lowest is taken, which keeps
-most of the PSNR when the prior is taken away; of gains the highest, which is nearest to the eye."""
+"""dB that count for nothing: of temperatures that lose no more the lowest is taken, which keeps
+most of the PSNR when the prior is taken away."""
+EYE = 0.1
+"""dB at vividness 1 that a higher gain may cost: it has fewer blotches and a lower LPIPS."""
 STEP = 0.05
 """To which the default vividness is rounded."""
 NEAR_SHARE = 0.01
@@ -70,12 +72,12 @@ def calibrate(views: Views, targets: Targets, start: DecodeConfig) -> Choice:
     """
     plain = replace(start, gain=0.0, vividness_curve=1.0)
     plain = replace(plain, temperature=choose_temperature(views, plain))
-    decode = choose_vivid(views, plain, targets)
+    plain = fit_confidence(views, plain, 0)  # the gain follows it
+    decode = fit_confidence(views, choose_vivid(views, plain, targets), 0.5)
     shares = [views.measure(decode, level).share for level in LEVELS]
     curve = even_curve(LEVELS, shares)
     default = default_vividness(LEVELS, shares, curve, targets.default_share)
-    decode = replace(decode, vividness_curve=curve)
-    return Choice(fit_confidence(views, decode, default), default)
+    return Choice(replace(decode, vividness_curve=curve), default)
 
 
 def choose_temperature(views: Views, decode: DecodeConfig) -> float:
@@ -99,7 +101,7 @@ def choose_vivid(views: Views, decode: DecodeConfig, targets: Targets) -> Decode
     reach = min(max(way.share for way in allowed), targets.vivid_share)
     near = [way for way in allowed if abs(way.share - reach) <= NEAR_SHARE]
     best = max(way.psnr for way in near)
-    chosen = max((way for way in near if way.psnr >= best - FLAT), key=lambda w: (w.gain, w.psnr))
+    chosen = max((way for way in near if way.psnr >= best - EYE), key=lambda w: (w.gain, w.psnr))
     return replace(decode, prior_power=round(chosen.power, 3), gain=chosen.gain)
 
 

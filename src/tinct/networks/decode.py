@@ -23,7 +23,8 @@ class DecodeConfig:
     prior_power: float = 0.5
     """At vividness 1 the probabilities are divided by the prior to this power."""
     gain: float = 0.0
-    """At vividness 1 colours grow by this share, on top of that."""
+    """At vividness 1 colours that are sure grow by this share, on top of that; others by as much
+    less as their confidence is."""
     vividness_curve: float = 1.0
     """Of both, ``vividness ** vividness_curve`` is used: so that colours grow evenly with it."""
     confidence_scale: float = 20.0
@@ -74,7 +75,7 @@ class ColorModel(nn.Module):
         sums = F.conv2d(likelihoods, self.moments * rarity)  # (N, 4, h, w): a, b, a^2 + b^2, 1
         mean = sums[:, :3] / sums[:, 3:]
         ab = mean[:, :2]
-        stronger = ab * (1 + config.gain * share)
         variance = F.relu(mean[:, 2:] - (ab**2).sum(1, keepdim=True))
         odds = (variance / config.confidence_scale**2) ** config.confidence_slope
-        return stronger, 1 / (1 + odds)
+        confidence = 1 / (1 + odds)
+        return ab * (1 + config.gain * share * confidence), confidence
