@@ -59,6 +59,10 @@ class TrainConfig:
     """What of the network shall differ from its defaults: fields of its configuration."""
     start: str = ""
     """Model whose weights and bins the run begins with: one of the package, or a model file."""
+    norms: bool = False
+    """Put batch norms back into a model that the run begins with: for long runs."""
+    frozen: tuple[str, ...] = ()
+    """Beginnings of the names of weights that stay as they are."""
     encoder: str = ""
     """Weights to begin the network's encoder with, and fine-tune: ``efficientnet-lite0``."""
     encoder_rate: float = 0.15
@@ -129,7 +133,13 @@ _CHOICES = {
 _MAY_DIFFER = {"data", "steps", "validate_every", "threads", "workers"}
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
-_KINDS = {int: "a whole number", float: "a number", str: "text", dict: "a table"}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a table",
+}
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -79,11 +79,12 @@ class Run:
         self.average.eval().requires_grad_(False)
         self.step, self.best, self.seconds = 0, math.inf, 0.0
         self.losses: list[float] = []  # since the last validation
+        freeze(self.network, config.frozen)
         self.optimizer = make_optimizer(config, self.network)
         if checkpoint:
             self._restore(checkpoint)
         else:
-            begin(self.network, config)
+            begin(self.network, config, _dataset(self, cache)[0]["lightness"])
             if not config.start:
                 set_bins(self.network, cache)
             self.average.load_state_dict(self.network.state_dict())
@@ -129,13 +130,28 @@ class Run:
         return Checkpoint(self.config, self.step, tensors, self.best, self.seconds, losses)
 
 
+def freeze(network: nn.Module, frozen: tuple[str, ...]) -> None:
+    """Keep weights as they are whose names begin with one of ``frozen``.
+
+    Raises:
+        TrainingError: No weight's name begins so.
+    """
+    for start in frozen:
+        found = [p for name, p in network.named_parameters() if name.startswith(start)]
+        if not found:
+            raise TrainingError(f"frozen: no weights are called {start!r}...")
+        for parameter in found:
+            parameter.requires_grad_(False)
+
+
 def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
     """Return the optimizer; norms and biases are not decayed."""
     if config.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), config.learning_rate)
-    named = list(network.named_parameters())
-    begun = [p for name, p in named if config.encoder and name.startswith("encoder.")]
-    own = [p for name, p in named if not (config.encoder and name.startswith("encoder."))]
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    is_pretrained = bool(config.encoder or config.norms)
+    begun = [p for name, p in named if is_pretrained and name.startswith("encoder.")]
+    own = [p for name, p in named if not (is_pretrained and name.startswith("encoder."))]
     groups = _by_decay(own, 1.0) + _by_decay(begun, config.encoder_rate)
     return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
 
@@ -273,9 +289,9 @@ def _steps(
         save_checkpoint(run.checkpoint(), report.folder / LAST)
 
 
-def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
+def _dataset(run: Run, photographs: Cache) -> PhotographBatches:
     config = run.config
-    dataset = PhotographBatches(
+    return PhotographBatches(
         photographs,
         config.augment,
         crop=config.crop,
@@ -284,6 +300,10 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
         target=str(run.network.target),
         target_stride=int(run.network.stride),  # type: ignore[arg-type]
     )
+
+
+def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
+    config, dataset = run.config, _dataset(run, photographs)
     # Not forked: a fork of OpenCV's and torch's threads can stand still forever.
     loader: DataLoader[Batch] = DataLoader(
         dataset,
