@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -70,6 +71,8 @@ def calibrate(
     Temperature, power of the prior, gain of chroma and default vividness are chosen on the
     photographs; weights stay as they are. The exit code is 1 if a photograph could not be read.
     """
+    # Photographs are worked on side by side; torch's own threads would only get in their way.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         from tinct.evaluate.calibration import Choice, Targets
         from tinct.evaluate.dataset import Photographs
