@@ -83,7 +83,7 @@ def test_mistakes_are_one_line_and_write_nothing(call, photographs, tmp_path, ar
 
 def table_of(said):
     """CF share and PSNR of every vividness, (L, 2)."""
-    rows = said.partition("## Vividness")[2].partition("## Confidence")[0].splitlines()[4:-2]
+    rows = said.partition("## Vividness")[2].partition("## Confidence")[0].splitlines()[4:-1]
     return np.array([[float(cell) for cell in row.split("|")[2:4]] for row in rows])
 
 
