@@ -25,6 +25,7 @@ from tinct.evaluate.calibration import (
     choose_vivid,
     default_vividness,
     even_curve,
+    fit_confidence,
     fit_odds,
 )
 from tinct.evaluate.calibration_report import draw_calibration, make_report
@@ -126,6 +127,15 @@ def test_outcomes_that_are_all_the_same_are_no_catastrophe():
     scale, slope = fit_odds(np.array([1.0, 10, 100]), np.ones(3))
     assert np.isfinite([scale, slope]).all()
     assert slope > 0
+
+
+def test_a_confidence_that_was_fitted_is_fitted_again_to_the_same(views, decode):
+    strong = dataclasses.replace(decode, gain=0.5)
+    once = fit_confidence(views, strong, 0.5)
+    again = fit_confidence(views, dataclasses.replace(once, gain=0.0), 0.5)
+    plain = fit_confidence(views, dataclasses.replace(strong, gain=0.0), 0.5)
+    assert again.confidence_scale == pytest.approx(plain.confidence_scale, rel=0.01)
+    assert again.confidence_slope == pytest.approx(plain.confidence_slope, rel=0.01)
 
 
 @pytest.mark.slow

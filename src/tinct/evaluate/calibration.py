@@ -168,10 +168,11 @@ def default_vividness(
 
 def fit_confidence(views: Views, decode: DecodeConfig, vividness: float) -> DecodeConfig:
     """Fit the confidence: the probability that a colour lies within ``NEAR`` of the truth."""
-    plain = replace(decode, confidence_scale=1.0, confidence_slope=1.0)
-    found = views.confidences(plain, vividness)
+    found = views.confidences(decode, vividness)
     confidence = found.confidence.astype(np.float64).clip(TINY, 1 - TINY)
-    scale, slope = fit_odds(1 / confidence - 1, found.right)
+    odds = 1 / confidence - 1
+    variance = decode.confidence_scale**2 * odds ** (1 / decode.confidence_slope)
+    scale, slope = fit_odds(variance, found.right)
     return replace(decode, confidence_scale=round(scale, 2), confidence_slope=round(slope, 3))
 
 
