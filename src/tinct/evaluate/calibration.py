@@ -189,7 +189,7 @@ def fit_odds(variance: Numbers, right: Numbers) -> tuple[float, float]:
     Returns:
         Scale and slope.
     """
-    spread = np.log(variance)
+    spread = np.log(np.maximum(variance, TINY))
     design = np.stack([np.ones_like(spread), -spread])  # (2, M)
     weights = np.zeros(2)
     for _ in range(NEWTON_STEPS):
