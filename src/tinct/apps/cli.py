@@ -24,10 +24,12 @@ _COMMANDS = (
     "info",
     "bench",
     "evaluate",
+    "robustness",
     "compare",
     "statistics",
     "train",
     "curves",
+    "calibrate",
     "export",
 )
 """Each is a function in the module of the same name in ``commands``."""

@@ -124,7 +124,7 @@ def draw_losses(pictures: Sequence[Picture], names: Sequence[str], theme: Theme 
             hatch=hatch,
             edgecolor=theme.paper,
         )
-    _finish_axes(axes, theme, "loss: mean of (Δab / 127.5)²")
+    finish_axes(axes, theme, "loss: mean of (Δab / 127.5)²")
     axes.set_xticks(places, [shorten(picture.name) for picture in compared], fontsize=7)
     axes.tick_params(axis="x", length=0, pad=50, rotation=20 if len(compared) > 1 else 0)
     axes.set_xlim(-0.6, len(compared) - 0.4)
@@ -159,7 +159,7 @@ def draw_curves(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
         axes.set_xlabel("step", color=theme.ink)
         axes.margins(x=0.12, y=0.12)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        _finish_axes(axes, theme, "loss")
+        finish_axes(axes, theme, "loss")
     return figure
 
 
@@ -222,7 +222,8 @@ def _style_of_row(index: int, names: Sequence[str]) -> tuple[str, str]:
     return PALETTE[place % len(PALETTE)], HATCHES[place // len(PALETTE) % len(HATCHES)]
 
 
-def _finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
+def finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
+    """Give axes the colours of a theme, a name, and lines across."""
     axes.set_ylabel(ylabel, color=theme.ink)
     axes.set_facecolor(theme.paper)
     axes.tick_params(colors=theme.ink, labelsize=8)

@@ -176,12 +176,20 @@ def grey_lightness(
 
 
 def film_grey(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the picture as film of a random spectral sensitivity sees it, 0..255.
+    """Return the picture as film of a random spectral sensitivity sees it, 0..255."""
+    return film_response(rgb, rng.dirichlet((1.2, 2.0, 1.0)))
+
+
+def film_response(rgb: NDArray[np.uint8], weight: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the picture as film of a spectral sensitivity sees it, 0..255.
 
     Orthochromatic film is blind to red, panchromatic film sees all three; light adds up before the
     transfer curve.
+
+    Args:
+        rgb: (H, W, 3).
+        weight: (3,) of linear red, green and blue, summing to 1.
     """
-    weight = rng.dirichlet((1.2, 2.0, 1.0))
     linear = cv2.transform(cv2.LUT(rgb, _LINEAR), weight[None].astype(np.float32))
     index = np.clip(linear * 4095 + 0.5, 0, 4095).astype(np.uint16)
     grey: NDArray[np.float32] = _ENCODED[index] * np.float32(255)

@@ -15,6 +15,7 @@ from tinct.apps.commands.options import (
     Fit,
     Limit,
     Lpips,
+    Seed,
     Vividnesses,
     split_arguments,
     split_pair,
@@ -43,6 +44,7 @@ def compare(
         int, typer.Option(min=1, help="Show this many, the first; numbers are over all.")
     ] = 8,
     limit: Limit = None,
+    seed: Seed = None,
     lpips: Lpips = False,
     curves: Annotated[
         list[str] | None,
@@ -62,5 +64,5 @@ def compare(
     from tinct.apps.compare import Comparison
     from tinct.apps.compare import compare as run
 
-    wanted = Comparison(specs, sources, values, protocol, fit, pictures, limit, lpips, runs)
+    wanted = Comparison(specs, sources, values, protocol, fit, pictures, limit, seed, lpips, runs)
     return run(wanted, output)

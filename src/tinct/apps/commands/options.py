@@ -59,6 +59,10 @@ Fit = Annotated[
 ]
 Lpips = Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many photographs.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Take --limit photographs at random, the same for the same seed."),
+]
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
