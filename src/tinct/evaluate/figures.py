@@ -185,7 +185,7 @@ def draw_beside(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("photographs seen", color=theme.ink)
-    _finish_axes(axes, theme, "loss")
+    finish_axes(axes, theme, "loss")
     _add_legend(figure, axes, theme, columns=min(len(curves), 4))
     return figure
 
