@@ -168,11 +168,10 @@ def default_vividness(
 
 def fit_confidence(views: Views, decode: DecodeConfig, vividness: float) -> DecodeConfig:
     """Fit the confidence: the probability that a colour lies within ``NEAR`` of the truth."""
-    found = views.confidences(decode, vividness)
-    confidence = found.confidence.astype(np.float64).clip(TINY, 1 - TINY)
-    odds = 1 / confidence - 1
-    variance = decode.confidence_scale**2 * odds ** (1 / decode.confidence_slope)
-    scale, slope = fit_odds(variance, found.right)
+    plain = replace(decode, confidence_scale=1.0, confidence_slope=1.0)
+    confidence = views.confidences(plain, vividness).confidence.astype(np.float64)
+    variance = 1 / confidence.clip(TINY, 1 - TINY) - 1
+    scale, slope = fit_odds(variance, views.confidences(decode, vividness).right)
     return replace(decode, confidence_scale=round(scale, 2), confidence_slope=round(slope, 3))
 
 
@@ -189,7 +188,7 @@ def fit_odds(variance: Numbers, right: Numbers) -> tuple[float, float]:
     Returns:
         Scale and slope.
     """
-    spread = np.log(np.maximum(variance, TINY))
+    spread = np.log(variance)
     design = np.stack([np.ones_like(spread), -spread])  # (2, M)
     weights = np.zeros(2)
     for _ in range(NEWTON_STEPS):
