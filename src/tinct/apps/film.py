@@ -1,0 +1,400 @@
+"""Films in colour: everything from the names of two files to the closing line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+from tinct import __version__
+from tinct.apps.batch import count_cores, prepare_threads
+from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.pipeline import ahead, behind
+from tinct.apps.report import write_json
+from tinct.errors import InputError, OptionError, OutputError
+from tinct.media.video import FilmReader
+from tinct.media.video_encode import CONTAINERS, EncoderChoice, plan_encoder
+from tinct.media.video_join import join
+from tinct.media.video_parts import Parts, SegmentEncoder, remove_parts
+from tinct.media.video_pixels import build_frame, change_depth
+from tinct.media.video_tracks import Cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from av.video.frame import VideoFrame
+
+    from tinct.apps.photographs import ColorOptions
+    from tinct.media.frame import FrameFormat
+    from tinct.media.video import FilmFacts, FilmFrame
+    from tinct.media.video_encode import EncoderPlan
+    from tinct.runtime.film import FilmColorizer
+
+SEGMENT = 250
+"""Frames of a segment: as many as encoders put between two key frames anyway."""
+WARM_UP = 50
+"""Frames that are looked at again before the first one of a run that goes on."""
+PREVIEW = Fraction(10)
+"""Seconds of a preview."""
+_WAITING = 4  # frames between two stages
+_UNCUT = (None, None)
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """How a film is read and written."""
+
+    encoder: EncoderChoice = EncoderChoice()
+    start: Fraction | None = None
+    """Seconds."""
+    end: Fraction | None = None
+    preview: bool = False
+    steady: bool = True
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One film: what is read, how it is coloured, where it goes."""
+
+    reader: FilmReader
+    plan: EncoderPlan
+    color: ColorOptions
+    options: FilmOptions
+    target: Path
+
+    @property
+    def facts(self) -> FilmFacts:
+        """What the film says about itself."""
+        return self.reader.facts
+
+    @property
+    def folder(self) -> Path:
+        """Where finished segments are kept."""
+        return self.target.with_name(f"{self.target.name}.parts")
+
+    @property
+    def partial(self) -> Path:
+        """Where an interrupted run leaves what it has."""
+        return self.target.with_name(f"{self.target.stem}.partial{self.target.suffix}")
+
+    @property
+    def cut(self) -> Cut:
+        """The part of the film that is taken."""
+        facts, options = self.facts, self.options
+        begin = None if options.start is None else facts.origin + options.start
+        end = None if options.end is None else facts.origin + options.end
+        return Cut(begin, end, facts.shift if begin is None else begin)
+
+
+@dataclass(frozen=True)
+class FilmRecord:
+    """What became of a film, for the report."""
+
+    input: str
+    output: str
+    status: str
+    frames: int = 0
+    resumed: int = 0
+    """Frames that an earlier run had finished."""
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+def color_film(
+    source: str,
+    output: str | None,
+    color: ColorOptions,
+    options: FilmOptions,
+    json: str | None = None,
+) -> int:
+    """Colour a film, and tell the user about it.
+
+    Args:
+        source: The film.
+        output: The new film; None for a name beside the old one.
+        color: How it is coloured.
+        options: How it is read and written.
+        json: Where the report goes, if one is wanted: a file, or ``-`` for stdout.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: The film cannot be read.
+        OutputError: The new one cannot be written.
+        OptionError: Options have no sense, or not for this film.
+        ModelError, DeviceError: The model or the device cannot be used.
+        KeyboardInterrupt: The user stopped it; what is finished is kept.
+    """
+    begun = time.perf_counter()
+    target = choose_target(source, output)
+    if target.exists() and not options.overwrite:
+        record = FilmRecord(source, str(target), "skipped")
+        say(f"{source}: skipped, {target} is there already (--overwrite does it again)")
+    else:
+        job = _prepare(source, target, color, options)
+        record = _run(job, begun)
+        rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
+        say(
+            f"{source} -> {target} ({record.frames} frames, {record.seconds:.1f} s, "
+            f"{rate:.1f} frames/s)"
+        )
+    if json is not None:
+        shown = asdict(color) | {"steady": options.steady}
+        write_json({"tinct": __version__, "options": shown, "film": asdict(record)}, json)
+    return 0
+
+
+def choose_target(source: str, output: str | None) -> Path:
+    """Choose the name of the new film, and check that it can be one.
+
+    Raises:
+        OptionError: Its suffix is none of a film, or it is the old film itself.
+        OutputError: There is no such folder, or nothing can be written there.
+    """
+    path = Path(source)
+    if output is None:
+        suffix = path.suffix.lower()
+        target = path.with_name(f"{path.stem}-color{suffix if suffix in CONTAINERS else '.mp4'}")
+    else:
+        target = Path(output)
+    if target.suffix.lower() not in CONTAINERS:
+        raise OptionError(f"{target}: films end in {', '.join(CONTAINERS)}")
+    if target.exists() and path.exists() and target.samefile(path):
+        raise OptionError(f"{target}: the film itself; choose another name")
+    place = target.absolute().parent
+    if not place.is_dir():
+        raise OutputError(f"{target}: there is no such folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: no permission to write in {place}")
+    return target
+
+
+def _prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions) -> Job:
+    reader = FilmReader(source)
+    facts = reader.facts
+    if options.preview:
+        start = options.start or Fraction(0)
+        end = start + PREVIEW if options.end is None else min(options.end, start + PREVIEW)
+        options = replace(options, end=end)
+    width, height = facts.form.width, facts.form.height
+    size = (2 * width, height) if options.preview else (width, height)
+    container = CONTAINERS[target.suffix.lower()]
+    plan, notes = plan_encoder(facts, container, options.encoder, size)
+    for note in (*facts.notes, *notes):
+        warn(f"{source}: {note}")
+    return Job(reader, plan, color, options, target)
+
+
+def _run(job: Job, begun: float) -> FilmRecord:
+    if job.options.overwrite:
+        remove_parts(job.folder)
+    parts = Parts(job.folder, _identity(job))
+    resumed = parts.frames
+    if resumed:
+        say(f"{job.facts.name}: goes on after {resumed} frames that are finished")
+    try:
+        _color(job, parts)
+    except (KeyboardInterrupt, SystemExit):
+        _keep_partial(job, parts)
+        raise
+    if not parts.segments:
+        raise InputError(f"{job.facts.name}: no frames in this part of it")
+    warnings = [*job.reader.damage]
+    warnings += join(job.reader, parts, job.plan, job.cut, job.target, job.options.overwrite)
+    for text in warnings:
+        warn(f"{job.facts.name}: {text}")
+    parts.remove()
+    job.partial.unlink(missing_ok=True)
+    seconds = time.perf_counter() - begun
+    notes = (*job.facts.notes, *warnings)
+    return FilmRecord(
+        job.facts.name,
+        str(job.target),
+        "done",
+        parts.frames,
+        resumed,
+        round(seconds, 3),
+        notes,
+    )
+
+
+def _color(job: Job, parts: Parts) -> None:
+    """Colour what is not finished yet."""
+    from tinct.runtime import Colorizer  # ONNX Runtime: not before the film is known to be one
+    from tinct.runtime.film import FilmColorizer
+
+    prepare_threads(count_cores())
+    color = job.color
+    colorizer = Colorizer(
+        color.model,
+        vividness=color.vividness,
+        cautious=color.cautious,
+        saturation=color.saturation,
+        device=color.device,
+        threads=color.threads or 1,
+    )
+    form = job.plan.form(job.facts.form)
+    form = replace(form, width=job.facts.form.width)
+    film = FilmColorizer(colorizer, form, steady=job.options.steady)
+    done = parts.frames
+    again = min(done, WARM_UP)
+    frames = job.reader.frames(
+        job.options.start, job.options.end, done - again, _time_of(parts, done - again)
+    )
+    total = _count(job.facts, job.options)
+
+    def encode(items: Iterable[tuple[FilmFrame, VideoFrame]]) -> None:
+        _encode(items, job.plan, parts)
+
+    with (
+        ahead(frames, _WAITING) as decoded,
+        behind(encode, _WAITING) as put,
+        progress_bar(None if total is None else max(total, done + 2), "frames") as advance,
+    ):
+        advance(done)
+        for item in color_frames(decoded, film, _Finish(job, form), again):
+            put(item)
+            advance()
+
+
+def _time_of(parts: Parts, frame: int) -> int | None:
+    """Return the time of a finished frame if it can be found by it again."""
+    if frame == 0 or not all(segment.is_exact for segment in parts.segments):
+        return None
+    return int(parts.times()[frame])
+
+
+def color_frames(
+    frames: Iterator[FilmFrame],
+    film: FilmColorizer,
+    finish: Callable[[FilmFrame, Any, Any, Any], VideoFrame],
+    warm_up: int = 0,
+) -> Iterator[tuple[FilmFrame, VideoFrame]]:
+    """Colour frames, several at a time, in their order.
+
+    Args:
+        frames: The film.
+        film: Colours it.
+        finish: Makes a frame of luma and chroma planes.
+        warm_up: So many frames are only looked at.
+    """
+    workers = count_cores()
+    with ThreadPoolExecutor(workers, thread_name_prefix="tinct") as pool:
+
+        def compose(frame: FilmFrame, luma: Any, chroma: Any) -> VideoFrame:
+            return finish(frame, luma, *film.compose(luma, chroma))
+
+        def look(frame: FilmFrame) -> tuple[Any, Any]:
+            luma = finish.luma(frame)
+            return luma, film.look(luma)
+
+        looking = ((frame, pool.submit(look, frame)) for frame in frames)
+        composing: deque[Any] = deque()
+        for frame, future in _window(looking, workers + 1):
+            luma, view = future.result()
+            chroma = film.settle(view)
+            if warm_up:
+                warm_up -= 1
+                continue
+            composing.append((frame, pool.submit(compose, frame, luma, chroma)))
+            if len(composing) > workers:
+                first, made = composing.popleft()
+                yield first, made.result()
+        for first, made in composing:
+            yield first, made.result()
+
+
+def _window(items: Iterator[Any], size: int) -> Iterator[Any]:
+    """Yield items, having taken so many ahead."""
+    held = deque(islice(items, size))
+    while held:
+        yield held.popleft()
+        held.extend(islice(items, 1))
+
+
+class _Finish:
+    """Makes frames for the encoder of luma and chroma."""
+
+    def __init__(self, job: Job, form: FrameFormat) -> None:
+        self._job, self._form = job, form
+
+    def luma(self, frame: FilmFrame) -> Any:
+        source = self._job.facts.form
+        return change_depth(frame.luma, source.bits, self._form.bits, source.full_range)
+
+    def __call__(self, _frame: FilmFrame, luma: Any, cb: Any, cr: Any) -> VideoFrame:
+        form = self._form
+        if self._job.options.preview:
+            grey = np.full_like(cb, 128 << (form.bits - 8))
+            luma, cb, cr = (np.hstack(pair) for pair in ((luma, luma), (grey, cb), (grey, cr)))
+            form = replace(form, width=2 * form.width)
+        return build_frame((luma, cb, cr), form, self._job.facts.tags)
+
+
+def _encode(
+    items: Iterable[tuple[FilmFrame, VideoFrame]], plan: EncoderPlan, parts: Parts
+) -> None:
+    """Encode frames, segment by segment."""
+    encoder: SegmentEncoder | None = None
+    for frame, made in items:
+        if encoder is None:
+            encoder = SegmentEncoder(plan)
+        encoder.add(made, frame.time, frame.duration, frame.is_exact)
+        if len(encoder) == SEGMENT:
+            parts.add(*encoder.finish())
+            encoder = None
+    if encoder is not None:
+        parts.add(*encoder.finish())
+
+
+def _keep_partial(job: Job, parts: Parts) -> None:
+    """Make a film of what an interrupted run has, and leave whole segments for the next."""
+    if not parts.segments:
+        return
+    base = job.facts.time_base
+    end = parts.segments[-1].end * base
+    join(job.reader, parts, job.plan, replace(job.cut, end=end), job.partial, overwrite=True)
+    length = float(end - parts.segments[0].begin * base)
+    say(f"{job.partial}: what is finished, {length:.1f} s; the same command goes on from there")
+    if parts.segments[-1].frames < SEGMENT:
+        parts.drop_last()
+    if not parts.segments:
+        parts.remove()
+
+
+def _count(facts: FilmFacts, options: FilmOptions) -> int | None:
+    """Estimate the number of frames."""
+    if facts.seconds is None:
+        return None
+    end = facts.seconds if options.end is None else min(options.end, facts.seconds)
+    return max(round((end - (options.start or 0)) * facts.rate), 0)
+
+
+def _identity(job: Job) -> dict[str, object]:
+    """Return everything that decides about the segments."""
+    from tinct.runtime.weights import model_path
+
+    facts = job.reader.path.stat()
+    model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
+    plan = {key: str(value) for key, value in asdict(job.plan).items()}
+    options = job.options
+    return {
+        "film": f"{job.reader.path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}",
+        "model": model,
+        "colours": {k: v for k, v in asdict(job.color).items() if k not in ("model", "threads")},
+        "encoder": plan,
+        "cut": [str(options.start), str(options.end), options.preview, options.steady],
+        "versions": [__version__, av.__version__, str(av.library_versions["libavcodec"])],
+    }

@@ -1,0 +1,171 @@
+"""Finished segments, with everything that belongs to the film, become one file."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+from av.packet import Packet
+
+from tinct.errors import OutputError
+from tinct.media.files import written_whole
+from tinct.media.video_tracks import Cut, keep_tags, make_tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.container import InputContainer, OutputContainer
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+    from tinct.media.video import FilmReader
+    from tinct.media.video_encode import EncoderPlan
+    from tinct.media.video_parts import Parts
+    from tinct.media.video_tracks import Track
+
+_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands")
+_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Times of all frames of a film in ticks, and when packets are decoded."""
+
+    times: NDArray[np.int64]  # as they are shown
+    end: int
+    delay: int
+    """By how many packets a frame comes later than it is shown, at most."""
+
+    def shown(self, frame: int) -> int:
+        """Return when a frame is shown."""
+        return int(self.times[frame])
+
+    def decoded(self, packet: int) -> int:
+        """Return when a packet is decoded: increasing, and never after it is shown."""
+        ahead = packet - self.delay
+        if ahead >= 0:
+            return int(self.times[ahead])
+        step = int(self.times[1] - self.times[0]) if len(self.times) > 1 else 1
+        return int(self.times[0]) + ahead * step
+
+    def duration(self, frame: int) -> int:
+        """Return how long a frame is shown."""
+        following = self.end if frame + 1 == len(self.times) else int(self.times[frame + 1])
+        return following - int(self.times[frame])
+
+
+def join(
+    reader: FilmReader, parts: Parts, plan: EncoderPlan, cut: Cut, target: Path, overwrite: bool
+) -> list[str]:
+    """Write the film.
+
+    Args:
+        reader: The old film, of which everything but the pictures is taken.
+        parts: Segments, at least one.
+        plan: How they were encoded.
+        cut: Which part of the film they are.
+        target: Name of the new file.
+        overwrite: Whether a file of that name may be replaced.
+
+    Returns:
+        What the user should know, one sentence each.
+
+    Raises:
+        OutputError: It cannot be written; nothing has changed.
+    """
+    try:
+        with written_whole(target, overwrite=overwrite) as temporary, reader.open() as source:
+            options = _OPTIONS.get(plan.container, {})
+            with av.open(
+                f"file:{temporary}", "w", format=plan.container, container_options=options
+            ) as output:
+                return _write(reader, source, parts, plan, cut, output)
+    except (av.FFmpegError, OSError) as error:
+        raise OutputError(f"{target}: {error.strerror or error}") from error
+
+
+def _write(
+    reader: FilmReader,
+    source: InputContainer,
+    parts: Parts,
+    plan: EncoderPlan,
+    cut: Cut,
+    output: OutputContainer,
+) -> list[str]:
+    film = _add_film(reader, source, plan, output)
+    tracks, notes = make_tracks(source, film=reader.facts.stream, output=output, cut=cut)
+    tags = keep_tags(source.metadata)
+    output.metadata.update({k: v for k, v in tags.items() if k not in _OF_THE_CONTAINER})
+    output.set_chapters(list(_chapters(source, cut)))
+    pictures = _film_packets(reader, parts, cut, film)
+    others = _other_packets(source, tracks)
+    for packet in heapq.merge(pictures, others, key=_moment):
+        output.mux(packet)
+    return notes
+
+
+def _add_film(
+    reader: FilmReader, source: InputContainer, plan: EncoderPlan, output: OutputContainer
+) -> VideoStream:
+    facts = reader.facts
+    film: Any = output.add_stream(plan.codec, rate=plan.rate)
+    plan.configure(film.codec_context)  # which writes its parameters, and encodes nothing
+    film.time_base = 1 / plan.rate if plan.container == "avi" else facts.time_base
+    if facts.display is not None:
+        film.set_display_matrix(facts.display)
+    old = source.streams[facts.stream]
+    film.metadata.update(keep_tags(old.metadata))
+    film.disposition = old.disposition
+    stream: VideoStream = film
+    return stream
+
+
+def _film_packets(
+    reader: FilmReader, parts: Parts, cut: Cut, stream: VideoStream
+) -> Iterator[Packet[Any]]:
+    """Yield the packets of all segments with their times."""
+    base = reader.facts.time_base
+    shift = round(cut.zero / base)
+    delay = max(segment.delay for segment in parts.segments)
+    line = Timeline(parts.times() - shift, parts.segments[-1].end - shift, delay)
+    done = 0
+    for number, segment in enumerate(parts.segments):
+        held = parts.load(number)
+        for index, data in enumerate(held.data):
+            frame = done + int(held.order[index])
+            packet: Packet[Any] = Packet(data)
+            packet.stream, packet.time_base = stream, base
+            packet.pts, packet.dts = line.shown(frame), line.decoded(done + index)
+            packet.duration = line.duration(frame)
+            packet.is_keyframe = bool(held.is_key[index])
+            yield packet
+        done += segment.frames
+
+
+def _other_packets(source: InputContainer, tracks: dict[int, Track]) -> Iterator[Packet[Any]]:
+    if not tracks:
+        return
+    try:
+        for packet in source.demux([source.streams[index] for index in tracks]):
+            yield from tracks[packet.stream.index].take(packet)
+    except av.FFmpegError:
+        return  # a damaged film: reading its pictures has said so
+
+
+def _moment(packet: Packet[Any]) -> Fraction:
+    stamp = packet.dts if packet.dts is not None else packet.pts
+    return (stamp or 0) * packet.time_base
+
+
+def _chapters(source: InputContainer, cut: Cut) -> Iterator[Any]:
+    for chapter in source.chapters():
+        base = chapter["time_base"]
+        span = cut.overlap(chapter["start"] * base, chapter["end"] * base)
+        if span is not None:
+            begin, end = (round((time - cut.zero) / base) for time in span)
+            yield {**chapter, "start": begin, "end": end}
