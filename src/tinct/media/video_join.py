@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from tinct.media.video_parts import Parts
     from tinct.media.video_tracks import Track
 
-_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands")
-_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "software")
+_OPTIONS = {
+    "mp4": {"movflags": "+faststart"},
+    "mov": {"movflags": "+faststart"},
+    "avi": {"avoid_negative_ts": "disabled"},  # sound that begins early would move the pictures
+}
+
+
+_SLOT_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -100,9 +107,13 @@ def _write(
     film = _add_film(reader, source, plan, output)
     tracks, notes = make_tracks(source, film=reader.facts.stream, output=output, cut=cut)
     tags = keep_tags(source.metadata)
-    output.metadata.update({k: v for k, v in tags.items() if k not in _OF_THE_CONTAINER})
+    output.metadata.update({k: v for k, v in tags.items() if k.lower() not in _OF_THE_CONTAINER})
     output.set_chapters(list(_chapters(source, cut)))
-    pictures = _film_packets(reader, parts, cut, film)
+    line, base = _timeline(reader, parts, cut), reader.facts.time_base
+    if plan.container == "avi":
+        line, base, moved = _in_slots(line, base, 1 / plan.rate)
+        notes += [f"AVI holds no times: {moved} frames were moved a little"] if moved else []
+    pictures = _film_packets(parts, line, base, film)
     others = _other_packets(source, tracks)
     for packet in heapq.merge(pictures, others, key=_moment):
         output.mux(packet)
@@ -125,14 +136,31 @@ def _add_film(
     return stream
 
 
+def _timeline(reader: FilmReader, parts: Parts, cut: Cut) -> Timeline:
+    shift = round(cut.zero / reader.facts.time_base)
+    delay = max(segment.delay for segment in parts.segments)
+    return Timeline(parts.times() - shift, parts.segments[-1].end - shift, delay)
+
+
+def _in_slots(line: Timeline, base: Fraction, slot: Fraction) -> tuple[Timeline, Fraction, int]:
+    """Bring frames to the equal steps that AVI counts in: none earlier than zero or twice one.
+
+    Returns:
+        The timeline in such steps, how long one is, and how many frames have moved by more than
+        a tenth of it.
+    """
+    ratio = float(base / slot)
+    index = np.arange(len(line.times))
+    wanted = line.times * ratio
+    slots = np.maximum.accumulate(np.maximum(np.rint(wanted), 0).astype(np.int64) - index) + index
+    moved = int((np.abs(slots - wanted) > _SLOT_TOLERANCE).sum())
+    return Timeline(slots, max(round(line.end * ratio), int(slots[-1]) + 1), 0), slot, moved
+
+
 def _film_packets(
-    reader: FilmReader, parts: Parts, cut: Cut, stream: VideoStream
+    parts: Parts, line: Timeline, base: Fraction, stream: VideoStream
 ) -> Iterator[Packet[Any]]:
     """Yield the packets of all segments with their times."""
-    base = reader.facts.time_base
-    shift = round(cut.zero / base)
-    delay = max(segment.delay for segment in parts.segments)
-    line = Timeline(parts.times() - shift, parts.segments[-1].end - shift, delay)
     done = 0
     for number, segment in enumerate(parts.segments):
         held = parts.load(number)
