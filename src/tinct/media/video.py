@@ -46,6 +46,7 @@ _SOME_RATE = Fraction(25)
 _OFFSET_FORMATS = ("mpegts", "mpeg", "mpegvideo")
 """Their clocks begin anywhere: the film begins at zero, as players show it."""
 _UNKNOWN, _PROGRESSIVE = 0, 1  # field orders; larger ones are interlaced
+_GENERATE_TIMES = 1  # AVFMT_FLAG_GENPTS, which is late by a frame for H.264 in AVI
 _SHORTER = Fraction(1, 2)  # seconds that a film may end early before it is said
 
 
@@ -137,6 +138,8 @@ class FilmReader:
             )
         except (av.FFmpegError, ValueError) as error:
             raise InputError(f"{self.path}: not a film, or damaged beyond reading") from error
+        if container.format.name == "avi":
+            container.flags &= ~_GENERATE_TIMES
         with container:
             yield container
 

@@ -14,13 +14,14 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation
 
-from tinct.media.frame import FrameFormat, Matrix
+from tinct.color import Standard
+from tinct.media.frame import FrameFormat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNSPECIFIED = 2  # in all three of FFmpeg's lists of primaries, transfer functions and matrices
-_MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709",
+_MATRICES: dict[int, Standard] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709",
                                 9: "bt2020", 10: "bt2020"}  # fmt: skip
 _COLORSPACES = {"bt601": 5, "bt709": 1, "bt2020": 9}
 _LARGEST_SD = 576  # lines: films that say nothing are BT.601 up to here, BT.709 above
@@ -56,7 +57,7 @@ class ColorTags:
         return cls(frame.color_primaries, frame.color_trc, matrix, full)
 
     @property
-    def name(self) -> Matrix:
+    def name(self) -> Standard:
         """The matrix by its name."""
         return _MATRICES[self.matrix]
 
