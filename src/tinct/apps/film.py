@@ -376,9 +376,10 @@ def _keep_partial(job: Job, parts: Parts) -> None:
 
 def _count(facts: FilmFacts, options: FilmOptions) -> int | None:
     """Estimate the number of frames."""
-    if facts.seconds is None:
+    if facts.end is None:
         return None
-    end = facts.seconds if options.end is None else min(options.end, facts.seconds)
+    whole = facts.end * facts.time_base - facts.origin
+    end = whole if options.end is None else min(options.end, whole)
     return max(round((end - (options.start or 0)) * facts.rate), 0)
 
 

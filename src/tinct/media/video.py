@@ -76,8 +76,8 @@ class FilmFacts:
     """Matrix by which players turn the picture, if there is one."""
     field_order: int
     """As FFmpeg counts: 0 unknown, 1 progressive, 2..5 interlaced."""
-    seconds: Fraction | None
-    """Length by the header."""
+    end: int | None
+    """Ticks at which it ends by the header, if that says so."""
     notes: tuple[str, ...]
     """What the user should know, one sentence each."""
 
@@ -235,31 +235,37 @@ class FilmReader:
                 resized += 1
             given = frame.pts if frame.pts is not None else frame.dts
             is_exact = given is not None and (last is None or given > last)
+            invented += given is not None and not is_exact
             if given is None:
                 given = end
             time = given if last is None else max(given, last + 1)
-            invented += not is_exact
-            duration = frame.duration or usual
+            duration = self._last(time, frame.duration or usual)
             yield FilmFrame(self._luma(frame), time, duration, is_exact)
             last, end = time, time + duration
         if invented:
-            self.damage.append(f"{invented} frames have no time of their own: made up")
+            self.damage.append(f"{invented} frames are not later than the one before: moved")
         if resized:
             self.damage.append(f"the picture changes its size: {resized} frames were scaled")
-        self._check_length(end * facts.time_base)
+        self._check_end(end)
 
     def _luma(self, frame: VideoFrame) -> NDArray[Any]:
         if frame.format.name != self.facts.pix_fmt:
             frame = fit_frame(frame, frame.width, frame.height, self.facts.pix_fmt)
         return luma_of(frame)
 
-    def _check_length(self, end: Fraction) -> None:
-        seconds = self.facts.seconds
-        if seconds is None:
+    def _last(self, time: int, duration: int) -> int:
+        """Return how long a frame is shown: the header knows it better of the last one."""
+        end = self.facts.end
+        return min(duration, end - time) if end is not None and end > time else duration
+
+    def _check_end(self, reached: int) -> None:
+        facts = self.facts
+        if facts.end is None:
             return
-        reached = end - self.facts.origin
-        if reached < seconds - max(_SHORTER, 2 / self.facts.rate):
-            self.damage.append(f"it ends after {float(reached):.2f} s of {float(seconds):.2f} s")
+        missing = (facts.end - reached) * facts.time_base
+        if missing > max(_SHORTER, 2 / facts.rate):
+            seconds = [float(tick * facts.time_base - facts.origin) for tick in (reached, facts.end)]
+            self.damage.append("it ends after {:.2f} s of {:.2f} s".format(*seconds))
 
 
 def _choose_stream(container: InputContainer, name: str) -> tuple[VideoStream, list[str]]:
@@ -323,7 +329,7 @@ def _facts(
         aspect=stream.sample_aspect_ratio or None,
         display=_display_matrix(first),
         field_order=field_order,
-        seconds=_length(container, stream),
+        end=_end(container, stream, time_base),
         notes=tuple(notes),
     )
 
@@ -346,14 +352,15 @@ def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     return None if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
 
 
-def _length(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Return the seconds that the header promises for the pictures, if it does."""
-    if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
+def _end(container: InputContainer, stream: VideoStream, base: Fraction) -> int | None:
+    """Return the ticks at which the pictures end by the header, if it says so."""
+    start = stream.start_time or 0
+    if stream.duration:
+        return start + stream.duration
     stated = stream.metadata.get("DURATION")  # Matroska
     if stated and stated.count(":") == 2:
         hours, minutes, seconds = stated.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+        return round((int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) / base)
     if container.duration and len(container.streams) == 1:
-        return Fraction(container.duration, av.time_base)
+        return start + round(Fraction(container.duration, av.time_base) / base)
     return None

@@ -216,8 +216,10 @@ def _make_other(
         return EncodedSound(stream, sound, cut), note
     if stream.type == "subtitle" and container in _TEXT and _codec_name(stream) in _TEXT_CODECS:
         codec = _TEXT[container]
+        decoder: Any = stream.codec_context
+        decoder.open(strict=False)  # only then it has the header that encoders ask for
         text: Any = _describe(stream, output.add_stream(codec))
-        text.codec_context.subtitle_header = cast("Any", stream).codec_context.subtitle_header
+        text.codec_context.subtitle_header = decoder.subtitle_header
         note = f"{label} cannot be copied into {container}: converted to {codec}"
         return ConvertedText(stream, text, cut), note
     return None, f"{label} is left out: {container} cannot hold it"
