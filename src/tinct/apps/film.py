@@ -6,12 +6,12 @@ import hashlib
 import os
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import av
 import numpy as np
@@ -30,31 +30,33 @@ from tinct.media.video_pixels import build_frame, change_depth
 from tinct.media.video_tracks import Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
 
     from tinct.apps.photographs import ColorOptions
     from tinct.media.frame import FrameFormat
     from tinct.media.video import FilmFacts, FilmFrame
     from tinct.media.video_encode import EncoderPlan
-    from tinct.runtime.film import FilmColorizer
+    from tinct.runtime.film import FilmColorizer, Samples, View
+    from tinct.runtime.upsample import ChromaModel
 
+    Memory: TypeAlias = NDArray[np.float32] | None
+
+T = TypeVar("T")
 SEGMENT = 250
 """Frames of a segment: as many as encoders put between two key frames anyway."""
-WARM_UP = 50
-"""Frames that are looked at again before the first one of a run that goes on."""
 PREVIEW = Fraction(10)
 """Seconds of a preview."""
 _WAITING = 4  # frames between two stages
-_UNCUT = (None, None)
 
 
 @dataclass(frozen=True)
 class FilmOptions:
     """How a film is read and written."""
 
-    encoder: EncoderChoice = EncoderChoice()
+    encoder: EncoderChoice = field(default_factory=EncoderChoice)
     start: Fraction | None = None
     """Seconds."""
     end: Fraction | None = None
@@ -95,6 +97,18 @@ class Job:
         begin = None if options.start is None else facts.origin + options.start
         end = None if options.end is None else facts.origin + options.end
         return Cut(begin, end, facts.shift if begin is None else begin)
+
+
+@dataclass(frozen=True)
+class Colored:
+    """A frame on its way to the encoder."""
+
+    frame: VideoFrame
+    time: int
+    duration: int
+    is_exact: bool
+    memory: Memory
+    """What the colorizer knew after it."""
 
 
 @dataclass(frozen=True)
@@ -249,13 +263,12 @@ def _color(job: Job, parts: Parts) -> None:
     form = replace(form, width=job.facts.form.width)
     film = FilmColorizer(colorizer, form, steady=job.options.steady)
     done = parts.frames
-    again = min(done, WARM_UP)
-    frames = job.reader.frames(
-        job.options.start, job.options.end, done - again, _time_of(parts, done - again)
-    )
+    if done:
+        film.memory = parts.load(len(parts.segments) - 1).memory
+    frames = job.reader.frames(job.options.start, job.options.end, done, _last_time(parts))
     total = _count(job.facts, job.options)
 
-    def encode(items: Iterable[tuple[FilmFrame, VideoFrame]]) -> None:
+    def encode(items: Iterable[Colored]) -> None:
         _encode(items, job.plan, parts)
 
     with (
@@ -264,59 +277,56 @@ def _color(job: Job, parts: Parts) -> None:
         progress_bar(None if total is None else max(total, done + 2), "frames") as advance,
     ):
         advance(done)
-        for item in color_frames(decoded, film, _Finish(job, form), again):
+        for item in color_frames(decoded, film, _Finish(job, form)):
             put(item)
             advance()
 
 
-def _time_of(parts: Parts, frame: int) -> int | None:
-    """Return the time of a finished frame if it can be found by it again."""
-    if frame == 0 or not all(segment.is_exact for segment in parts.segments):
+def _last_time(parts: Parts) -> int | None:
+    """Return the time of the last finished frame if the next one can be found by it."""
+    if not parts.segments or not all(segment.is_exact for segment in parts.segments):
         return None
-    return int(parts.times()[frame])
+    return int(parts.load(len(parts.segments) - 1).times[-1])
 
 
 def color_frames(
-    frames: Iterator[FilmFrame],
-    film: FilmColorizer,
-    finish: Callable[[FilmFrame, Any, Any, Any], VideoFrame],
-    warm_up: int = 0,
-) -> Iterator[tuple[FilmFrame, VideoFrame]]:
+    frames: Iterator[FilmFrame], film: FilmColorizer, finish: _Finish
+) -> Iterator[Colored]:
     """Colour frames, several at a time, in their order.
 
     Args:
         frames: The film.
         film: Colours it.
-        finish: Makes a frame of luma and chroma planes.
-        warm_up: So many frames are only looked at.
+        finish: Makes frames for the encoder.
     """
     workers = count_cores()
     with ThreadPoolExecutor(workers, thread_name_prefix="tinct") as pool:
 
-        def compose(frame: FilmFrame, luma: Any, chroma: Any) -> VideoFrame:
-            return finish(frame, luma, *film.compose(luma, chroma))
-
-        def look(frame: FilmFrame) -> tuple[Any, Any]:
+        def look(frame: FilmFrame) -> tuple[Samples, View]:
             luma = finish.luma(frame)
             return luma, film.look(luma)
 
+        def compose(luma: Samples, chroma: ChromaModel) -> VideoFrame:
+            return finish.frame(luma, *film.compose(luma, chroma))
+
         looking = ((frame, pool.submit(look, frame)) for frame in frames)
-        composing: deque[Any] = deque()
+        composing: deque[tuple[FilmFrame, Memory, Future[VideoFrame]]] = deque()
         for frame, future in _window(looking, workers + 1):
             luma, view = future.result()
             chroma = film.settle(view)
-            if warm_up:
-                warm_up -= 1
-                continue
-            composing.append((frame, pool.submit(compose, frame, luma, chroma)))
+            composing.append((frame, film.memory, pool.submit(compose, luma, chroma)))
             if len(composing) > workers:
-                first, made = composing.popleft()
-                yield first, made.result()
-        for first, made in composing:
-            yield first, made.result()
+                yield _take(composing)
+        while composing:
+            yield _take(composing)
 
 
-def _window(items: Iterator[Any], size: int) -> Iterator[Any]:
+def _take(composing: deque[tuple[FilmFrame, Memory, Future[VideoFrame]]]) -> Colored:
+    frame, memory, made = composing.popleft()
+    return Colored(made.result(), frame.time, frame.duration, frame.is_exact, memory)
+
+
+def _window(items: Iterator[T], size: int) -> Iterator[T]:
     """Yield items, having taken so many ahead."""
     held = deque(islice(items, size))
     while held:
@@ -330,11 +340,13 @@ class _Finish:
     def __init__(self, job: Job, form: FrameFormat) -> None:
         self._job, self._form = job, form
 
-    def luma(self, frame: FilmFrame) -> Any:
+    def luma(self, frame: FilmFrame) -> Samples:
+        """Return the luma of a frame in the depth of the new film."""
         source = self._job.facts.form
         return change_depth(frame.luma, source.bits, self._form.bits, source.full_range)
 
-    def __call__(self, _frame: FilmFrame, luma: Any, cb: Any, cr: Any) -> VideoFrame:
+    def frame(self, luma: Samples, cb: Samples, cr: Samples) -> VideoFrame:
+        """Put a frame together; for a preview with the grey one at its left."""
         form = self._form
         if self._job.options.preview:
             grey = np.full_like(cb, 128 << (form.bits - 8))
@@ -343,20 +355,20 @@ class _Finish:
         return build_frame((luma, cb, cr), form, self._job.facts.tags)
 
 
-def _encode(
-    items: Iterable[tuple[FilmFrame, VideoFrame]], plan: EncoderPlan, parts: Parts
-) -> None:
+def _encode(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -> None:
     """Encode frames, segment by segment."""
     encoder: SegmentEncoder | None = None
-    for frame, made in items:
+    memory: Memory = None
+    for item in items:
         if encoder is None:
             encoder = SegmentEncoder(plan)
-        encoder.add(made, frame.time, frame.duration, frame.is_exact)
+        encoder.add(item.frame, item.time, item.duration, item.is_exact)
+        memory = item.memory
         if len(encoder) == SEGMENT:
-            parts.add(*encoder.finish())
+            parts.add(*encoder.finish(memory))
             encoder = None
     if encoder is not None:
-        parts.add(*encoder.finish())
+        parts.add(*encoder.finish(memory))
 
 
 def _keep_partial(job: Job, parts: Parts) -> None:

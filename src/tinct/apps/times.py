@@ -32,7 +32,9 @@ def parse_rate(text: str) -> Fraction:
     try:
         rate = Fraction(text.strip())
     except (ValueError, ZeroDivisionError) as error:
-        raise OptionError(f"{text!r} is no rate: frames a second, such as 24 or 24000/1001") from error
+        raise OptionError(
+            f"{text!r} is no rate: frames a second, such as 24 or 24000/1001"
+        ) from error
     if not 0 < rate <= 1000:
         raise OptionError(f"{text!r} is no rate: more than 0 and at most 1000 frames a second")
     return rate

@@ -148,7 +148,7 @@ class FilmReader:
         begin: Fraction | None = None,
         end: Fraction | None = None,
         skip: int = 0,
-        at: int | None = None,
+        after: int | None = None,
     ) -> Iterator[FilmFrame]:
         """Read frames in the order in which they are shown.
 
@@ -158,25 +158,23 @@ class FilmReader:
             begin: The first seconds are left out, counted from the beginning of the film.
             end: Frames from here on are left out.
             skip: So many frames more are left out.
-            at: Time of the first frame then, in ticks, if it is known: saves decoding the others.
+            after: Time of the last frame left out, in ticks, if known: saves decoding the others.
         """
         facts = self.facts
         first = None if begin is None else facts.origin + begin
         last = math.inf if end is None else (facts.origin + end) / facts.time_base
         start = None if first is None else math.ceil(first / facts.time_base)
-        frames = self._resume(at) if at is not None else None
+        frames = self._resume(after) if after is not None else None
         for frame in frames or islice(self._from(start), skip, None):
             if frame.time >= last:
                 break
             yield frame
 
-    def _resume(self, at: int) -> Iterator[FilmFrame] | None:
-        """Return frames from one on that is known by its time, None if it is not found again."""
-        frames = self._from(at)
-        first = next(frames, None)
-        if first is None or first.time != at:
-            return None
-        return chain([first], frames)
+    def _resume(self, after: int) -> Iterator[FilmFrame] | None:
+        """Return the frames after one that is known by its time, None if it is not found again."""
+        frames = self._from(after)
+        last = next(frames, None)
+        return frames if last is not None and last.time == after else None
 
     def _from(self, start: int | None) -> Iterator[FilmFrame]:
         """Yield frames from a time on, having sought if the file can do it."""
@@ -264,7 +262,9 @@ class FilmReader:
             return
         missing = (facts.end - reached) * facts.time_base
         if missing > max(_SHORTER, 2 / facts.rate):
-            seconds = [float(tick * facts.time_base - facts.origin) for tick in (reached, facts.end)]
+            seconds = [
+                float(tick * facts.time_base - facts.origin) for tick in (reached, facts.end)
+            ]
             self.damage.append("it ends after {:.2f} s of {:.2f} s".format(*seconds))
 
 
@@ -343,12 +343,15 @@ def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[s
     if not has_luma_plane(pix_fmt):
         notes.append(f"its samples ({pix_fmt}) are converted to {planar_twin(pix_fmt)} first")
     elif ColorTags.of(first).matrix != first.colorspace and first.colorspace not in (0, 2, 3):
-        notes.append(f"its colour matrix ({first.colorspace}) is taken for {ColorTags.of(first).name}")
+        notes.append(
+            f"its colour matrix ({first.colorspace}) is taken for {ColorTags.of(first).name}"
+        )
     return notes
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    side_data: Any = frame.side_data  # a mapping by names or types, whatever the stubs say
+    matrix = side_data.get(Type.DISPLAYMATRIX)
     return None if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.codec import Codec, CodecContext
@@ -73,7 +73,7 @@ class EncoderPlan:
         Raises:
             OptionError: It cannot be opened like this.
         """
-        context = CodecContext.create(self.codec, "w")
+        context: Any = CodecContext.create(self.codec, "w")
         return self.configure(context)
 
     def configure(self, context: VideoCodecContext) -> VideoCodecContext:
@@ -260,4 +260,5 @@ def _given(plan: EncoderPlan) -> str:
 
 
 def _has_global_header(container: str) -> bool:
-    return bool(ContainerFormat(container, "w").flags & int(FormatFlags.global_header.value))
+    wanted: Any = FormatFlags.global_header
+    return bool(ContainerFormat(container, "w").flags & wanted.value)

@@ -192,7 +192,7 @@ def _moment(packet: Packet[Any]) -> Fraction:
 
 def _chapters(source: InputContainer, cut: Cut) -> Iterator[Any]:
     for chapter in source.chapters():
-        base = chapter["time_base"]
+        base = chapter["time_base"] or Fraction(1, av.time_base)
         span = cut.overlap(chapter["start"] * base, chapter["end"] * base)
         if span is not None:
             begin, end = (round((time - cut.zero) / base) for time in span)

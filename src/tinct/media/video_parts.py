@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
     from tinct.media.video_encode import EncoderPlan
@@ -56,6 +57,8 @@ class Packets:
     is_key: NDArray[np.bool_]
     times: NDArray[np.int64]
     """Ticks of the frames as they are shown."""
+    memory: NDArray[np.float32] | None = None
+    """What whoever makes the frames must know to go on after them."""
 
 
 class SegmentEncoder:
@@ -68,7 +71,7 @@ class SegmentEncoder:
             OptionError: It cannot be opened.
         """
         self._context: VideoCodecContext = plan.open()
-        self._packets: list[Packet] = []
+        self._packets: list[Packet[VideoStream]] = []
         self._times: list[int] = []
         self._end = 0
         self._is_exact = True
@@ -85,8 +88,12 @@ class SegmentEncoder:
         self._is_exact = self._is_exact and is_exact
         self._packets += self._context.encode(frame)
 
-    def finish(self) -> tuple[Segment, Packets]:
-        """Take out what the encoder still holds, and close it."""
+    def finish(self, memory: NDArray[np.float32] | None) -> tuple[Segment, Packets]:
+        """Take out what the encoder still holds, and close it.
+
+        Args:
+            memory: What to keep for whoever makes the next frames.
+        """
         packets = [*self._packets, *self._context.encode(None)]
         order = np.array([packet.pts for packet in packets], np.int64)
         if sorted(order) != list(range(len(self._times))):
@@ -95,7 +102,8 @@ class SegmentEncoder:
         keys = np.array([packet.is_keyframe for packet in packets], np.bool_)
         times = np.array(self._times, np.int64)
         segment = Segment(len(times), self._times[0], self._end, delay, self._is_exact)
-        return segment, Packets([bytes(packet) for packet in packets], order, keys, times)
+        data = [bytes(packet) for packet in packets]
+        return segment, Packets(data, order, keys, times, memory)
 
 
 class Parts:
@@ -144,16 +152,16 @@ class Parts:
         """
         make_folder(self.folder)
         content = io.BytesIO()
-        sizes = np.array([len(data) for data in packets.data], np.int64)
-        joined = np.frombuffer(b"".join(packets.data), np.uint8)
-        np.savez(
-            content,
-            order=packets.order,
-            is_key=packets.is_key,
-            times=packets.times,
-            sizes=sizes,
-            data=joined,
-        )
+        arrays: dict[str, Any] = {
+            "order": packets.order,
+            "is_key": packets.is_key,
+            "times": packets.times,
+            "sizes": np.array([len(data) for data in packets.data], np.int64),
+            "data": np.frombuffer(b"".join(packets.data), np.uint8),
+        }
+        if packets.memory is not None:
+            arrays["memory"] = packets.memory
+        np.savez(content, **arrays)
         path = self._path(len(self.segments))
         write_atomically(content.getvalue(), path, overwrite=True)
         self.segments.append(segment)
@@ -173,7 +181,8 @@ class Parts:
                 pieces = [
                     data[end - size : end] for end, size in zip(ends, held["sizes"], strict=True)
                 ]
-                return Packets(pieces, held["order"], held["is_key"], held["times"])
+                memory = held["memory"] if "memory" in held.files else None
+                return Packets(pieces, held["order"], held["is_key"], held["times"], memory)
         except (OSError, ValueError, KeyError) as error:
             raise OutputError(f"{path}: damaged; --overwrite begins anew") from error
 

@@ -154,7 +154,9 @@ def plane_of(frame: VideoFrame, index: int) -> NDArray[Any]:
     plane = frame.planes[index]
     part = frame.format.components[min(index, len(frame.format.components) - 1)]
     dtype = np.dtype(np.uint8 if part.bits == 8 else np.uint16)
-    rows = np.frombuffer(plane, dtype)[: plane.line_size // dtype.itemsize * plane.height]
+    rows: NDArray[Any] = np.frombuffer(memoryview(plane), dtype)[
+        : plane.line_size // dtype.itemsize * plane.height
+    ]
     return rows.reshape(plane.height, -1)[:, : plane.width]
 
 

@@ -60,7 +60,7 @@ class Cut:
 class Track(Protocol):
     """Brings the packets of one stream into the new file."""
 
-    def take(self, packet: Packet) -> Iterable[Packet]:
+    def take(self, packet: Packet[Any]) -> Iterable[Packet[Any]]:
         """Turn a packet of the old file into those of the new; an empty one ends the stream."""
         ...
 
@@ -71,7 +71,7 @@ class CopiedTrack:
     def __init__(self, output: Stream, cut: Cut) -> None:
         self._output, self._cut = output, cut
 
-    def take(self, packet: Packet) -> Iterator[Packet]:
+    def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Move a packet in time, and leave out those outside of the cut."""
         base = packet.time_base
         stamp = packet.pts if packet.pts is not None else packet.dts
@@ -102,7 +102,7 @@ class EncodedSound:
     def __init__(self, source: Any, output: Any, cut: Cut) -> None:
         self._source, self._output, self._cut = source, output, cut
 
-    def take(self, packet: Packet) -> Iterator[Packet]:
+    def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Decode and encode; damaged packets are left out, as a player does."""
         try:
             frames = self._source.decode(packet)
@@ -124,7 +124,7 @@ class ConvertedText:
     def __init__(self, source: Any, output: Any, cut: Cut) -> None:
         self._source, self._output, self._cut = source, output, cut
 
-    def take(self, packet: Packet) -> Iterator[Packet]:
+    def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Decode and encode one subtitle."""
         if packet.size == 0 or packet.pts is None:
             return

@@ -65,6 +65,15 @@ class TemporalSmoother:
         """Forget everything: the next frame has its own colours."""
         self._memory = None
 
+    @property
+    def memory(self) -> NDArray[np.float32] | None:
+        """All that it remembers, (h, w, 4), or None; set it to go on exactly from there."""
+        return self._memory
+
+    @memory.setter
+    def memory(self, memory: NDArray[np.float32] | None) -> None:
+        self._memory = memory
+
     def __call__(
         self, luma: Plane, ab: NDArray[np.float32], confidence: Plane
     ) -> NDArray[np.float32]:

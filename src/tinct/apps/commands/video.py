@@ -20,9 +20,7 @@ _TIME = "SECONDS|HH:MM:SS"
 
 
 def video(
-    film: Annotated[
-        str, typer.Argument(help="A film, or pictures in a row: frames/%06d.png.")
-    ],
+    film: Annotated[str, typer.Argument(help="A film, or pictures in a row: frames/%06d.png.")],
     output: Annotated[
         str | None,
         typer.Option(
