@@ -157,8 +157,8 @@ def color_film(
         record = FilmRecord(source, str(target), "skipped")
         say(f"{source}: skipped, {target} is there already (--overwrite does it again)")
     else:
-        job = _prepare(source, target, color, options)
-        record = _run(job, begun)
+        job = prepare(source, target, color, options)
+        record = run(job, begun)
         rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
         say(
             f"{source} -> {target} ({record.frames} frames, {record.seconds:.1f} s, "
@@ -195,7 +195,12 @@ def choose_target(source: str, output: str | None) -> Path:
     return target
 
 
-def _prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions) -> Job:
+def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions) -> Job:
+    """Look at a film and choose how it is encoded.
+
+    Raises:
+        InputError, OutputError, OptionError: As ``color_film``.
+    """
     reader = FilmReader(source)
     facts = reader.facts
     if options.preview:
@@ -211,7 +216,17 @@ def _prepare(source: str, target: Path, color: ColorOptions, options: FilmOption
     return Job(reader, plan, color, options, target)
 
 
-def _run(job: Job, begun: float) -> FilmRecord:
+def run(job: Job, begun: float) -> FilmRecord:
+    """Colour a film, or the rest of it.
+
+    Args:
+        job: The film.
+        begun: When the work began, by ``time.perf_counter``.
+
+    Raises:
+        InputError, OutputError, OptionError, ModelError, DeviceError, KeyboardInterrupt: As
+            ``color_film``.
+    """
     if job.options.overwrite:
         remove_parts(job.folder)
     parts = Parts(job.folder, _identity(job))

@@ -8,10 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from tinct.apps.batch import choose_jobs, choose_threads
+from tinct.apps.benchmarks.film import bench_films
 from tinct.apps.benchmarks.folder import measure_folder, measure_single
 from tinct.apps.benchmarks.result import Result, to_json, to_markdown
 from tinct.apps.benchmarks.speed import SpeedPlan, measure_speed
 from tinct.apps.console import say
+from tinct.apps.photographs import ColorOptions
 from tinct.apps.plan import list_pictures
 from tinct.apps.report import write_json
 from tinct.errors import InputError
@@ -22,7 +24,7 @@ from tinct.evaluate.report import describe_machine, installed_versions
 from tinct.media.files import make_folder, write_atomically
 from tinct.runtime import Colorizer
 
-__all__ = ["Bench", "measure"]
+__all__ = ["Bench", "measure", "measure_film"]
 
 _LARGE = 12.0  # megapixels of a photograph in the folder
 _SINGLE = (2.0, 12.0)  # megapixels of single ones
@@ -75,6 +77,15 @@ def measure(bench: Bench, json: str | None, output: Path | None) -> None:
     write_atomically(to_markdown(result).encode(), output / "bench.md", overwrite=True)
     for suffix, content in draw_quality(points) if points else ():
         write_atomically(content, output / f"quality-cost.{suffix}", overwrite=True)
+
+
+def measure_film(bench: Bench, json: str | None, output: Path | None) -> None:
+    """Measure a film from file to file and print it; arguments and errors are those of measure."""
+    source = next(iter(list_pictures(Path(bench.folder))), None)
+    if source is None:
+        raise InputError(f"{bench.folder}: no photographs to measure with")
+    color = ColorOptions(bench.model, device=bench.device, threads=bench.threads)
+    bench_films(source, color, bench.rounds, bench.command, json, output)
 
 
 def _measure(bench: Bench, sources: list[Path], scratch: Path) -> Result:

@@ -1,0 +1,191 @@
+"""A film in H.264 from file to file: coloured, and only decoded and encoded again."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.apps.console import say
+from tinct.apps.film import FilmOptions, prepare, run
+from tinct.apps.photographs import ColorOptions
+from tinct.apps.report import write_json
+from tinct.evaluate.benchmark import Timing, make_frame, time_interleaved
+from tinct.evaluate.report import describe_machine, installed_versions
+from tinct.media.files import make_folder, write_atomically
+from tinct.media.video import FilmReader
+from tinct.media.video_encode import EncoderChoice, EncoderPlan
+
+WIDTH, HEIGHT = 1920, 1080
+PRESETS = ("medium", "ultrafast")
+_RATE = Fraction(24)
+_FRAMES = 120
+_PAN = 3  # pixels a frame
+_MARGIN = _PAN * _FRAMES
+_METHOD = (
+    "The film: a slow pan over a photograph, with grain that changes from frame to frame, in "
+    "H.264. Coloured: all of `tinct video`, from opening the film and loading the network to the "
+    "finished file. Only decoded and encoded: the same film through PyAV's decoder (all threads) "
+    "and the same encoder with the same options, as one would write it, its grey frames left as "
+    "they are. Both take turns; medians over the rounds."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLine:
+    """One film, coloured and not, with one preset of the encoder."""
+
+    preset: str
+    width: int
+    height: int
+    frames: int
+    color: Timing
+    copy: Timing
+    ratio: float
+    """Rate of colouring over rate of only decoding and encoding, median over the rounds."""
+
+
+def measure_films(
+    source: Path, color: ColorOptions, rounds: int, presets: Sequence[str], scratch: Path
+) -> list[FilmLine]:
+    """Measure colouring a film from file to file.
+
+    Args:
+        source: A photograph to make it of.
+        color: How it is coloured.
+        rounds: How often everything is timed.
+        presets: Of the encoder.
+        scratch: An empty folder.
+
+    Raises:
+        InputError: The photograph cannot be read.
+        OutputError: A film cannot be written.
+    """
+    film = make_film(source, scratch / "film.mp4")
+    lines = []
+    for preset in presets:
+        say(f"measuring a film, preset {preset} ...")
+        options = FilmOptions(encoder=EncoderChoice(preset=preset), overwrite=True)
+        job = prepare(str(film), scratch / "color.mp4", color, options)
+
+        def colored(job=job) -> None:  # type: ignore[no-untyped-def]
+            run(job, time.perf_counter())
+
+        def copied(plan: EncoderPlan = job.plan) -> None:
+            copy_film(film, scratch / "copy.mp4", plan)
+
+        seconds = time_interleaved({"color": colored, "copy": copied}, rounds)
+        ratio = float(np.median(np.divide(seconds["copy"], seconds["color"])))
+        timings = {name: Timing.of(values) for name, values in seconds.items()}
+        lines.append(FilmLine(preset, WIDTH, HEIGHT, _FRAMES, **timings, ratio=ratio))
+    return lines
+
+
+def make_film(source: Path, path: Path) -> Path:
+    """Make a grey film in H.264 of a photograph.
+
+    Raises:
+        InputError: The photograph cannot be read.
+    """
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=_RATE, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for luma in _pan(make_frame(source, WIDTH + _MARGIN, HEIGHT)):
+            frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
+            for index, plane in enumerate((luma, None, None)):
+                rows = np.frombuffer(memoryview(frame.planes[index]), np.uint8)
+                rows = rows.reshape(-1, frame.planes[index].line_size)
+                rows[:, : frame.planes[index].width] = 128 if plane is None else plane
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def _pan(wide: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    random = np.random.default_rng(0)
+    for number in range(_FRAMES):
+        part = wide[:, number * _PAN : number * _PAN + WIDTH]
+        grain = random.integers(-4, 5, part.shape, np.int8)
+        yield np.clip(part.astype(np.int16) + grain, 16, 235).astype(np.uint8)
+
+
+def copy_film(source: Path, target: Path, plan: EncoderPlan) -> None:
+    """Decode a film and encode its frames as they are.
+
+    Args:
+        source: The film.
+        target: The new one.
+        plan: The encoder.
+    """
+    time_base = FilmReader(source).facts.time_base
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        film = old.streams.video[0]
+        film.thread_type = "AUTO"
+        copied: Any = new.add_stream(plan.codec, rate=plan.rate)
+        plan.configure(copied.codec_context)
+        copied.time_base = time_base
+        for number, frame in enumerate(old.decode(film)):
+            frame.pts, frame.time_base = number, 1 / plan.rate
+            new.mux(copied.encode(frame))
+        new.mux(copied.encode(None))
+
+
+def bench_films(
+    source: Path, color: ColorOptions, rounds: int, command: str, json: str | None,
+    output: Path | None,
+) -> None:  # fmt: skip
+    """Measure films and print the result.
+
+    Args:
+        source: A photograph to make the film of.
+        color: How it is coloured.
+        rounds: How often everything is timed.
+        command: What the user typed.
+        json: Where the numbers go as JSON as well, if anywhere: a file, or ``-`` for stdout.
+        output: Folder for JSON and Markdown, if any.
+
+    Raises:
+        InputError: The photograph cannot be read.
+        OutputError: A result cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinct-bench-") as scratch:
+        lines = measure_films(source, color, rounds, PRESETS, Path(scratch))
+    versions = installed_versions() | {"PyAV": av.__version__}
+    facts = {"command": command, "machine": describe_machine(), "versions": versions}
+    report = facts | {"rounds": rounds, "films": [asdict(line) for line in lines]}
+    text = _to_markdown(lines, describe_machine(), versions, command, rounds)
+    if json != "-":
+        print(text)
+    if json is not None:
+        write_json(report, json)
+    if output is not None:
+        make_folder(output)
+        write_json(report, str(output / "bench-film.json"))
+        write_atomically(text.encode(), output / "bench-film.md", overwrite=True)
+
+
+def _to_markdown(
+    lines: Sequence[FilmLine], machine: str, versions: dict[str, str], command: str, rounds: int
+) -> str:
+    made = ", ".join(f"{name} {number}" for name, number in versions.items())
+    head = (
+        "| film | preset | coloured, frames/s | only decoded and encoded | ratio |\n"
+        "|---|---|---:|---:|---:|"
+    )
+    rows = [
+        f"| {line.width}x{line.height}, H.264, {line.frames} frames | {line.preset} "
+        f"| {line.frames / line.color.median:.1f} | {line.frames / line.copy.median:.1f} "
+        f"| {line.ratio:.2f} |"
+        for line in lines
+    ]
+    table = "\n".join([head, *rows])
+    parts = ["# Films", f"{machine}. {made}.", table, _METHOD, f"`{command}`, {rounds} rounds."]
+    return "\n\n".join(parts) + "\n"
