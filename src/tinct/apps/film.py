@@ -5,19 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 
 from tinct import __version__
-from tinct.apps.batch import count_cores, prepare_threads
 from tinct.apps.console import progress_bar, say, warn
 from tinct.apps.pipeline import ahead, behind
 from tinct.apps.report import write_json
@@ -25,28 +20,17 @@ from tinct.errors import InputError, OptionError, OutputError
 from tinct.media.video import FilmReader
 from tinct.media.video_encode import CONTAINERS, EncoderChoice, plan_encoder
 from tinct.media.video_join import join
-from tinct.media.video_parts import Parts, SegmentEncoder, remove_parts
-from tinct.media.video_pixels import build_frame, change_depth
+from tinct.media.video_parts import Parts, remove_parts
 from tinct.media.video_tracks import Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from av.video.frame import VideoFrame
-    from numpy.typing import NDArray
-
+    from tinct.apps.film_frames import Colored
     from tinct.apps.photographs import ColorOptions
-    from tinct.media.frame import FrameFormat
-    from tinct.media.video import FilmFacts, FilmFrame
+    from tinct.media.video import FilmFacts
     from tinct.media.video_encode import EncoderPlan
-    from tinct.runtime.film import FilmColorizer, Samples, View
-    from tinct.runtime.upsample import ChromaModel
 
-    Memory: TypeAlias = NDArray[np.float32] | None
-
-T = TypeVar("T")
-SEGMENT = 250
-"""Frames of a segment: as many as encoders put between two key frames anyway."""
 PREVIEW = Fraction(10)
 """Seconds of a preview."""
 _WAITING = 4  # frames between two stages
@@ -97,18 +81,6 @@ class Job:
         begin = None if options.start is None else facts.origin + options.start
         end = None if options.end is None else facts.origin + options.end
         return Cut(begin, end, facts.shift if begin is None else begin)
-
-
-@dataclass(frozen=True)
-class Colored:
-    """A frame on its way to the encoder."""
-
-    frame: VideoFrame
-    time: int
-    duration: int
-    is_exact: bool
-    memory: Memory
-    """What the colorizer knew after it."""
 
 
 @dataclass(frozen=True)
@@ -261,38 +233,28 @@ def run(job: Job, begun: float) -> FilmRecord:
 
 def _color(job: Job, parts: Parts) -> None:
     """Colour what is not finished yet."""
-    from tinct.runtime import Colorizer  # ONNX Runtime: not before the film is known to be one
-    from tinct.runtime.film import FilmColorizer
+    # ONNX Runtime: not before the film is known to be one.
+    from tinct.apps.film_frames import Finish, encode_segments, make_colorizer
 
-    prepare_threads(count_cores())
-    color = job.color
-    colorizer = Colorizer(
-        color.model,
-        vividness=color.vividness,
-        cautious=color.cautious,
-        saturation=color.saturation,
-        device=color.device,
-        threads=color.threads or 1,
-    )
-    form = job.plan.form(job.facts.form)
-    form = replace(form, width=job.facts.form.width)
-    film = FilmColorizer(colorizer, form, steady=job.options.steady)
-    done = parts.frames
-    if done:
+    form = replace(job.plan.form(job.facts.form), width=job.facts.form.width)
+    film = make_colorizer(job.color, form, job.options.steady)
+    if parts.segments:
         film.memory = parts.load(len(parts.segments) - 1).memory
-    frames = job.reader.frames(job.options.start, job.options.end, done, _last_time(parts))
-    total = _count(job.facts, job.options)
+    options, done = job.options, parts.frames
+    frames = job.reader.frames(options.start, options.end, done, _last_time(parts))
+    total = _count(job.facts, options)
 
     def encode(items: Iterable[Colored]) -> None:
-        _encode(items, job.plan, parts)
+        encode_segments(items, job.plan, parts)
 
+    finish = Finish(job.facts, form, options.preview)
     with (
         ahead(frames, _WAITING) as decoded,
         behind(encode, _WAITING) as put,
         progress_bar(None if total is None else max(total, done + 2), "frames") as advance,
     ):
         advance(done)
-        for item in color_frames(decoded, film, _Finish(job, form)):
+        for item in film.color(decoded, finish):
             put(item)
             advance()
 
@@ -304,90 +266,10 @@ def _last_time(parts: Parts) -> int | None:
     return int(parts.load(len(parts.segments) - 1).times[-1])
 
 
-def color_frames(
-    frames: Iterator[FilmFrame], film: FilmColorizer, finish: _Finish
-) -> Iterator[Colored]:
-    """Colour frames, several at a time, in their order.
-
-    Args:
-        frames: The film.
-        film: Colours it.
-        finish: Makes frames for the encoder.
-    """
-    workers = count_cores()
-    with ThreadPoolExecutor(workers, thread_name_prefix="tinct") as pool:
-
-        def look(frame: FilmFrame) -> tuple[Samples, View]:
-            luma = finish.luma(frame)
-            return luma, film.look(luma)
-
-        def compose(luma: Samples, chroma: ChromaModel) -> VideoFrame:
-            return finish.frame(luma, *film.compose(luma, chroma))
-
-        looking = ((frame, pool.submit(look, frame)) for frame in frames)
-        composing: deque[tuple[FilmFrame, Memory, Future[VideoFrame]]] = deque()
-        for frame, future in _window(looking, workers + 1):
-            luma, view = future.result()
-            chroma = film.settle(view)
-            composing.append((frame, film.memory, pool.submit(compose, luma, chroma)))
-            if len(composing) > workers:
-                yield _take(composing)
-        while composing:
-            yield _take(composing)
-
-
-def _take(composing: deque[tuple[FilmFrame, Memory, Future[VideoFrame]]]) -> Colored:
-    frame, memory, made = composing.popleft()
-    return Colored(made.result(), frame.time, frame.duration, frame.is_exact, memory)
-
-
-def _window(items: Iterator[T], size: int) -> Iterator[T]:
-    """Yield items, having taken so many ahead."""
-    held = deque(islice(items, size))
-    while held:
-        yield held.popleft()
-        held.extend(islice(items, 1))
-
-
-class _Finish:
-    """Makes frames for the encoder of luma and chroma."""
-
-    def __init__(self, job: Job, form: FrameFormat) -> None:
-        self._job, self._form = job, form
-
-    def luma(self, frame: FilmFrame) -> Samples:
-        """Return the luma of a frame in the depth of the new film."""
-        source = self._job.facts.form
-        return change_depth(frame.luma, source.bits, self._form.bits, source.full_range)
-
-    def frame(self, luma: Samples, cb: Samples, cr: Samples) -> VideoFrame:
-        """Put a frame together; for a preview with the grey one at its left."""
-        form = self._form
-        if self._job.options.preview:
-            grey = np.full_like(cb, 128 << (form.bits - 8))
-            luma, cb, cr = (np.hstack(pair) for pair in ((luma, luma), (grey, cb), (grey, cr)))
-            form = replace(form, width=2 * form.width)
-        return build_frame((luma, cb, cr), form, self._job.facts.tags)
-
-
-def _encode(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -> None:
-    """Encode frames, segment by segment."""
-    encoder: SegmentEncoder | None = None
-    memory: Memory = None
-    for item in items:
-        if encoder is None:
-            encoder = SegmentEncoder(plan)
-        encoder.add(item.frame, item.time, item.duration, item.is_exact)
-        memory = item.memory
-        if len(encoder) == SEGMENT:
-            parts.add(*encoder.finish(memory))
-            encoder = None
-    if encoder is not None:
-        parts.add(*encoder.finish(memory))
-
-
 def _keep_partial(job: Job, parts: Parts) -> None:
     """Make a film of what an interrupted run has, and leave whole segments for the next."""
+    from tinct.apps.film_frames import SEGMENT
+
     if not parts.segments:
         return
     base = job.facts.time_base
@@ -396,7 +278,7 @@ def _keep_partial(job: Job, parts: Parts) -> None:
     length = float(end - parts.segments[0].begin * base)
     say(f"{job.partial}: what is finished, {length:.1f} s; the same command goes on from there")
     if parts.segments[-1].frames < SEGMENT:
-        parts.drop_last()
+        parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
     if not parts.segments:
         parts.remove()
 

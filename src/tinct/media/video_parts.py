@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 
 from tinct.errors import OutputError
@@ -81,20 +82,33 @@ class SegmentEncoder:
         return len(self._times)
 
     def add(self, frame: VideoFrame, time: int, duration: int, is_exact: bool) -> None:
-        """Encode a frame; it takes no notice of the time, which is kept beside it."""
+        """Encode a frame; the encoder takes no notice of the time, which is kept beside it.
+
+        Raises:
+            OutputError: The encoder fails.
+        """
         frame.pts, frame.time_base = len(self._times), self._context.time_base
         self._times.append(time)
         self._end = time + duration
         self._is_exact = self._is_exact and is_exact
-        self._packets += self._context.encode(frame)
+        self._packets += self._encode(frame)
+
+    def _encode(self, frame: VideoFrame | None) -> list[Packet[VideoStream]]:
+        try:
+            return self._context.encode(frame)
+        except av.FFmpegError as error:
+            raise OutputError(f"{self._context.name} fails: {error.strerror}") from error
 
     def finish(self, memory: NDArray[np.float32] | None) -> tuple[Segment, Packets]:
         """Take out what the encoder still holds, and close it.
 
         Args:
             memory: What to keep for whoever makes the next frames.
+
+        Raises:
+            OutputError: The encoder fails.
         """
-        packets = [*self._packets, *self._context.encode(None)]
+        packets = [*self._packets, *self._encode(None)]
         order = np.array([packet.pts for packet in packets], np.int64)
         if sorted(order) != list(range(len(self._times))):
             raise OutputError(f"{self._context.name}: the encoder has lost frames")
