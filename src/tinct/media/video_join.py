@@ -87,7 +87,9 @@ def join(
     """
     try:
         with written_whole(target, overwrite=overwrite) as temporary, reader.open() as source:
-            options = _OPTIONS.get(plan.container, {})
+            options = dict(_OPTIONS.get(plan.container, {}))
+            if "movflags" in options:  # in which it says when a track begins; a millisecond else
+                options["movie_timescale"] = str(reader.facts.time_base.denominator)
             with av.open(
                 f"file:{temporary}", "w", format=plan.container, container_options=options
             ) as output:
