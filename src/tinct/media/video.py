@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import av
 import numpy as np
@@ -34,6 +34,7 @@ from tinct.media.video_pixels import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from av.container import InputContainer
     from av.video.frame import VideoFrame
@@ -101,6 +102,33 @@ class FilmFrame:
     """Whether the file itself gives the time."""
 
 
+class FilmSource(Protocol):
+    """What frames are read from: a film, or pictures in a row."""
+
+    path: Path
+    damage: list[str]
+    facts: FilmFacts
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes if the content does."""
+        ...
+
+    def open(self) -> AbstractContextManager[InputContainer | None]:
+        """Open the file that holds what is beside the pictures, if there is one."""
+        ...
+
+    def frames(
+        self,
+        begin: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: int = 0,
+        after: int | None = None,
+    ) -> Iterator[FilmFrame]:
+        """Read frames, see ``FilmReader.frames``."""
+        ...
+
+
 class FilmReader:
     """A film in a file."""
 
@@ -121,6 +149,12 @@ class FilmReader:
                 raise InputError(f"{path}: no frame of it can be decoded")
             self.facts = _facts(os.fspath(path), container, stream, first, notes)
         self.damage.clear()  # it will be met again
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes if the file does: its name, size and time."""
+        facts = self.path.stat()
+        return f"{self.path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
 
     @contextmanager
     def open(self) -> Iterator[InputContainer]:

@@ -16,14 +16,14 @@ from tinct.media.files import written_whole
 from tinct.media.video_tracks import Cut, keep_tags, make_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-    from tinct.media.video import FilmReader
+    from tinct.media.video import FilmSource
     from tinct.media.video_encode import EncoderPlan
     from tinct.media.video_parts import Parts
     from tinct.media.video_tracks import Track
@@ -67,7 +67,7 @@ class Timeline:
 
 
 def join(
-    reader: FilmReader, parts: Parts, plan: EncoderPlan, cut: Cut, target: Path, overwrite: bool
+    reader: FilmSource, parts: Parts, plan: EncoderPlan, cut: Cut, target: Path, overwrite: bool
 ) -> list[str]:
     """Write the film.
 
@@ -99,46 +99,51 @@ def join(
 
 
 def _write(
-    reader: FilmReader,
-    source: InputContainer,
+    reader: FilmSource,
+    source: InputContainer | None,
     parts: Parts,
     plan: EncoderPlan,
     cut: Cut,
     output: OutputContainer,
 ) -> list[str]:
-    film = _add_film(reader, source, plan, output)
-    tracks, notes = make_tracks(source, film=reader.facts.stream, output=output, cut=cut)
-    tags = keep_tags(source.metadata)
-    output.metadata.update({k: v for k, v in tags.items() if k.lower() not in _OF_THE_CONTAINER})
-    output.set_chapters(list(_chapters(source, cut)))
+    film = _add_film(reader, plan, output)
+    others: Iterable[Packet[Any]] = ()
+    notes: list[str] = []
+    if source is not None:
+        old = source.streams[reader.facts.stream]
+        film.metadata.update(keep_tags(old.metadata))
+        film.disposition = old.disposition
+        output.metadata.update(_film_tags(source.metadata))
+        output.set_chapters(list(_chapters(source, cut)))
+        tracks, notes = make_tracks(source, film=old.index, output=output, cut=cut)
+        others = _other_packets(source, tracks)
     line, base = _timeline(reader, parts, cut), reader.facts.time_base
     if plan.container == "avi":
         line, base, moved = _in_slots(line, base, 1 / plan.rate)
         notes += [f"AVI holds no times: {moved} frames were moved a little"] if moved else []
     pictures = _film_packets(parts, line, base, film)
-    others = _other_packets(source, tracks)
     for packet in heapq.merge(pictures, others, key=_moment):
         output.mux(packet)
     return notes
 
 
-def _add_film(
-    reader: FilmReader, source: InputContainer, plan: EncoderPlan, output: OutputContainer
-) -> VideoStream:
+def _film_tags(tags: dict[str, str]) -> dict[str, str]:
+    kept = keep_tags(tags)
+    return {key: value for key, value in kept.items() if key.lower() not in _OF_THE_CONTAINER}
+
+
+def _add_film(reader: FilmSource, plan: EncoderPlan, output: OutputContainer) -> VideoStream:
     facts = reader.facts
     film: Any = output.add_stream(plan.codec, rate=plan.rate)
     plan.configure(film.codec_context)  # which writes its parameters, and encodes nothing
     film.time_base = 1 / plan.rate if plan.container == "avi" else facts.time_base
     if facts.display is not None:
         film.set_display_matrix(facts.display)
-    old = source.streams[facts.stream]
-    film.metadata.update(keep_tags(old.metadata))
-    film.disposition = old.disposition
     stream: VideoStream = film
     return stream
 
 
-def _timeline(reader: FilmReader, parts: Parts, cut: Cut) -> Timeline:
+def _timeline(reader: FilmSource, parts: Parts, cut: Cut) -> Timeline:
     shift = round(cut.zero / reader.facts.time_base)
     delay = max(segment.delay for segment in parts.segments)
     return Timeline(parts.times() - shift, parts.segments[-1].end - shift, delay)

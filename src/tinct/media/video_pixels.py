@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _UNSPECIFIED = 2  # in all three of FFmpeg's lists of primaries, transfer functions and matrices
 _MATRICES: dict[int, Standard] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709",
                                 9: "bt2020", 10: "bt2020"}  # fmt: skip
-_COLORSPACES = {"bt601": 5, "bt709": 1, "bt2020": 9}
+COLORSPACES = {"bt601": 5, "bt709": 1, "bt2020": 9}
+"""Matrices as FFmpeg's converter numbers them."""
 _LARGEST_SD = 576  # lines: films that say nothing are BT.601 up to here, BT.709 above
 _LINES_525 = 480
 _DEPTHS = (8, 9, 10, 12, 14, 16)
@@ -53,8 +54,13 @@ class ColorTags:
             full = frame.format.name.startswith(("yuvj", "gray", "ya"))
         matrix = frame.colorspace
         if frame.format.is_rgb or matrix not in _MATRICES:
-            return cls(*_usual_tags(frame.height), full_range=full and not frame.format.is_rgb)
+            return cls.usual(frame.height, full and not frame.format.is_rgb)
         return cls(frame.color_primaries, frame.color_trc, matrix, full)
+
+    @classmethod
+    def usual(cls, height: int, full_range: bool) -> ColorTags:
+        """Return the tags of a film of so many lines that says nothing."""
+        return cls(*_usual_tags(height), full_range=full_range)
 
     @property
     def name(self) -> Standard:
@@ -142,7 +148,7 @@ def _to_planar(frame: VideoFrame) -> VideoFrame:
     limits = ColorRange.JPEG if tags.full_range else ColorRange.MPEG
     return frame.reformat(
         format=planar_twin(frame.format.name),
-        dst_colorspace=_COLORSPACES[tags.name],
+        dst_colorspace=COLORSPACES[tags.name],
         src_color_range=ColorRange.JPEG if frame.format.is_rgb else limits,
         dst_color_range=limits,
         interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.apps.console import say
-from tinct.apps.film import FilmOptions, prepare, run
+from tinct.apps.film import prepare, run
+from tinct.apps.film_options import FilmOptions
 from tinct.apps.photographs import ColorOptions
 from tinct.apps.report import write_json
 from tinct.evaluate.benchmark import Timing, make_frame, time_interleaved
@@ -77,7 +77,7 @@ def measure_films(
         job = prepare(str(film), scratch / "color.mp4", color, options)
 
         def colored(job=job) -> None:  # type: ignore[no-untyped-def]
-            run(job, time.perf_counter())
+            run(job)
 
         def copied(plan: EncoderPlan = job.plan) -> None:
             copy_film(film, scratch / "copy.mp4", plan)

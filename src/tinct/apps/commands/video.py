@@ -79,9 +79,10 @@ def video(
 
     An interrupted run goes on where it was when the same command is given again.
     """
-    from tinct.apps.film import FilmOptions, color_film
+    from tinct.apps.film import color_film
+    from tinct.apps.film_options import FilmOptions
     from tinct.apps.photographs import ColorOptions
-    from tinct.apps.times import parse_time
+    from tinct.apps.times import parse_rate, parse_time
     from tinct.media.video_encode import EncoderChoice
 
     return color_film(
@@ -95,6 +96,7 @@ def video(
             preview=preview,
             steady=steady,
             overwrite=overwrite,
+            rate=None if fps is None else parse_rate(fps),
         ),
         json,
     )
