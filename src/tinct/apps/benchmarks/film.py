@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.apps.benchmarks.result import publish
 from tinct.apps.console import say
 from tinct.apps.film import prepare, run
 from tinct.apps.film_options import FilmOptions
 from tinct.apps.photographs import ColorOptions
-from tinct.apps.report import write_json
 from tinct.evaluate.benchmark import Timing, make_frame, time_interleaved
 from tinct.evaluate.report import describe_machine, installed_versions
-from tinct.media.files import make_folder, write_atomically
 from tinct.media.video import FilmReader
 from tinct.media.video_encode import EncoderChoice, EncoderPlan
 
@@ -30,12 +31,12 @@ _RATE = Fraction(24)
 _FRAMES = 120
 _PAN = 3  # pixels a frame
 _MARGIN = _PAN * _FRAMES
-_METHOD = (
+METHOD = (
     "The film: a slow pan over a photograph, with grain that changes from frame to frame, in "
     "H.264. Coloured: all of `tinct video`, from opening the film and loading the network to the "
     "finished file. Only decoded and encoded: the same film through PyAV's decoder (all threads) "
     "and the same encoder with the same options, as one would write it, its grey frames left as "
-    "they are. Both take turns; medians over the rounds."
+    "they are. Both take turns; medians over the rounds. Processor time is that of all threads."
 )
 
 
@@ -51,6 +52,9 @@ class FilmLine:
     copy: Timing
     ratio: float
     """Rate of colouring over rate of only decoding and encoding, median over the rounds."""
+    color_processor: float
+    """Seconds of processor time a frame, of all threads together; median over the rounds."""
+    copy_processor: float
 
 
 def measure_films(
@@ -76,17 +80,31 @@ def measure_films(
         options = FilmOptions(encoder=EncoderChoice(preset=preset), overwrite=True)
         job = prepare(str(film), scratch / "color.mp4", color, options)
 
-        def colored(job=job) -> None:  # type: ignore[no-untyped-def]
-            run(job)
-
-        def copied(plan: EncoderPlan = job.plan) -> None:
-            copy_film(film, scratch / "copy.mp4", plan)
-
+        colored = _Metered(partial(run, job))
+        copied = _Metered(partial(copy_film, film, scratch / "copy.mp4", job.plan))
         seconds = time_interleaved({"color": colored, "copy": copied}, rounds)
         ratio = float(np.median(np.divide(seconds["copy"], seconds["color"])))
         timings = {name: Timing.of(values) for name, values in seconds.items()}
-        lines.append(FilmLine(preset, WIDTH, HEIGHT, _FRAMES, **timings, ratio=ratio))
+        processor = (colored.seconds() / _FRAMES, copied.seconds() / _FRAMES)
+        lines.append(FilmLine(preset, WIDTH, HEIGHT, _FRAMES, *timings.values(), ratio, *processor))
     return lines
+
+
+class _Metered:
+    """Something to run that notes how much processor time it takes."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._taken: list[float] = []
+
+    def __call__(self) -> None:
+        before = time.process_time()
+        self._work()
+        self._taken.append(time.process_time() - before)
+
+    def seconds(self) -> float:
+        """Return the median; the first run was for warming up."""
+        return float(np.median(self._taken[1:]))
 
 
 def make_film(source: Path, path: Path) -> Path:
@@ -159,17 +177,16 @@ def bench_films(
     with tempfile.TemporaryDirectory(prefix="tinct-bench-") as scratch:
         lines = measure_films(source, color, rounds, PRESETS, Path(scratch))
     versions = installed_versions() | {"PyAV": av.__version__}
-    facts = {"command": command, "machine": describe_machine(), "versions": versions}
-    report = facts | {"rounds": rounds, "films": [asdict(line) for line in lines]}
+    report: dict[str, object] = {
+        "command": command,
+        "machine": describe_machine(),
+        "versions": versions,
+        "rounds": rounds,
+        "method": METHOD,
+        "films": [asdict(line) for line in lines],
+    }
     text = _to_markdown(lines, describe_machine(), versions, command, rounds)
-    if json != "-":
-        print(text)
-    if json is not None:
-        write_json(report, json)
-    if output is not None:
-        make_folder(output)
-        write_json(report, str(output / "bench-film.json"))
-        write_atomically(text.encode(), output / "bench-film.md", overwrite=True)
+    publish("bench-film", text, report, json, output)
 
 
 def _to_markdown(
@@ -177,15 +194,16 @@ def _to_markdown(
 ) -> str:
     made = ", ".join(f"{name} {number}" for name, number in versions.items())
     head = (
-        "| film | preset | coloured, frames/s | only decoded and encoded | ratio |\n"
-        "|---|---|---:|---:|---:|"
+        "| film | preset | coloured, frames/s | only decoded and encoded | ratio "
+        "| processor, ms a frame |\n|---|---|---:|---:|---:|---:|"
     )
     rows = [
         f"| {line.width}x{line.height}, H.264, {line.frames} frames | {line.preset} "
         f"| {line.frames / line.color.median:.1f} | {line.frames / line.copy.median:.1f} "
-        f"| {line.ratio:.2f} |"
+        f"| {line.ratio:.2f} "
+        f"| {1000 * line.color_processor:.1f}, {1000 * line.copy_processor:.1f} |"
         for line in lines
     ]
     table = "\n".join([head, *rows])
-    parts = ["# Films", f"{machine}. {made}.", table, _METHOD, f"`{command}`, {rounds} rounds."]
+    parts = ["# Films", f"{machine}. {made}.", table, METHOD, f"`{command}`, {rounds} rounds."]
     return "\n\n".join(parts) + "\n"
