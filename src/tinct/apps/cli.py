@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     "image",
+    "video",
     "info",
     "bench",
     "evaluate",

@@ -139,6 +139,15 @@ class FilmColorizer:
         """Forget the frames so far: another film begins, or another place of it."""
         self._smoother.reset()
 
+    @property
+    def memory(self) -> NDArray[np.float32] | None:
+        """What it knows of the frames so far, or None; set it to go on exactly from there."""
+        return self._smoother.memory
+
+    @memory.setter
+    def memory(self, memory: NDArray[np.float32] | None) -> None:
+        self._smoother.memory = memory
+
     def _check(self, luma: Samples) -> None:
         if luma.shape != self.format.luma_shape or luma.dtype != self.format.dtype:
             wanted = f"{self.format.width}x{self.format.height} {self.format.dtype}"

@@ -8,11 +8,13 @@ from itertools import islice
 from pathlib import Path
 
 from tinct.apps.batch import choose_jobs, choose_threads
+from tinct.apps.benchmarks.film import bench_films
 from tinct.apps.benchmarks.folder import measure_folder, measure_single
 from tinct.apps.benchmarks.frames import FramesPlan, bench_frames
 from tinct.apps.benchmarks.result import Result, publish, to_json, to_markdown
 from tinct.apps.benchmarks.speed import SpeedPlan, measure_speed
 from tinct.apps.console import say
+from tinct.apps.photographs import ColorOptions
 from tinct.apps.plan import list_pictures
 from tinct.errors import InputError
 from tinct.evaluate.benchmark import make_photographs
@@ -22,7 +24,7 @@ from tinct.evaluate.report import describe_machine, installed_versions
 from tinct.media.files import write_atomically
 from tinct.runtime import Colorizer
 
-__all__ = ["Bench", "measure"]
+__all__ = ["Bench", "measure", "measure_film"]
 
 _LARGE = 12.0  # megapixels of a photograph in the folder
 _SINGLE = (2.0, 12.0)  # megapixels of single ones
@@ -75,14 +77,24 @@ def measure(bench: Bench, json: str | None, output: Path | None) -> None:
         write_atomically(content, output / f"quality-cost.{suffix}", overwrite=True)
 
 
+def measure_film(bench: Bench, json: str | None, output: Path | None) -> None:
+    """Measure a film from file to file and print it; arguments and errors are those of measure."""
+    color = ColorOptions(bench.model, device=bench.device, threads=bench.threads)
+    bench_films(_one_photograph(bench), color, bench.rounds, bench.command, json, output)
+
+
 def _measure_frames(bench: Bench, json: str | None, output: Path | None) -> None:
-    source = next(iter(list_pictures(Path(bench.folder))), None)
-    if source is None:
-        raise InputError(f"{bench.folder}: no photographs to measure with")
     plan = FramesPlan(
         bench.model, bench.device, bench.threads, bench.jobs, bench.peers, bench.rounds
     )
-    bench_frames(plan, source, bench.command, json, output)
+    bench_frames(plan, _one_photograph(bench), bench.command, json, output)
+
+
+def _one_photograph(bench: Bench) -> Path:
+    source = next(iter(list_pictures(Path(bench.folder))), None)
+    if source is None:
+        raise InputError(f"{bench.folder}: no photographs to measure with")
+    return source
 
 
 def _measure(bench: Bench, sources: list[Path], scratch: Path) -> Result:

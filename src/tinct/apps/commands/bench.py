@@ -24,6 +24,10 @@ def bench(
             "--full", help="Every device and precision there is, more rounds: many minutes."
         ),
     ] = False,
+    film: Annotated[
+        bool,
+        typer.Option("--film", help="Only a film of 1080p, from file to file, and its floor."),
+    ] = False,
     peer: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,7 +79,7 @@ def bench(
 
     About a minute. What is compared takes turns. Let nothing else run meanwhile.
     """
-    from tinct.apps.benchmarks import Bench, measure
+    from tinct.apps.benchmarks import Bench, measure, measure_film
 
     usual_rounds, usual_count = _FULL if full else _QUICK
     wanted = Bench(
@@ -93,4 +97,4 @@ def bench(
         only_frames=frames,
         command=command_line(),
     )
-    measure(wanted, json, output)
+    (measure_film if film else measure)(wanted, json, output)
