@@ -27,7 +27,7 @@ from tinct.media.capture import CaptureOptions
 PROGRAM = "gst-launch-1.0"
 _SINK = "tinct"
 _CAPS = re.compile(rf"GstFdSink:{_SINK}\.GstPad:sink: caps = video/x-raw.*")
-_ERROR = re.compile(r"ERROR: (from element [^:]+: )?|WARNING: erroneous pipeline: ")
+_ERROR = re.compile(r"ERROR: (from element \S+: )?|WARNING: erroneous pipeline: ")
 _KEPT_LINES = 30
 _GRACE = 1.0  # seconds for a child to leave by itself
 _PIPE_BYTES = 1 << 20  # as much as Linux lets anybody have: fewer wake-ups for each picture

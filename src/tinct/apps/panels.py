@@ -1,0 +1,99 @@
+"""Where the panels of the live window go, and what the marks on its axes say: arithmetic alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tinct.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PANELS = ("original", "gray", "coloured", "loss")
+"""Of the window of the paper, in the order of their number keys."""
+_SPELLINGS = {"grey": "gray", "colored": "coloured", "colour": "coloured", "color": "coloured"}
+_GAP = 6  # pixels between panels
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A panel in the window: its caption, and below that its picture."""
+
+    name: str
+    caption: Box
+    picture: Box
+
+
+def parse_panels(text: str) -> tuple[str, ...]:
+    """Read a list such as ``coloured,loss``.
+
+    Raises:
+        OptionError: A panel is unknown, or there is none.
+    """
+    names = [part.strip().lower() for part in text.split(",") if part.strip()]
+    names = [_SPELLINGS.get(name, name) for name in names]
+    unknown = [name for name in names if name not in PANELS]
+    if unknown or not names:
+        raise OptionError(f"panels {text!r}: choose from original, grey, coloured, loss")
+    return tuple(name for name in PANELS if name in names)
+
+
+def arrange(names: Sequence[str], aspect: float, area: Box, caption: int) -> list[Place]:
+    """Lay out panels of equal size, as large as they can be.
+
+    Args:
+        names: The panels, row by row.
+        aspect: Width over height of the pictures.
+        area: Where they go; the rest of it stays free on all sides alike.
+        caption: Height of a caption.
+    """
+    choices = [_picture_size(len(names), columns, aspect, area, caption)
+               for columns in range(1, len(names) + 1)]  # fmt: skip
+    width, height = max(choices)
+    columns = choices.index((width, height)) + 1
+    rows = math.ceil(len(names) / columns)
+    left = area.left + (area.width - columns * (width + _GAP) + _GAP) // 2
+    top = area.top + (area.height - rows * (caption + height + _GAP) + _GAP) // 2
+    places = []
+    for index, name in enumerate(names):
+        x = left + index % columns * (width + _GAP)
+        y = top + index // columns * (caption + height + _GAP)
+        boxes = Box(x, y, width, caption), Box(x, y + caption, width, height)
+        places.append(Place(name, *boxes))
+    return places
+
+
+def _picture_size(
+    count: int, columns: int, aspect: float, area: Box, caption: int
+) -> tuple[int, int]:
+    rows = math.ceil(count / columns)
+    width = (area.width - (columns - 1) * _GAP) / columns
+    height = (area.height - (rows - 1) * _GAP) / rows - caption
+    width = min(width, height * aspect)
+    return max(int(width), 1), max(int(width / aspect), 1)
+
+
+def round_top(highest: float) -> float:
+    """Return the end of an axis that holds a value: 1, 2 or 5 times a power of ten above it."""
+    if highest <= 0:
+        return 1e-3
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= highest * 1.05)
+
+
+def fit_size(width: int, height: int, box: Box) -> tuple[int, int]:
+    """Return the largest size (width, height) of a picture in a box, its aspect kept."""
+    scale = min(box.width / width, box.height / height)
+    return max(round(width * scale), 1), max(round(height * scale), 1)

@@ -1,0 +1,323 @@
+"""The window of ``tinct live``: the panels of the paper, honest numbers, and keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from tinct.apps.panels import PANELS, Box, Place, arrange
+from tinct.apps.window_curve import CurveSurface
+from tinct.apps.window_text import Texts, load_pygame
+from tinct.errors import DeviceError
+from tinct.runtime.compose import compose_rgb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tinct.apps.live.loss import LossCurve
+    from tinct.apps.live.painter import PaintedFrame
+
+pygame: Any = load_pygame()
+
+KEYS = {
+    "escape": "quit", "q": "quit", "space": "pause", "up": "more vivid", "down": "less vivid",
+    "c": "cautious", "t": "steady", "s": "snapshot", "r": "record",
+}  # fmt: skip
+"""Keys that mean something beyond the window, and what."""
+HELP = (
+    ("space", "pause, go on"),
+    ("up, down", "vividness"),
+    ("c", "cautious: unsure colours fade to grey"),
+    ("t", "steady colours: smoothed over time"),
+    ("s", "snapshot, as PNG"),
+    ("r", "record, stop recording"),
+    ("1 2 3 4", "one panel alone; again: all"),
+    ("f", "full screen"),
+    ("h", "this help"),
+    ("q, escape", "quit"),
+)
+
+_BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (232, 232, 232), (150, 155, 165), (226, 74, 66)
+_SHADE = (8, 9, 11, 215)
+_MARGIN = 8
+_CAPTIONS = {"gray": "grey"}
+
+
+class Window:
+    """Shows painted frames; draws at the size of the panels, and no more than has changed.
+
+    Attributes:
+        is_recording: Whether the mark of a recording is shown.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        losses: LossCurve,
+        panels: Sequence[str] = PANELS,
+        size: tuple[int, int] = (1280, 800),
+    ) -> None:
+        """Open it.
+
+        Args:
+            title: Of the window.
+            losses: What the curve shows.
+            panels: Which of ``PANELS`` are shown.
+            size: In pixels, at first.
+
+        Raises:
+            DeviceError: There is no display.
+        """
+        self.is_recording = False
+        self._panels = tuple(panels)
+        self._single: str | None = None
+        self._losses = losses
+        self._lines: tuple[str, ...] = ()
+        self._toast = ""
+        self._with_help = self._is_full = False
+        self._aspect, self._rows = 16 / 9, 0
+        self._places: list[Place] = []
+        self._buffers: dict[str, _Buffer] = {}
+        self._last: PaintedFrame | None = None
+        self._dirty = True
+        self._windowed = size
+        self._screen = _open_display(title, size)
+        self._texts = Texts()
+        self._curve = CurveSurface(self._texts)
+
+    @property
+    def shows_loss(self) -> bool:
+        """Whether the curve is on the screen."""
+        return "loss" in self._visible
+
+    def events(self) -> list[str]:
+        """Return what the keys mean that were pressed since the last call, see ``KEYS``."""
+        actions = []
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                actions.append("quit")
+            elif event.type == pygame.KEYDOWN:
+                actions += self._press(pygame.key.name(event.key))
+            elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWEXPOSED):
+                self._dirty = True
+        return actions
+
+    def compose(self, painted: PaintedFrame) -> None:
+        """Bring a frame to the size of the panels; ``show`` puts it on the screen."""
+        height, width = painted.luma.shape
+        if width / height != self._aspect:
+            self._aspect, self._dirty = width / height, True
+        if self._dirty:
+            self._lay_out()
+        self._last = painted
+        self._fill_buffers(painted)
+
+    def show(self) -> None:
+        """Put on the screen what has been composed."""
+        for place in self._places:
+            self._draw_panel(place)
+        self._draw_overlays()
+        if self._dirty:
+            self._draw_status()
+            pygame.display.flip()
+        else:
+            pygame.display.update([_rect(place.picture) for place in self._places])
+        self._dirty = False
+
+    def tell(self, lines: Sequence[str], toast: str = "") -> None:
+        """Set the lines below the panels, and what is said for a moment over them."""
+        if (tuple(lines), toast) != (self._lines, self._toast):
+            self._dirty |= toast != self._toast
+            self._lines, self._toast = tuple(lines), toast
+            self._draw_status()
+
+    def refresh(self) -> None:
+        """Draw anew what is to be drawn anew, without a new frame."""
+        if self._dirty:
+            self._lay_out()
+            if self._last is not None:
+                self._fill_buffers(self._last)
+            self.show()
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or go back to the size before."""
+        self._dirty = True
+        if not self._is_full:
+            self._windowed = self._screen.get_size()
+        self._is_full = not self._is_full
+        if self._is_full:
+            self._screen = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+        else:
+            self._screen = pygame.display.set_mode(self._windowed, pygame.RESIZABLE)
+
+    def close(self) -> None:
+        """Close it."""
+        pygame.display.quit()
+
+    @property
+    def _visible(self) -> tuple[str, ...]:
+        return (self._single,) if self._single else self._panels
+
+    def _press(self, key: str) -> list[str]:
+        if key in KEYS:
+            return [KEYS[key]]
+        if key.removeprefix("[").removesuffix("]") in ("1", "2", "3", "4"):
+            chosen = PANELS[int(key.strip("[]")) - 1]
+            self._single = None if self._single == chosen else chosen
+        elif key == "h":
+            self._with_help = not self._with_help
+        elif key == "f":
+            self.toggle_full_screen()
+        self._dirty = True
+        return []
+
+    def _lay_out(self) -> None:
+        """Find places for everything; only when something has changed."""
+        self._screen = pygame.display.get_surface()
+        width, height = self._screen.get_size()
+        self._texts.scale_to(width, height)
+        self._rows = len(self._wrap(width))
+        line = self._texts.line
+        area = Box(_MARGIN, _MARGIN, width - 2 * _MARGIN, height - 2 * _MARGIN - self._rows * line)
+        self._places = arrange(self._visible, self._aspect, area, line + 2)
+        self._buffers = {
+            place.name: _Buffer(place.picture.width, place.picture.height)
+            for place in self._places
+            if place.name != "loss"
+        }
+        self._screen.fill(_BACKGROUND)
+        for place in self._places:
+            self._draw_caption(place)
+
+    def _fill_buffers(self, painted: PaintedFrame) -> None:
+        """Bring the pictures to the size of the panels, which are all alike."""
+        if not self._buffers:
+            return
+        width, height = next(iter(self._buffers.values())).size
+        size = (min(width, painted.luma.shape[1]), min(height, painted.luma.shape[0]))
+        if "original" in self._buffers:
+            small = _shrink(painted.frame.rgb, size)
+            self._buffers["original"].fill(small)
+            gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        else:
+            gray = _shrink(painted.luma, size)
+        if "gray" in self._buffers:
+            self._buffers["gray"].fill(gray)
+        if "coloured" in self._buffers:
+            self._buffers["coloured"].fill(compose_rgb(gray, painted.chroma))
+
+    def _draw_panel(self, place: Place) -> None:
+        box = place.picture
+        if place.name == "loss":
+            self._screen.blit(self._curve.draw((box.width, box.height), self._losses), (box.left, box.top))
+        else:
+            self._screen.blit(self._buffers[place.name].surface, (box.left, box.top))
+        if self.is_recording and place.name == "coloured":
+            radius = max(self._texts.line // 3, 4)
+            pygame.draw.circle(
+                self._screen, _LIVE, (box.left + 3 * radius, box.top + 3 * radius), radius
+            )
+
+    def _draw_caption(self, place: Place) -> None:
+        number = PANELS.index(place.name) + 1
+        text = self._texts.get(f"{number}  {_CAPTIONS.get(place.name, place.name)}", _SOFT)
+        self._screen.blit(text, (place.caption.left, place.caption.top))
+
+    def _draw_status(self) -> None:
+        """Draw the lines below the panels, and make room where they need more of it."""
+        width, height = self._screen.get_size()
+        lines = self._wrap(width)
+        if len(lines) > self._rows:
+            self._dirty = True
+            return
+        box = pygame.Rect(0, height - self._rows * self._texts.line - _MARGIN // 2, width, height)
+        self._screen.fill(_BACKGROUND, box)
+        for number, line in enumerate(lines):
+            text = self._texts.get(line, _INK if number == 0 else _SOFT)
+            self._screen.blit(text, (_MARGIN, box.top + number * self._texts.line))
+        pygame.display.update(box)
+
+    def _wrap(self, width: int) -> list[str]:
+        """Break the lines at their double spaces where they are too long."""
+        lines = []
+        for line in self._lines:
+            lines.append("")
+            for part in line.split("  "):
+                longer = f"{lines[-1]}  {part}" if lines[-1] else part
+                if lines[-1] and self._texts.width(longer) > width - 2 * _MARGIN:
+                    lines.append(part)
+                else:
+                    lines[-1] = longer
+        return lines
+
+    def _draw_overlays(self) -> None:
+        width, height = self._screen.get_size()
+        if self._toast:
+            self._draw_card([(self._toast, "")], (width // 2, height * 4 // 5))
+        if self._with_help:
+            self._draw_card(HELP, (width // 2, height // 2))
+
+    def _draw_card(self, rows: Sequence[tuple[str, str]], center: tuple[int, int]) -> None:
+        """Draw a dark card with rows of two columns over everything."""
+        first = [self._texts.get(row[0], _INK) for row in rows]
+        second = [self._texts.get(row[1], _SOFT) for row in rows]
+        line, pad = self._texts.line, self._texts.line
+        column = max(text.get_width() for text in first) + (pad if any(r[1] for r in rows) else 0)
+        width = column + max(text.get_width() for text in second) + 2 * pad
+        card = pygame.Surface((width, len(rows) * line + pad), pygame.SRCALPHA)
+        card.fill(_SHADE)
+        for number, (left, right) in enumerate(zip(first, second, strict=True)):
+            card.blit(left, (pad, pad // 2 + number * line))
+            card.blit(right, (pad + column, pad // 2 + number * line))
+        self._screen.blit(card, card.get_rect(center=center))
+
+
+class _Buffer:
+    """Pixels of a panel that are written by OpenCV and read by SDL, without a copy between."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.size = (width, height)
+        self._pixels = np.zeros((height, width, 4), np.uint8)
+        self.surface = pygame.image.frombuffer(self._pixels, self.size, "BGRA")
+        self.surface.set_alpha(None)  # opaque: copied, not blended
+
+    def fill(self, pixels: NDArray[np.uint8]) -> None:
+        """Put a picture in, (h, w) or (h, w, 3) RGB, enlarged where it is smaller."""
+        code = cv2.COLOR_GRAY2BGRA if pixels.ndim == 2 else cv2.COLOR_RGB2BGRA
+        if pixels.shape[:2] == self._pixels.shape[:2]:
+            cv2.cvtColor(pixels, code, dst=self._pixels)
+        else:
+            cv2.resize(cv2.cvtColor(pixels, code), self.size, dst=self._pixels)
+
+
+def _shrink(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Shrink a picture to a size (width, height): by halves, which is quick, then the rest."""
+    while pixels.shape[1] >= 2 * size[0] and pixels.shape[0] >= 2 * size[1]:
+        height, width = (side // 2 for side in pixels.shape[:2])
+        even = pixels[: 2 * height, : 2 * width]
+        pixels = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+    if pixels.shape[1::-1] == size:
+        return pixels
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR))
+
+
+def _rect(box: Box) -> Any:
+    return pygame.Rect(box.left, box.top, box.width, box.height)
+
+
+def _open_display(title: str, size: tuple[int, int]) -> Any:
+    try:
+        pygame.display.init()
+        screen = pygame.display.set_mode(size, pygame.RESIZABLE)
+    except pygame.error as error:
+        raise DeviceError(
+            f"there is no display for a window ({error}); --no-window does without one, "
+            "--serve shows the pictures in a browser"
+        ) from error
+    pygame.display.set_caption(title)
+    pygame.key.set_repeat(400, 60)
+    return screen
