@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color import Standard
 from tinct.gamut import chroma_from_lab
 
 Plane = NDArray[np.float32]
@@ -38,8 +39,8 @@ LONGEST_STEP = 8
 class ChromaModel:
     """Chroma as a locally linear function of luma, small.
 
-    ``Cb = slope_cb * Y' + offset_cb``, the same for Cr; luma 0..1, chroma -0.5..0.5, BT.601. Each
-    plane is (h, w).
+    ``Cb = slope_cb * Y' + offset_cb``, the same for Cr; luma 0..1, chroma -0.5..0.5, of BT.601 in
+    photographs. Each plane is (h, w).
     """
 
     slope_cb: Plane
@@ -91,12 +92,13 @@ class ChromaModel:
         return cast("Plane", large[begin : begin + shape[0]])
 
 
-def fit_chroma(luma: Plane, ab: NDArray[np.float32]) -> ChromaModel:
+def fit_chroma(luma: Plane, ab: NDArray[np.float32], standard: Standard = "bt601") -> ChromaModel:
     """Fit chroma to the network's answer.
 
     Args:
         luma: (H, W) luma at working size, 0..1.
         ab: (2, H / stride, W / stride) in CIE units.
+        standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
 
     Returns:
         Planes of (H / ``SHRINK``, W / ``SHRINK``).
@@ -105,7 +107,7 @@ def fit_chroma(luma: Plane, ab: NDArray[np.float32]) -> ChromaModel:
     small: Any = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
     coarse: Any = cv2.resize(small, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
     cells: NDArray[np.float32] = chroma_from_lab(
-        coarse, np.ascontiguousarray(np.moveaxis(ab, 0, -1))
+        coarse, np.ascontiguousarray(np.moveaxis(ab, 0, -1)), standard
     )
     chroma = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
     split: Any = cv2.split(chroma)

@@ -1,0 +1,123 @@
+"""Films and cameras: the chroma planes of one frame after the other.
+
+A frame goes through three steps. *look* shrinks its luma and asks the network; *settle* steadies
+the answer over time and fits chroma to it; *compose* makes the chroma planes at their own size. The
+luma plane itself is only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color import luma_to_lightness
+from tinct.errors import InputError
+from tinct.media.frame import FrameFormat
+from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
+from tinct.runtime.compose import compose_planes, display_luma
+from tinct.runtime.temporal import TemporalSmoother
+from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+
+Samples = NDArray[Any]
+"""A plane of uint8, or of uint16 beyond 8 bits."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network saw of one frame, and what it answered."""
+
+    luma: Plane
+    """At working size, (h, w), 0 black to 1 white."""
+    ab: NDArray[np.float32]
+    """(2, h / 4, w / 4) in CIE units."""
+    confidence: Plane
+    """(h / 4, w / 4), 0..1."""
+
+
+class FilmColorizer:
+    """Colours the frames of one film or camera.
+
+    ``look`` and ``compose`` keep no state and may run in several threads at once. ``settle`` does,
+    and is called once a frame, in the order of the frames.
+
+    Attributes:
+        options: How colourful, and how careful; may be replaced between frames.
+        steady: Whether colours are steadied over time; may be switched between frames.
+        format: What the samples of the frames mean.
+    """
+
+    def __init__(self, colorizer: Colorizer, format: FrameFormat, *, steady: bool = True) -> None:
+        """Prepare for a film.
+
+        Args:
+            colorizer: Its model is used, and its options to begin with. For the most frames a
+                second it has one thread, and as many frames are worked on as there are cores.
+            format: What the samples of the frames mean.
+            steady: Whether colours are steadied over time.
+        """
+        self.options: ColorOptions = colorizer.options
+        self.steady = steady
+        self.format = format
+        self._colorizer = colorizer
+        self._smoother = TemporalSmoother()
+
+    def __call__(self, luma: Samples) -> tuple[Samples, Samples]:
+        """Colour the next frame: look, settle and compose in turn."""
+        return self.compose(luma, self.settle(self.look(luma)))
+
+    def look(self, luma: Samples) -> View:
+        """Show a frame to the network.
+
+        Args:
+            luma: (H, W) of the format's size, dtype and range.
+
+        Raises:
+            InputError: It is of another size or dtype.
+            ModelError: The model answers NaN or infinity.
+        """
+        self._check(luma)
+        spec = self._colorizer.session.spec
+        small = working_pixels(luma, spec.short_side, spec.multiple)
+        working = display_luma(small, self.format)
+        lightness = luma_to_lightness(working)[None, None]
+        ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
+        return View(working, ab[0], confidence[0, 0])
+
+    def settle(self, view: View) -> ChromaModel:
+        """Steady the colours of the next frame, and fit its chroma."""
+        ab = view.ab
+        if self.steady:
+            ab = self._smoother(view.luma, ab, view.confidence)
+        else:
+            self._smoother.reset()  # switched on again, it must not remember an old scene
+        return fit_chroma(view.luma, adjust(ab, view.confidence, self.options), self.format.matrix)
+
+    def compose(self, luma: Samples, chroma: ChromaModel) -> tuple[Samples, Samples]:
+        """Give the chroma planes of a frame.
+
+        Args:
+            luma: (H, W) of the format's size, dtype and range.
+            chroma: What ``settle`` gave for this frame.
+
+        Returns:
+            Cb and Cr, each of the format's chroma shape and dtype. Where luma and chroma together
+            would leave the gamut, chroma is lowered.
+
+        Raises:
+            InputError: Luma is of another size or dtype.
+        """
+        self._check(luma)
+        return compose_planes(luma, chroma, self.format)
+
+    def reset(self) -> None:
+        """Forget the frames so far: another film begins, or another place of it."""
+        self._smoother.reset()
+
+    def _check(self, luma: Samples) -> None:
+        if luma.shape != self.format.luma_shape or luma.dtype != self.format.dtype:
+            wanted = f"{self.format.width}x{self.format.height} {self.format.dtype}"
+            size = "x".join(map(str, luma.shape[::-1]))
+            raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
