@@ -41,7 +41,7 @@ HELP = (
     ("q, escape", "quit"),
 )
 
-_BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (232, 232, 232), (150, 155, 165), (226, 74, 66)
+_BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (236, 236, 236), (168, 173, 183), (226, 74, 66)
 _SHADE = (8, 9, 11, 215)
 _MARGIN = 8
 _CAPTIONS = {"gray": "grey"}
@@ -213,7 +213,9 @@ class Window:
     def _draw_panel(self, place: Place) -> None:
         box = place.picture
         if place.name == "loss":
-            self._screen.blit(self._curve.draw((box.width, box.height), self._losses), (box.left, box.top))
+            self._screen.blit(
+                self._curve.draw((box.width, box.height), self._losses), (box.left, box.top)
+            )
         else:
             self._screen.blit(self._buffers[place.name].surface, (box.left, box.top))
         if self.is_recording and place.name == "coloured":

@@ -157,7 +157,11 @@ class Camera:
             if self._counts.captured > before:
                 attempt = 0  # it has worked: patience begins anew
             is_final = failure is None or not isinstance(failure, InputError)
-            if is_final or self._closing or (self._retries is not None and attempt >= self._retries):
+            if (
+                is_final
+                or self._closing
+                or (self._retries is not None and attempt >= self._retries)
+            ):
                 break
             if not self._back_off(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT), str(failure)):
                 break

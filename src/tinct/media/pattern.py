@@ -175,9 +175,7 @@ def _draw_house(rgb: Samples, at: tuple[int, int], side: int) -> None:
         cv2.rectangle(rgb, corner, (corner[0] + side // 4, corner[1] + side // 6), (54, 62, 70), -1)
 
 
-def _draw_tree(
-    rgb: Samples, noise: np.random.Generator, at: tuple[int, int], height: int
-) -> None:
+def _draw_tree(rgb: Samples, noise: np.random.Generator, at: tuple[int, int], height: int) -> None:
     x, base = at
     cv2.rectangle(rgb, (x - height // 24, base - height // 2), (x + height // 24, base), _TRUNK, -1)
     for _ in range(60):
@@ -245,9 +243,7 @@ def _paste(rgb: Rgb, sprite: tuple[Rgb, Samples], center: tuple[float, float]) -
     rgb[rows, columns] = cv2.blendLinear(over, np.ascontiguousarray(under), weight, 1 - weight)
 
 
-def _noise(
-    noise: np.random.Generator, width: int, height: int, rows: int, columns: int
-) -> Samples:
+def _noise(noise: np.random.Generator, width: int, height: int, rows: int, columns: int) -> Samples:
     """Return smooth noise, (height, width), about 0..1, that repeats from right to left."""
     cells = noise.random((rows, columns), np.float32)
     cells = np.hstack([cells[:, -1:], cells, cells[:, :1]])

@@ -20,7 +20,9 @@ def live(
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="WxH", show_default="the source's own", help="Of the pictures, such as 1280x720."
+            metavar="WxH",
+            show_default="the source's own",
+            help="Of the pictures, such as 1280x720.",
         ),
     ] = None,
     rate: Annotated[
@@ -36,8 +38,13 @@ def live(
         str, typer.Option(metavar="LIST", help="Of the window: original, grey, coloured, loss.")
     ] = "original,grey,coloured,loss",
     window: Annotated[
-        bool, typer.Option("--window/--no-window", help="Open a window (pip extra: live).")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--window/--no-window",
+            show_default="a window, unless there is --serve",
+            help="Open a window (pip extra: live).",
+        ),
+    ] = None,
     window_size: Annotated[str, typer.Option(metavar="WxH", help="At first.")] = "1280x800",
     full_screen: Annotated[bool, typer.Option("--full-screen", help="Fill the screen.")] = False,
     serve: Annotated[
@@ -45,7 +52,7 @@ def live(
         typer.Option(
             metavar="[HOST:]PORT",
             help="Show the pictures in browsers, of this machine alone unless HOST says otherwise "
-            "(0.0.0.0: of all); opens no window.",
+            "(0.0.0.0: of all).",
         ),
     ] = None,
     output: Annotated[
@@ -112,7 +119,7 @@ def live(
         timeout=timeout,
     )
     options = LiveOptions(
-        window=window and serve is None,
+        window=serve is None if window is None else window,
         panels=parse_panels(panels),
         window_size=parse_size(window_size),
         full_screen=full_screen,

@@ -1,7 +1,7 @@
 """The curve of the paper's window: how far the colours are from those of the original.
 
 The loss is the paper's, the mean squared error of ab / 127.5. It is taken between the two pictures
-as they are shown, at a short side of 128 pixels.
+as they are shown, at a short side of 128 pixels, twenty times a second at most.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SHORT_SIDE = 128
 HISTORY = 20.0
 """Seconds that are kept."""
+INTERVAL = 0.05
+"""Seconds between two losses, at least: a curve of twenty seconds has no room for more."""
 _AB_SCALE = 127.5  # of the paper's network: ab in CIE units over its own
 _CELLS = 8  # pixels averaged before a picture is called grey: noise is no colour
 _GRAY_CHROMA = 4.0  # CIE units that the most colourful cell of a grey picture may have
@@ -31,8 +33,9 @@ class LossCurve:
     """Losses of the last seconds; knows when there is nothing to compare with."""
 
     def __init__(self) -> None:
-        self.points: deque[tuple[float, float]] = deque(maxlen=int(HISTORY * 120))
+        self.points: deque[tuple[float, float]] = deque(maxlen=round(HISTORY / INTERVAL) + 2)
         self._gray_frames = 0
+        self._due = 0.0
 
     @property
     def is_gray(self) -> bool:
@@ -45,13 +48,16 @@ class LossCurve:
         return None if self.is_gray or not self.points else self.points[-1][1]
 
     def add(self, moment: float, rgb: NDArray[np.uint8], chroma: ChromaModel) -> None:
-        """Measure one frame.
+        """Measure one frame, unless the last one was so only just before.
 
         Args:
             moment: When it was captured, in seconds.
             rgb: The original, (H, W, 3).
             chroma: The colours that it was given.
         """
+        if moment < self._due:
+            return
+        self._due = moment + INTERVAL
         small = _shrink(rgb)
         truth = _ab_of(small)
         self._gray_frames = self._gray_frames + 1 if _is_gray(truth) else 0
@@ -69,8 +75,7 @@ def _shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     scale = min(SHORT_SIDE / min(height, width), 1)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    half = max(min(height, width) // (2 * SHORT_SIDE), 1)  # skipped rows: cheap, and no one sees it
-    return np.asarray(cv2.resize(rgb[::half, ::half], size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _ab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
