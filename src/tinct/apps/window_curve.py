@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tinct.apps.live.loss import HISTORY
 from tinct.apps.panels import round_top
 from tinct.apps.window_text import Texts, load_pygame
 
@@ -57,11 +56,11 @@ class CurveSurface:
         plot = self._pygame.Rect(left, line + 6, width - left - line, height - 3 * line)
         if plot.width < 20 or plot.height < 20:
             return self._write_middle(f"{curve.current:.4f}")
-        self._draw_axes(plot, top)
+        self._draw_axes(plot, top, curve.seconds)
         end = curve.points[-1][0]
         points = [
             (
-                plot.right - (end - moment) / HISTORY * plot.width,
+                plot.right - (end - moment) / curve.seconds * plot.width,
                 plot.bottom - loss / top * plot.height,
             )
             for moment, loss in curve.points
@@ -75,7 +74,7 @@ class CurveSurface:
         self._surface.blit(self._texts.get(words, _INK), (left, 4))
         return None
 
-    def _draw_axes(self, plot: Any, top: float) -> None:
+    def _draw_axes(self, plot: Any, top: float, seconds: float) -> None:
         for step in range(_NUM_STEPS + 1):
             share = step / _NUM_STEPS
             y = round(plot.bottom - share * plot.height)
@@ -83,7 +82,7 @@ class CurveSurface:
             self._pygame.draw.line(self._surface, _GRID, (plot.left, y), (plot.right, y))
             self._pygame.draw.line(self._surface, _GRID, (x, plot.bottom), (x, plot.bottom + 5))
             self._mark(f"{share * top:.4g}", midright=(plot.left - 6, y))
-            self._mark(f"{(share - 1) * HISTORY:.0f} s", midtop=(x, plot.bottom + 6))
+            self._mark(f"{(share - 1) * seconds:.0f} s", midtop=(x, plot.bottom + 6))
         self._pygame.draw.line(self._surface, _SOFT, plot.topleft, plot.bottomleft)
         self._pygame.draw.line(self._surface, _SOFT, plot.bottomleft, plot.bottomright)
 

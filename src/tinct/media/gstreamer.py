@@ -74,7 +74,8 @@ class GstreamerSource:
         """See :class:`tinct.media.capture.Source`."""
         self._told.wait()
         if self._size is None or not self._fill():
-            return self._leave()
+            self._explain_end()
+            return None
         return time.perf_counter()
 
     def picture(self) -> NDArray[np.uint8]:
@@ -100,7 +101,7 @@ class GstreamerSource:
         width, height = self._size
         # GStreamer pads each row of RGB to four bytes.
         self._buffer = np.empty(height * (-(-3 * width // 4) * 4), np.uint8)
-        view, filled = memoryview(self._buffer), 0
+        view, filled = memoryview(self._buffer.data), 0
         while filled < len(view):
             count = self._pipe.readinto(view[filled:])
             if not count:
@@ -108,8 +109,8 @@ class GstreamerSource:
             filled += count
         return True
 
-    def _leave(self) -> None:
-        """Find out why there are no more pictures: None where the pipeline just ended.
+    def _explain_end(self) -> None:
+        """Find out why there are no more pictures; say nothing where the pipeline just ended.
 
         Raises:
             InputError: It failed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.errors import InputError, OptionError
-from tinct.media.capture import MAX_RATE, CaptureOptions, parse_size
+from tinct.errors import OptionError
+from tinct.media.capture import CaptureOptions, parse_size
 
 Rgb = NDArray[np.uint8]
 Samples = NDArray[np.float32]
@@ -84,7 +85,9 @@ def _read_query(address: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "size": DEFAULT_SIZE, "rate": DEFAULT_RATE, "frames": None, "gray": False
     }  # fmt: skip
-    readers = {"size": parse_size, "rate": float, "frames": int, "gray": lambda text: text != "0"}
+    readers: dict[str, Callable[[str], Any]] = {
+        "size": parse_size, "rate": float, "frames": int, "gray": lambda text: text != "0"
+    }  # fmt: skip
     for name, text in parse_qsl(urlsplit(address).query, keep_blank_values=True):
         if name not in readers:
             raise OptionError(f"{address}: {name!r} is none of {', '.join(readers)}")
@@ -146,7 +149,7 @@ def _draw_landscape(width: int, height: int) -> Rgb:
     _draw_house(rgb, (int(1.3 * width), int(0.66 * height)), height // 4)
     for place in (0.5, 0.92, 1.12, 1.75):
         _draw_tree(rgb, noise, (int(place * width), int(0.72 * height)), height // 4)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(rgb), 0, 255), np.uint8)
 
 
 def _draw_hill(rgb: Samples, noise: np.random.Generator, number: int, color: Any) -> None:
@@ -212,7 +215,7 @@ def _draw_face(side: int) -> tuple[Rgb, Samples]:
         for image, paint in ((rgb, color), (mask, 255)):
             cv2.ellipse(image, at(center), at(radii), 0, 0, 360, paint, -1, cv2.LINE_AA)
     soft = cv2.GaussianBlur(rgb, (0, 0), max(side / 150, 0.3))
-    return np.asarray(soft, np.uint8), np.asarray(mask, np.float32) / 255
+    return np.asarray(soft, np.uint8), np.asarray(mask / np.float32(255), np.float32)
 
 
 def _scaled(side: int, pair: tuple[float, float]) -> tuple[int, int]:
@@ -221,7 +224,7 @@ def _scaled(side: int, pair: tuple[float, float]) -> tuple[int, int]:
 
 def _disc(side: int) -> Samples:
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
-    return np.clip((1 - np.hypot(x, y)) * side / 3, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((1 - np.hypot(x, y)) * side / 3, 0, 1), np.float32)
 
 
 def _paste(rgb: Rgb, sprite: tuple[Rgb, Samples], center: tuple[float, float]) -> None:

@@ -89,7 +89,8 @@ class DeviceSource:
         """
         self._name = _device_name(address)
         _check_device(address, self._name)
-        cv2.setLogLevel(0)  # what it says, we say better
+        logging: Any = cv2.utils.logging
+        logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what it says, we say better
         index: Any = int(address) if address.isdigit() else address
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():

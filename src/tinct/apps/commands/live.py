@@ -14,7 +14,7 @@ def live(
         str,
         typer.Argument(
             help="A camera (0, /dev/video0), csi://0 (Jetson), a GStreamer pipeline (gst:... or "
-            "anything with ' ! ' in it), an rtsp or http URL, a film, or test:// (a moving pattern)."
+            "anything with ' ! ' in it), an rtsp or http URL, a film, or test:// (moving pattern)."
         ),
     ] = "0",
     size: Annotated[

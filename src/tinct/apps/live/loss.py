@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tinct.runtime.upsample import ChromaModel
 
 SHORT_SIDE = 128
-HISTORY = 20.0
-"""Seconds that are kept."""
 INTERVAL = 0.05
 """Seconds between two losses, at least: a curve of twenty seconds has no room for more."""
 _AB_SCALE = 127.5  # of the paper's network: ab in CIE units over its own
@@ -30,10 +28,17 @@ _GRAY_FRAMES = 8  # in a row
 
 
 class LossCurve:
-    """Losses of the last seconds; knows when there is nothing to compare with."""
+    """Losses of the last seconds; knows when there is nothing to compare with.
+
+    Attributes:
+        seconds: How far it looks back.
+        points: Moments and losses, the latest last.
+    """
+
+    seconds = 20.0
 
     def __init__(self) -> None:
-        self.points: deque[tuple[float, float]] = deque(maxlen=round(HISTORY / INTERVAL) + 2)
+        self.points: deque[tuple[float, float]] = deque(maxlen=round(self.seconds / INTERVAL) + 2)
         self._gray_frames = 0
         self._due = 0.0
 
@@ -67,7 +72,7 @@ class LossCurve:
         gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         difference = (truth - _ab_of(compose_rgb(gray, chroma))) / np.float32(_AB_SCALE)
         self.points.append((moment, float(np.mean(difference * difference))))
-        while moment - self.points[0][0] > HISTORY:
+        while moment - self.points[0][0] > self.seconds:
             self.points.popleft()
 
 

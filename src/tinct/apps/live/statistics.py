@@ -45,7 +45,7 @@ class Durations:
         for index, number in enumerate(self._bins):
             seen += number
             if number and seen >= wanted:
-                return min(_SHORTEST * _GROWTH ** (index + 0.5), self.longest)
+                return min(_SHORTEST * math.pow(_GROWTH, index + 0.5), self.longest)
         return 0.0
 
     def summary(self) -> dict[str, float]:

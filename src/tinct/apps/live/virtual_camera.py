@@ -41,7 +41,7 @@ class VirtualCamera:
         Raises:
             DeviceError: The system has no loopback device.
         """
-        rgb = planes_to_rgb(*painted.planes)
+        rgb: Any = planes_to_rgb(*painted.planes)
         height, width = rgb.shape[:2]
         if self._camera is None:
             try:

@@ -1,4 +1,4 @@
-"""The coloured stream in a browser: MJPEG and a small status page, nothing but the standard library.
+"""The coloured stream in a browser: MJPEG and a small status page, by the standard library.
 
 It listens on this machine alone unless another address is named, and answers only what asks for it
 by that name then: a page elsewhere on the web cannot look through the visitor's browser.
@@ -52,7 +52,7 @@ class Address:
     @property
     def url(self) -> str:
         """What to type into a browser on this machine."""
-        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else self.host  # noqa: S104
+        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
