@@ -176,6 +176,10 @@ def test_what_cannot_be_is_one_line(
     assert _names(tmp_path) == []
 
 
+@pytest.mark.skipif(
+    any(Path("/dev").glob("video*")) or sys.platform != "linux",
+    reason="there may be a loopback device",
+)
 def test_a_virtual_camera_without_a_device(call: Call) -> None:
     code, _, lines = call("live", _SHORT, "--no-window", "--virtual-camera")
     assert code == 1

@@ -91,9 +91,3 @@ def round_top(highest: float) -> float:
         return 1e-3
     power = 10.0 ** math.floor(math.log10(highest))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= highest * 1.05)
-
-
-def fit_size(width: int, height: int, box: Box) -> tuple[int, int]:
-    """Return the largest size (width, height) of a picture in a box, its aspect kept."""
-    scale = min(box.width / width, box.height / height)
-    return max(round(width * scale), 1), max(round(height * scale), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -43,6 +44,7 @@ HELP = (
 
 _BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (236, 236, 236), (168, 173, 183), (226, 74, 66)
 _SHADE = (8, 9, 11, 215)
+_BLIND = ("dummy", "offscreen", "evdev")  # what SDL falls back to where there is no display
 _MARGIN = 8
 _CAPTIONS = {"gray": "grey"}
 
@@ -52,6 +54,7 @@ class Window:
 
     Attributes:
         is_recording: Whether the mark of a recording is shown.
+        places: Where the panels are, as they were last drawn.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class Window:
         self._toast = ""
         self._with_help = self._is_full = False
         self._aspect, self._rows = 16 / 9, 0
-        self._places: list[Place] = []
+        self.places: list[Place] = []
         self._buffers: dict[str, _Buffer] = {}
         self._last: PaintedFrame | None = None
         self._dirty = True
@@ -118,14 +121,14 @@ class Window:
 
     def show(self) -> None:
         """Put on the screen what has been composed."""
-        for place in self._places:
+        for place in self.places:
             self._draw_panel(place)
         self._draw_overlays()
         if self._dirty:
             self._draw_status()
             pygame.display.flip()
         else:
-            pygame.display.update([_rect(place.picture) for place in self._places])
+            pygame.display.update([_rect(place.picture) for place in self.places])
         self._dirty = False
 
     def tell(self, lines: Sequence[str], toast: str = "") -> None:
@@ -183,14 +186,14 @@ class Window:
         self._rows = len(self._wrap(width))
         line = self._texts.line
         area = Box(_MARGIN, _MARGIN, width - 2 * _MARGIN, height - 2 * _MARGIN - self._rows * line)
-        self._places = arrange(self._visible, self._aspect, area, line + 2)
+        self.places = arrange(self._visible, self._aspect, area, line + 2)
         self._buffers = {
             place.name: _Buffer(place.picture.width, place.picture.height)
-            for place in self._places
+            for place in self.places
             if place.name != "loss"
         }
         self._screen.fill(_BACKGROUND)
-        for place in self._places:
+        for place in self.places:
             self._draw_caption(place)
 
     def _fill_buffers(self, painted: PaintedFrame) -> None:
@@ -314,11 +317,14 @@ def _rect(box: Box) -> Any:
 def _open_display(title: str, size: tuple[int, int]) -> Any:
     try:
         pygame.display.init()
+        if pygame.display.get_driver() in _BLIND and "SDL_VIDEODRIVER" not in os.environ:
+            raise pygame.error("nobody would see it")
         screen = pygame.display.set_mode(size, pygame.RESIZABLE)
     except pygame.error as error:
+        pygame.display.quit()
         raise DeviceError(
             f"there is no display for a window ({error}); --no-window does without one, "
-            "--serve shows the pictures in a browser"
+            "--serve 8080 shows the pictures in a browser"
         ) from error
     pygame.display.set_caption(title)
     pygame.key.set_repeat(400, 60)

@@ -103,8 +103,7 @@ def live(
 ) -> int:
     """Colour a camera, a stream or a film while it runs.
 
-    Keys in the window: space pause, up and down vividness, c cautious, t steady, s snapshot, r
-    record, 1 to 4 one panel, f full screen, h help, q quit.
+    Keys in the window: space pauses, up and down change the vividness, h shows all others.
     """
     from tinct.apps.live import LiveOptions, choose_threads, run_live
     from tinct.apps.panels import parse_panels

@@ -104,11 +104,12 @@ class Session:
         """
         numbers = self.numbers()
         frames, latency = numbers["frames"], numbers["latency_ms"]
-        say(
-            f"{frames['captured']} frames captured, {frames['dropped']} dropped, "
-            f"{frames['shown']} shown, {numbers['rate']['shown']:.1f} a second; latency "
-            f"{latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms"
-        )
+        if frames["shown"]:
+            say(
+                f"{frames['captured']} frames captured, {frames['dropped']} dropped, "
+                f"{frames['shown']} shown, {numbers['rate']['shown']:.1f} a second; latency "
+                f"{latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms"
+            )
         if path is not None:
             write_json(numbers, path)
 

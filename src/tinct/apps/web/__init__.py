@@ -7,14 +7,17 @@ by that name then: a page elsewhere on the web cannot look through the visitor's
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import simplejpeg
 
@@ -96,10 +99,9 @@ class PictureServer:
         self._is_closing = False
         self.places = threading.BoundedSemaphore(_MOST_VIEWERS)
         try:
-            self._http = _HttpServer((address.host, address.port), _Handler)
+            self._http = _HttpServer(address, self)
         except OSError as error:
             raise OutputError(f"{address.host}:{address.port}: {reason_of(error)}") from error
-        self._http.pictures = self
         self.address = Address(address.host, self._http.server_address[1])
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
@@ -149,7 +151,12 @@ class _Picture:
 
 class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
-    pictures: PictureServer
+
+    def __init__(self, address: Address, pictures: PictureServer) -> None:
+        self.pictures = pictures
+        if ":" in address.host:
+            self.address_family = socket.AF_INET6
+        super().__init__((address.host, address.port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: viewers come and go."""
@@ -185,8 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_asked_by_name(self) -> bool:
         """Tell whether a loopback server is asked under a loopback name."""
-        host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        return not self.server.pictures.address.is_loopback or host.strip("[]") in _LOOPBACK
+        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        return not self.server.pictures.address.is_loopback or host in _LOOPBACK
 
     def _stream(self) -> None:
         places = self.server.pictures.places
@@ -241,5 +248,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _make_page(title: str) -> bytes:
     template = Template(files(__name__).joinpath("page.html").read_text("utf-8"))
-    escaped = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return template.substitute(title=escaped).encode()
+    return template.substitute(title=escape(title)).encode()
