@@ -7,9 +7,10 @@ luma plane itself is only read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,11 @@ from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pix
 from tinct.runtime.compose import compose_planes, display_luma
 from tinct.runtime.temporal import TemporalSmoother
 from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+
+SHORT_SIDE = 224
+"""Of a frame as the network sees it, in pixels, whatever its model says of photographs."""
+FIT_SHRINK = 4
+"""Working size over that of the fit of chroma."""
 
 Samples = NDArray[Any]
 """A plane of uint8, or of uint16 beyond 8 bits."""
@@ -49,7 +55,14 @@ class FilmColorizer:
         format: What the samples of the frames mean.
     """
 
-    def __init__(self, colorizer: Colorizer, format: FrameFormat, *, steady: bool = True) -> None:
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        format: FrameFormat,
+        *,
+        steady: bool = True,
+        short_side: int | None = None,
+    ) -> None:
         """Prepare for a film.
 
         Args:
@@ -57,12 +70,15 @@ class FilmColorizer:
                 second it has one thread, and as many frames are worked on as there are cores.
             format: What the samples of the frames mean.
             steady: Whether colours are steadied over time.
+            short_side: Of a frame as the network sees it, in pixels; ``SHORT_SIDE`` when None.
         """
         self.options: ColorOptions = colorizer.options
         self.steady = steady
         self.format = format
+        self.short_side = short_side or SHORT_SIDE
         self._colorizer = colorizer
         self._smoother = TemporalSmoother()
+        self._grey = _Greys(format)
 
     def __call__(self, luma: Samples) -> tuple[Samples, Samples]:
         """Colour the next frame: look, settle and compose in turn."""
@@ -79,21 +95,26 @@ class FilmColorizer:
             ModelError: The model answers NaN or infinity.
         """
         self._check(luma)
-        spec = self._colorizer.session.spec
-        small = working_pixels(luma, spec.short_side, spec.multiple)
-        working = display_luma(small, self.format)
-        lightness = luma_to_lightness(working)[None, None]
+        small = working_pixels(luma, self.short_side, self._colorizer.session.spec.multiple)
+        lightness = self._grey.lightness(small)[None, None]
         ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
-        return View(working, ab[0], confidence[0, 0])
+        return View(self._grey.luma(small), ab[0], confidence[0, 0])
 
     def settle(self, view: View) -> ChromaModel:
-        """Steady the colours of the next frame, and fit its chroma."""
-        ab = view.ab
-        if self.steady:
-            ab = self._smoother(view.luma, ab, view.confidence)
-        else:
+        """Steady the colours of the next frame, and fit its chroma: steadied and fitted in turn."""
+        return self.fitted(self.steadied(view))
+
+    def steadied(self, view: View) -> View:
+        """Steady the colours of the next frame; the part of ``settle`` that keeps state."""
+        if not self.steady:
             self._smoother.reset()  # switched on again, it must not remember an old scene
-        return fit_chroma(view.luma, adjust(ab, view.confidence, self.options), self.format.matrix)
+            return view
+        return replace(view, ab=self._smoother(view.luma, view.ab, view.confidence))
+
+    def fitted(self, view: View) -> ChromaModel:
+        """Fit chroma; the part of ``settle`` that may run in several threads at once."""
+        ab = adjust(view.ab, view.confidence, self.options)
+        return fit_chroma(view.luma, ab, self.format.matrix, FIT_SHRINK)
 
     def compose(self, luma: Samples, chroma: ChromaModel) -> tuple[Samples, Samples]:
         """Give the chroma planes of a frame.
@@ -121,3 +142,26 @@ class FilmColorizer:
             wanted = f"{self.format.width}x{self.format.height} {self.format.dtype}"
             size = "x".join(map(str, luma.shape[::-1]))
             raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
+
+
+class _Greys:
+    """Luma codes of a film as grey values and as L*, by tables."""
+
+    def __init__(self, format: FrameFormat) -> None:
+        codes = np.arange(2**format.bits, dtype=format.dtype)
+        self._luma = display_luma(codes, format).ravel().clip(0, 1)
+        self._lightness = luma_to_lightness(self._luma)
+
+    def luma(self, codes: Samples) -> Plane:
+        """Return grey values, 0 black to 1 white, of codes of any shape (H, W)."""
+        return _look_up(self._luma, codes)
+
+    def lightness(self, codes: Samples) -> Plane:
+        """Return L*, 0..100, of codes of any shape (H, W)."""
+        return _look_up(self._lightness, codes)
+
+
+def _look_up(table: Plane, codes: Samples) -> Plane:
+    if codes.dtype == np.uint8:
+        return cast("Plane", cv2.LUT(codes, table))
+    return table.take(codes, mode="clip")
