@@ -64,8 +64,8 @@ def _painted(rgb: np.ndarray, cb: float = -0.1, cr: float = 0.15) -> PaintedFram
 
 def _show(window: Window, painted: PaintedFrame) -> np.ndarray:
     """Show a frame; return the pixels of the screen, (H, W, 3)."""
-    window.compose(painted)
-    window.show()
+    window.prepare(painted)
+    window.show(painted)
     return _screen()
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
 from tinct.apps.panels import PANELS, Box, Place, arrange
 from tinct.apps.window_curve import CurveSurface
+from tinct.apps.window_pictures import Wanted, compose_panels
 from tinct.apps.window_text import Texts, load_pygame
 from tinct.errors import DeviceError
-from tinct.runtime.compose import compose_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from tinct.apps.live.loss import LossCurve
     from tinct.apps.live.painter import PaintedFrame
+    from tinct.apps.window_pictures import PanelPictures
 
 pygame: Any = load_pygame()
 
@@ -84,7 +80,7 @@ class Window:
         self._with_help = self._is_full = False
         self._aspect, self._rows = 16 / 9, 0
         self.places: list[Place] = []
-        self._buffers: dict[str, _Buffer] = {}
+        self._wanted = Wanted(frozenset(), (1, 1))
         self._last: PaintedFrame | None = None
         self._dirty = True
         self._windowed = size
@@ -109,27 +105,19 @@ class Window:
                 self._dirty = True
         return actions
 
-    def compose(self, painted: PaintedFrame) -> None:
-        """Bring a frame to the size of the panels; ``show`` puts it on the screen."""
+    def prepare(self, painted: PaintedFrame) -> None:
+        """Bring a frame to the size of the panels; in any thread, while another one is shown."""
+        painted.panels = compose_panels(
+            painted.frame.rgb, painted.luma, painted.chroma, self._wanted
+        )
+
+    def show(self, painted: PaintedFrame) -> None:
+        """Put a frame on the screen."""
         height, width = painted.luma.shape
         if width / height != self._aspect:
             self._aspect, self._dirty = width / height, True
-        if self._dirty:
-            self._lay_out()
         self._last = painted
-        self._fill_buffers(painted)
-
-    def show(self) -> None:
-        """Put on the screen what has been composed."""
-        for place in self.places:
-            self._draw_panel(place)
-        self._draw_overlays()
-        if self._dirty:
-            self._draw_status()
-            pygame.display.flip()
-        else:
-            pygame.display.update([_rect(place.picture) for place in self.places])
-        self._dirty = False
+        self._draw(painted)
 
     def tell(self, lines: Sequence[str], toast: str = "") -> None:
         """Set the lines below the panels, and what is said for a moment over them."""
@@ -141,10 +129,7 @@ class Window:
     def refresh(self) -> None:
         """Draw anew what is to be drawn anew, without a new frame."""
         if self._dirty:
-            self._lay_out()
-            if self._last is not None:
-                self._fill_buffers(self._last)
-            self.show()
+            self._draw(self._last)
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or go back to the size before."""
@@ -187,40 +172,39 @@ class Window:
         line = self._texts.line
         area = Box(_MARGIN, _MARGIN, width - 2 * _MARGIN, height - 2 * _MARGIN - self._rows * line)
         self.places = arrange(self._visible, self._aspect, area, line + 2)
-        self._buffers = {
-            place.name: _Buffer(place.picture.width, place.picture.height)
-            for place in self.places
-            if place.name != "loss"
-        }
+        picture = self.places[0].picture  # all are alike
+        self._wanted = Wanted(frozenset(self._visible) - {"loss"}, (picture.width, picture.height))
         self._screen.fill(_BACKGROUND)
         for place in self.places:
             self._draw_caption(place)
 
-    def _fill_buffers(self, painted: PaintedFrame) -> None:
-        """Bring the pictures to the size of the panels, which are all alike."""
-        if not self._buffers:
-            return
-        width, height = next(iter(self._buffers.values())).size
-        size = (min(width, painted.luma.shape[1]), min(height, painted.luma.shape[0]))
-        if "original" in self._buffers:
-            small = _shrink(painted.frame.rgb, size)
-            self._buffers["original"].fill(small)
-            gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    def _draw(self, painted: PaintedFrame | None) -> None:
+        is_new = self._dirty
+        if is_new:
+            self._lay_out()
+        if painted is not None:
+            if painted.panels is None or painted.panels.wanted != self._wanted:
+                self.prepare(painted)  # the window has changed meanwhile
+            for place in self.places:
+                self._draw_panel(place, painted.panels)
+        self._draw_overlays()
+        self._dirty = False
+        if is_new:
+            self._draw_status()
+            pygame.display.flip()
         else:
-            gray = _shrink(painted.luma, size)
-        if "gray" in self._buffers:
-            self._buffers["gray"].fill(gray)
-        if "coloured" in self._buffers:
-            self._buffers["coloured"].fill(compose_rgb(gray, painted.chroma))
+            pygame.display.update([_rect(place.picture) for place in self.places])
 
-    def _draw_panel(self, place: Place) -> None:
+    def _draw_panel(self, place: Place, pictures: PanelPictures | None) -> None:
         box = place.picture
         if place.name == "loss":
-            self._screen.blit(
-                self._curve.draw((box.width, box.height), self._losses), (box.left, box.top)
-            )
+            surface = self._curve.draw((box.width, box.height), self._losses)
         else:
-            self._screen.blit(self._buffers[place.name].surface, (box.left, box.top))
+            assert pictures is not None
+            pixels = pictures.pixels[place.name]
+            surface = pygame.image.frombuffer(pixels, (box.width, box.height), "BGRA")
+            surface.set_alpha(None)  # opaque: copied, not blended
+        self._screen.blit(surface, (box.left, box.top))
         if self.is_recording and place.name == "coloured":
             radius = max(self._texts.line // 3, 4)
             pygame.draw.circle(
@@ -279,35 +263,6 @@ class Window:
             card.blit(left, (pad, pad // 2 + number * line))
             card.blit(right, (pad + column, pad // 2 + number * line))
         self._screen.blit(card, card.get_rect(center=center))
-
-
-class _Buffer:
-    """Pixels of a panel that are written by OpenCV and read by SDL, without a copy between."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.size = (width, height)
-        self._pixels = np.zeros((height, width, 4), np.uint8)
-        self.surface = pygame.image.frombuffer(self._pixels, self.size, "BGRA")
-        self.surface.set_alpha(None)  # opaque: copied, not blended
-
-    def fill(self, pixels: NDArray[np.uint8]) -> None:
-        """Put a picture in, (h, w) or (h, w, 3) RGB, enlarged where it is smaller."""
-        code = cv2.COLOR_GRAY2BGRA if pixels.ndim == 2 else cv2.COLOR_RGB2BGRA
-        if pixels.shape[:2] == self._pixels.shape[:2]:
-            cv2.cvtColor(pixels, code, dst=self._pixels)
-        else:
-            cv2.resize(cv2.cvtColor(pixels, code), self.size, dst=self._pixels)
-
-
-def _shrink(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Shrink a picture to a size (width, height): by halves, which is quick, then the rest."""
-    while pixels.shape[1] >= 2 * size[0] and pixels.shape[0] >= 2 * size[1]:
-        height, width = (side // 2 for side in pixels.shape[:2])
-        even = pixels[: 2 * height, : 2 * width]
-        pixels = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
-    if pixels.shape[1::-1] == size:
-        return pixels
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _rect(box: Box) -> Any:

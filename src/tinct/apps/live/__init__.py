@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import cv2
 
 from tinct.apps.console import say
 from tinct.apps.live.loss import LossCurve
@@ -18,6 +20,8 @@ from tinct.media.sources import find_source
 from tinct.runtime.colorizer import Colorizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tinct.apps.window import Window
     from tinct.media.capture import CaptureOptions
 
@@ -78,15 +82,28 @@ def run_live(
             stack.callback(window.close)
         outputs = stack.enter_context(Outputs())
         camera = stack.enter_context(Camera(name, connect, capture, retries=options.retries))
-        painter = stack.enter_context(Painter(camera, colorizer, steady=options.steady))
+        painter = Painter(camera, colorizer, steady=options.steady)
         session = Session(camera, painter, outputs, window, losses)
         _open_outputs(outputs, session, options, capture, name)
+        stack.enter_context(_single_threaded_opencv())
+        stack.enter_context(painter)
         say(f"{name}: coloured by {painter.model} on {painter.device}")
         try:
             session.run(options.duration)
         finally:
             session.report(options.stats)
     return 0
+
+
+@contextmanager
+def _single_threaded_opencv() -> Iterator[None]:
+    """Keep OpenCV from spreading its work: our own threads have the cores already."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _open_window(name: str, losses: LossCurve, options: LiveOptions) -> Window:

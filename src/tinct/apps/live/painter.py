@@ -16,10 +16,12 @@ from tinct.runtime.compose import compose_planes
 from tinct.runtime.film import FilmColorizer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from numpy.typing import NDArray
 
+    from tinct.apps.window_pictures import PanelPictures
     from tinct.media.camera import Camera, CapturedFrame
     from tinct.runtime.colorizer import Colorizer, ColorOptions
     from tinct.runtime.upsample import ChromaModel
@@ -28,7 +30,7 @@ _POLL = 0.1  # seconds after which a waiting thread looks whether it shall end
 _PATIENCE = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class PaintedFrame:
     """A picture with its colours, which become pixels only at the size at which they are wanted."""
 
@@ -37,6 +39,7 @@ class PaintedFrame:
     chroma: ChromaModel
     stages: dict[str, float] = field(default_factory=dict)  # seconds of each
     is_again: bool = False  # shown before: only the options have changed since
+    panels: PanelPictures | None = None  # at the size at which a window shows them
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
@@ -55,6 +58,11 @@ class Painter:
     """Takes the latest picture, colours it, and hands it over before it takes the next.
 
     To be used as a context manager.
+
+    Attributes:
+        options: How colourful, and how careful; may be replaced at any time.
+        steady: Whether colours are smoothed over time; may be switched at any time.
+        prepare: Called with each picture, in the painter's thread, before it is handed over.
     """
 
     def __init__(self, camera: Camera, colorizer: Colorizer, *, steady: bool = True) -> None:
@@ -67,6 +75,7 @@ class Painter:
         """
         self.options: ColorOptions = colorizer.options
         self.steady = steady
+        self.prepare: Callable[[PaintedFrame], object] = lambda painted: None
         self._camera = camera
         self._colorizer = colorizer
         self._film: FilmColorizer | None = None
@@ -149,6 +158,12 @@ class Painter:
             self._changed.notify_all()
 
     def _next(self) -> PaintedFrame | None:
+        """Wait for a picture, and colour it; not before the last one has been fetched.
+
+        A picture that is begun too early only grows old.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready is None or self._is_closing)
         frame = self._camera.take(_POLL)
         if frame is not None:
             self._last, self._is_asked_again = frame, False
@@ -164,14 +179,17 @@ class Painter:
         luma = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
         view = film.look(luma)
         looked = time.perf_counter()
-        chroma = film.settle(view)
-        stages = {
+        painted = PaintedFrame(frame, luma, film.settle(view), is_again=is_again)
+        settled = time.perf_counter()
+        self.prepare(painted)
+        painted.stages = {
             "convert": frame.converted,
             "wait": max(begin - frame.time - frame.converted, 0.0),
             "look": looked - begin,
-            "settle": time.perf_counter() - looked,
+            "settle": settled - looked,
+            "compose": time.perf_counter() - settled,
         }
-        return PaintedFrame(frame, luma, chroma, stages, is_again)
+        return painted
 
     def _film_for(self, frame: CapturedFrame) -> FilmColorizer:
         """Return the colorizer of frames of this size, with the options of this moment."""
@@ -183,8 +201,6 @@ class Painter:
         return self._film
 
     def _hand_over(self, painted: PaintedFrame) -> None:
-        """Wait until the one before has been fetched; late frames are dropped by the camera."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ready is None or self._is_closing)
             self._ready = painted
             self._changed.notify_all()

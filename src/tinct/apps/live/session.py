@@ -56,6 +56,7 @@ class Session:
         self._toast, self._toast_until = "", 0.0
         self._next_status = 0.0
         self._is_over = False
+        painter.prepare = self._prepare
 
     def run(self, duration: float | None = None) -> None:
         """Go on until the source ends, the user has seen enough, or the seconds are over.
@@ -114,27 +115,26 @@ class Session:
             write_json(numbers, path)
 
     def _show(self, painted: PaintedFrame) -> None:
-        """Compose, compare, display; and count how long each took."""
-        self._last = painted
-        times = [time.perf_counter()]
-        if self._window is not None:
-            self._window.compose(painted)
-        if self._window is None or self._outputs.need_planes:
-            _ = painted.planes
-        times.append(time.perf_counter())
+        """Compare and display; and count how long each took."""
+        self._last, stages = painted, dict(painted.stages)
+        begin = time.perf_counter()
         if self._window is not None and self._window.shows_loss and not painted.is_again:
             self._losses.add(painted.frame.time, painted.frame.rgb, painted.chroma)
-        times.append(time.perf_counter())
+            stages["loss"] = time.perf_counter() - begin
+        begin = time.perf_counter()
         if self._window is not None:
-            self._window.show()
+            self._window.show(painted)
         if not painted.is_again:
             self._outputs.show(painted)
-            times.append(time.perf_counter())
-            names = ("compose", "loss", "display")
-            spans = {name: times[i + 1] - times[i] for i, name in enumerate(names)}
-            if self._window is None:
-                del spans["loss"]
-            self._statistics.add(painted.frame.time, times[-1], painted.stages | spans)
+            end = time.perf_counter()
+            self._statistics.add(painted.frame.time, end, stages | {"display": end - begin})
+
+    def _prepare(self, painted: PaintedFrame) -> None:
+        """Compose what will be shown, in the painter's thread."""
+        if self._window is not None:
+            self._window.prepare(painted)
+        if self._window is None or self._outputs.need_planes:
+            _ = painted.planes
 
     def _report_trouble(self) -> None:
         if self._camera.trouble != self._trouble:
