@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from tinct.apps.panels import PANELS, Box, Place, arrange
@@ -41,6 +43,7 @@ HELP = (
 _BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (236, 236, 236), (168, 173, 183), (226, 74, 66)
 _SHADE = (8, 9, 11, 215)
 _BLIND = ("dummy", "offscreen", "evdev")  # what SDL falls back to where there is no display
+_SETTLING = 0.3  # seconds in which a window manager may undo the first try at another size
 _MARGIN = 8
 _CAPTIONS = {"gray": "grey"}
 
@@ -83,7 +86,7 @@ class Window:
         self._wanted = Wanted(frozenset(), (1, 1))
         self._last: PaintedFrame | None = None
         self._dirty = True
-        self._windowed = size
+        self._windowed, self._settled_at = size, 0.0
         self._screen = _open_display(title, size)
         self._texts = Texts()
         self._curve = CurveSurface(self._texts)
@@ -128,6 +131,11 @@ class Window:
 
     def refresh(self) -> None:
         """Draw anew what is to be drawn anew, without a new frame."""
+        if self._settled_at and time.perf_counter() >= self._settled_at:
+            self._settled_at = 0.0
+            if pygame.display.get_surface().get_size() != self._windowed and not self._is_full:
+                _set_mode(self._windowed, pygame.RESIZABLE)
+                self._dirty = True
         if self._dirty:
             self._draw(self._last)
 
@@ -138,9 +146,10 @@ class Window:
             self._windowed = self._screen.get_size()
         self._is_full = not self._is_full
         if self._is_full:
-            self._screen = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+            _set_mode((0, 0), pygame.FULLSCREEN)
         else:
-            self._screen = pygame.display.set_mode(self._windowed, pygame.RESIZABLE)
+            _set_mode(self._windowed, pygame.RESIZABLE)
+            self._settled_at = time.perf_counter() + _SETTLING
 
     def close(self) -> None:
         """Close it."""
@@ -269,12 +278,21 @@ def _rect(box: Box) -> Any:
     return pygame.Rect(box.left, box.top, box.width, box.height)
 
 
+def _set_mode(size: tuple[int, int], flags: int) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # about sizes that the system prefers
+        return pygame.display.set_mode(size, flags)
+
+
 def _open_display(title: str, size: tuple[int, int]) -> Any:
     try:
         pygame.display.init()
         if pygame.display.get_driver() in _BLIND and "SDL_VIDEODRIVER" not in os.environ:
             raise pygame.error("nobody would see it")
-        screen = pygame.display.set_mode(size, pygame.RESIZABLE)
+        if pygame.display.get_driver() == "x11":
+            # Through shared memory; SDL would make textures of our pictures, even without a GPU.
+            os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
+        screen = _set_mode(size, pygame.RESIZABLE)
     except pygame.error as error:
         pygame.display.quit()
         raise DeviceError(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveOptions", "choose_threads", "run_live"]
 
+_USUAL_SIZE = (1280, 720)
+
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
@@ -81,11 +83,15 @@ def run_live(
         if window is not None:
             stack.callback(window.close)
         outputs = stack.enter_context(Outputs())
-        camera = stack.enter_context(Camera(name, connect, capture, retries=options.retries))
+        camera = Camera(name, connect, capture, retries=options.retries)
         painter = Painter(camera, colorizer, steady=options.steady)
         session = Session(camera, painter, outputs, window, losses)
         _open_outputs(outputs, session, options, capture, name)
         stack.enter_context(_single_threaded_opencv())
+        painter.rehearse(capture.size or _USUAL_SIZE)
+        if window is not None:
+            window.refresh()
+        stack.enter_context(camera)
         stack.enter_context(painter)
         say(f"{name}: coloured by {painter.model} on {painter.device}")
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import cv2
 import numpy as np
 
+from tinct.media.camera import CapturedFrame
 from tinct.media.frame import FrameFormat
 from tinct.runtime.compose import compose_planes
 from tinct.runtime.film import FilmColorizer
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tinct.apps.window_pictures import PanelPictures
-    from tinct.media.camera import Camera, CapturedFrame
+    from tinct.media.camera import Camera
     from tinct.runtime.colorizer import Colorizer, ColorOptions
     from tinct.runtime.upsample import ChromaModel
 
 _POLL = 0.1  # seconds after which a waiting thread looks whether it shall end
 _PATIENCE = 5.0
+_REHEARSALS = 2
 
 
 @dataclass(eq=False)
@@ -103,6 +105,20 @@ class Painter:
             self._is_closing = True
             self._changed.notify_all()
         self._thread.join(_PATIENCE)
+
+    def rehearse(self, size: tuple[int, int]) -> None:
+        """Colour a black picture, so that the first real one does not wait for what is slow once.
+
+        Args:
+            size: Width and height, as the camera is expected to have them.
+
+        Raises:
+            ModelError: The model answers NaN or infinity.
+        """
+        black = np.zeros((size[1], size[0], 3), np.uint8)
+        for number in range(_REHEARSALS):
+            self._paint(CapturedFrame(black, number, time.perf_counter(), 0.0), is_again=False)
+        self._film = None  # it shall remember nothing
 
     def take(self, wait: float) -> PaintedFrame | None:
         """Fetch the next picture; None if there is none in ``wait`` seconds, or at the end.
