@@ -88,9 +88,7 @@ def run_live(
         session = Session(camera, painter, outputs, window, losses)
         _open_outputs(outputs, session, options, capture, name)
         stack.enter_context(_single_threaded_opencv())
-        painter.rehearse(capture.size or _USUAL_SIZE)
-        if window is not None:
-            window.refresh()
+        session.rehearse(capture.size or _USUAL_SIZE)
         stack.enter_context(camera)
         stack.enter_context(painter)
         say(f"{name}: coloured by {painter.model} on {painter.device}")

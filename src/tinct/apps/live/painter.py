@@ -106,19 +106,24 @@ class Painter:
             self._changed.notify_all()
         self._thread.join(_PATIENCE)
 
-    def rehearse(self, size: tuple[int, int]) -> None:
+    def rehearse(self, size: tuple[int, int]) -> PaintedFrame:
         """Colour a black picture, so that the first real one does not wait for what is slow once.
 
         Args:
             size: Width and height, as the camera is expected to have them.
 
+        Returns:
+            The black picture.
+
         Raises:
             ModelError: The model answers NaN or infinity.
         """
         black = np.zeros((size[1], size[0], 3), np.uint8)
-        for number in range(_REHEARSALS):
-            self._paint(CapturedFrame(black, number, time.perf_counter(), 0.0), is_again=False)
+        frame = CapturedFrame(black, 0, time.perf_counter(), 0.0)
+        for _ in range(_REHEARSALS):
+            painted = self._paint(frame, is_again=False)
         self._film = None  # it shall remember nothing
+        return painted
 
     def take(self, wait: float) -> PaintedFrame | None:
         """Fetch the next picture; None if there is none in ``wait`` seconds, or at the end.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tinct import __version__
 from tinct.apps.console import say, warn
+from tinct.apps.live.loss import LossCurve
 from tinct.apps.live.outputs import free_name
 from tinct.apps.live.statistics import LiveStatistics
 from tinct.apps.report import write_json
 from tinct.errors import OutputError
 
 if TYPE_CHECKING:
-    from tinct.apps.live.loss import LossCurve
     from tinct.apps.live.outputs import Outputs
     from tinct.apps.live.painter import PaintedFrame, Painter
     from tinct.apps.window import Window
@@ -57,6 +57,18 @@ class Session:
         self._next_status = 0.0
         self._is_over = False
         painter.prepare = self._prepare
+
+    def rehearse(self, size: tuple[int, int]) -> None:
+        """Do everything once with a black picture: what is slow the first time is so now.
+
+        Args:
+            size: Width and height, as the camera is expected to have them.
+        """
+        painted = self._painter.rehearse(size)
+        if self._window is not None:
+            LossCurve().add(0.0, painted.frame.rgb, painted.chroma)
+            self._window.tell(self._status_lines())
+            self._window.show(painted)
 
     def run(self, duration: float | None = None) -> None:
         """Go on until the source ends, the user has seen enough, or the seconds are over.
