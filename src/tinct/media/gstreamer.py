@@ -45,7 +45,8 @@ class GstreamerSource:
 
         Args:
             pipeline: As for ``gst-launch-1.0``, without a sink.
-            options: Size and rate are asked of ``videoscale`` and ``videorate``.
+            options: Size and rate are asked of ``videoscale`` and ``videorate``; the latter leaves
+                pictures out, and never repeats one.
             name: How messages call the source.
 
         Raises:
@@ -165,7 +166,8 @@ def csi_pipeline(sensor: int, options: CaptureOptions) -> str:
     rate = round(options.rate or 30)
     return (
         f"nvarguscamerasrc sensor-id={sensor}"
-        f" ! video/x-raw(memory:NVMM),width={width},height={height},framerate={rate}/1"
+        " ! video/x-raw(memory:NVMM),format=NV12"
+        f",width={width},height={height},framerate={rate}/1"
         " ! nvvidconv ! video/x-raw,format=BGRx"
     )
 
@@ -180,11 +182,11 @@ def _command(pipeline: str, options: CaptureOptions, descriptor: int) -> list[st
         steps.append("videoscale")
         caps += ",width={},height={}".format(*options.size)
     if options.rate is not None:
-        steps.append("videorate")
+        steps.append("videorate drop-only=true")  # a slow camera stays slow, and is measured so
         caps += f",framerate={round(options.rate * 1000)}/1000"
     # Synchronized: what does not come from a camera is played at its own rate.
     sink = ["fdsink", f"name={_SINK}", f"fd={descriptor}", "sync=true"]
-    links = [word for step in (*steps, caps) for word in ("!", step)]
+    links = [word for step in (*steps, caps) for word in ("!", *step.split())]
     return [PROGRAM, "-v", *words, *links, "!", *sink]
 
 

@@ -51,7 +51,7 @@ def find_source(address: str, options: CaptureOptions) -> tuple[str, Callable[[]
         opener = partial(GstreamerSource, pipeline, options, address)
     elif scheme == "csi":
         pipeline = csi_pipeline(_csi_sensor(address), options)
-        opener = partial(GstreamerSource, pipeline, options, address)
+        opener = partial(GstreamerSource, pipeline, CaptureOptions(), address)
     elif scheme == "test":
         PatternSource(address, CaptureOptions(size=(1, 1)))  # a wrong query is found at once
         opener = partial(PatternSource, address, options)
