@@ -19,7 +19,7 @@ from tinct.apps.live.loss import LossCurve
 from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.painter import PaintedFrame, Painter
 from tinct.apps.live.session import Session
-from tinct.apps.panels import PANELS, Box, arrange, parse_panels, round_top
+from tinct.apps.panels import PANELS, Box, arrange, axis_ticks, parse_panels
 from tinct.apps.window import HELP, KEYS, Window
 from tinct.errors import MissingExtraError, OptionError
 from tinct.media.camera import Camera, CapturedFrame
@@ -325,7 +325,22 @@ def test_names_of_panels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("highest", "top"), [(0.0, 1e-3), (0.9, 1.0), (1.0, 2.0), (0.013, 0.02), (0.04, 0.05), (7, 10)]
+    ("highest", "ticks"),
+    [
+        (0.9, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (1.0, [0, 0.5, 1.0, 1.5, 2.0]),
+        (0.013, [0, 0.005, 0.01, 0.015, 0.02]),
+        (0.04, [0, 0.01, 0.02, 0.03, 0.04, 0.05]),
+        (7, [0, 2, 4, 6, 8, 10]),
+        (0.0097, [0, 0.005, 0.01, 0.015, 0.02]),
+    ],
 )
-def test_ends_of_axes(highest: float, top: float) -> None:
-    assert round_top(highest) == pytest.approx(top)
+def test_marks_of_axes(highest: float, ticks: list[float]) -> None:
+    assert axis_ticks(highest) == pytest.approx(ticks)
+
+
+def test_an_axis_holds_every_value() -> None:
+    for highest in (0.0, *np.geomspace(1e-9, 1e3, 999)):
+        ticks = axis_ticks(float(highest))
+        assert ticks[-1] >= 1.05 * highest
+        assert 4 <= len(ticks) - 1 <= 5

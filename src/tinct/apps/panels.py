@@ -15,6 +15,8 @@ PANELS = ("original", "gray", "coloured", "loss")
 """Of the window of the paper, in the order of their number keys."""
 _SPELLINGS = {"grey": "gray", "colored": "coloured", "colour": "coloured", "color": "coloured"}
 _GAP = 6  # pixels between panels
+_SMALLEST_TOP = 1e-4  # of an axis: below, there is nothing to see
+_STEPS = ((0.2, 5), (0.5, 4), (1.0, 5), (2.0, 5))  # of axes that end at 1, 2, 5 and 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,12 @@ def _picture_size(
     return max(int(width), 1), max(int(width / aspect), 1)
 
 
-def round_top(highest: float) -> float:
-    """Return the end of an axis that holds a value: 1, 2 or 5 times a power of ten above it."""
-    if highest <= 0:
-        return 1e-3
-    power = 10.0 ** math.floor(math.log10(highest))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= highest * 1.05)
+def axis_ticks(highest: float) -> list[float]:
+    """Return the marks of an axis from 0 to a round number above a value.
+
+    The last one is 1, 2 or 5 times a power of ten, and at least 5 % above the value.
+    """
+    wanted = 1.05 * max(highest, _SMALLEST_TOP)
+    power = 10.0 ** math.floor(math.log10(wanted))
+    step, count = next(pair for pair in _STEPS if pair[0] * pair[1] * power >= wanted)
+    return [number * step * power for number in range(count + 1)]

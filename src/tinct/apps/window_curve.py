@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tinct.apps.panels import round_top
+from tinct.apps.panels import axis_ticks
 from tinct.apps.window_text import Texts, load_pygame
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ _PAPER, _GRID, _INK, _SOFT, _LINE = (
     (28, 31, 37), (52, 56, 64), (232, 232, 232), (150, 155, 165), (86, 180, 233)
 )  # fmt: skip
 _INTERVAL = 0.1  # seconds between drawings: faster than anybody reads
-_NUM_STEPS = 4  # of each axis
+_NUM_STEPS = 4  # of the axis of time
 
 
 class CurveSurface:
@@ -51,17 +51,17 @@ class CurveSurface:
     def _draw_curve(self, curve: LossCurve) -> None:
         line = self._texts.line
         width, height = self._surface.get_size()
-        top = round_top(max(loss for _, loss in curve.points))
-        left = self._texts.width(f"{top / _NUM_STEPS:.4g}0") + line // 2
+        ticks = axis_ticks(max(loss for _, loss in curve.points))
+        left = max(self._texts.width(f"{tick:.4g}") for tick in ticks) + line
         plot = self._pygame.Rect(left, line + 6, width - left - line, height - 3 * line)
         if plot.width < 20 or plot.height < 20:
             return self._write_middle(f"{curve.current:.4f}")
-        self._draw_axes(plot, top, curve.seconds)
+        self._draw_axes(plot, ticks, curve.seconds)
         end = curve.points[-1][0]
         points = [
             (
                 plot.right - (end - moment) / curve.seconds * plot.width,
-                plot.bottom - loss / top * plot.height,
+                plot.bottom - loss / ticks[-1] * plot.height,
             )
             for moment, loss in curve.points
         ]
@@ -74,14 +74,15 @@ class CurveSurface:
         self._surface.blit(self._texts.get(words, _INK), (left, 4))
         return None
 
-    def _draw_axes(self, plot: Any, top: float, seconds: float) -> None:
+    def _draw_axes(self, plot: Any, ticks: list[float], seconds: float) -> None:
+        for tick in ticks:
+            y = round(plot.bottom - tick / ticks[-1] * plot.height)
+            self._pygame.draw.line(self._surface, _GRID, (plot.left, y), (plot.right, y))
+            self._mark(f"{tick:.4g}", midright=(plot.left - 6, y))
         for step in range(_NUM_STEPS + 1):
             share = step / _NUM_STEPS
-            y = round(plot.bottom - share * plot.height)
             x = round(plot.left + share * plot.width)
-            self._pygame.draw.line(self._surface, _GRID, (plot.left, y), (plot.right, y))
             self._pygame.draw.line(self._surface, _GRID, (x, plot.bottom), (x, plot.bottom + 5))
-            self._mark(f"{share * top:.4g}", midright=(plot.left - 6, y))
             self._mark(f"{(share - 1) * seconds:.0f} s", midtop=(x, plot.bottom + 6))
         self._pygame.draw.line(self._surface, _SOFT, plot.topleft, plot.bottomleft)
         self._pygame.draw.line(self._surface, _SOFT, plot.bottomleft, plot.bottomright)
