@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _COMMANDS = (
     "image",
     "video",
+    "live",
     "info",
     "bench",
     "evaluate",
