@@ -84,9 +84,11 @@ def measure_films(
         copied = _Metered(partial(copy_film, film, scratch / "copy.mp4", job.plan))
         seconds = time_interleaved({"color": colored, "copy": copied}, rounds)
         ratio = float(np.median(np.divide(seconds["copy"], seconds["color"])))
-        timings = {name: Timing.of(values) for name, values in seconds.items()}
+        color_time, copy_time = (Timing.of(values) for values in seconds.values())
         processor = (colored.seconds() / _FRAMES, copied.seconds() / _FRAMES)
-        lines.append(FilmLine(preset, WIDTH, HEIGHT, _FRAMES, *timings.values(), ratio, *processor))
+        lines.append(
+            FilmLine(preset, WIDTH, HEIGHT, _FRAMES, color_time, copy_time, ratio, *processor)
+        )
     return lines
 
 
