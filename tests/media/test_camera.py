@@ -321,9 +321,9 @@ def test_a_killed_child_is_started_again() -> None:
         for number, _ in enumerate(_frames(camera)):
             if number == 3:
                 os.kill(_children()[0], signal.SIGKILL)
-            if camera.counts.reconnected and not camera.trouble:
+            if camera.counts.retried and not camera.trouble:
                 break
-        assert camera.counts.reconnected == 1
+        assert camera.counts.retried == 1
     assert _children() == []
 
 
