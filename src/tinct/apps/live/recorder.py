@@ -113,10 +113,11 @@ class Recorder:
 
     def _muxer_options(self) -> dict[str, str]:
         """In pieces while it is written, whatever may happen; in one when it is closed."""
-        options = {"flush_packets": "1"}
-        if self.path.suffix.lower() != ".mkv":
-            options["movflags"] = "hybrid_fragmented"
-        return options
+        if self.path.suffix.lower() == ".mkv":
+            own = {"cluster_time_limit": "1000"}  # milliseconds
+        else:
+            own = {"movflags": "hybrid_fragmented"}
+        return {"flush_packets": "1", **own}
 
     def _begin(self, painted: PaintedFrame) -> VideoStream:
         height, width = (max(side & ~1, 2) for side in painted.luma.shape)  # 4:2:0 wants it even
