@@ -154,7 +154,7 @@ def test_a_stopped_recording_plays(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["97"], 1, "camera 97: no such file"),
+        (["97"], 1, "camera 97: not found"),
         (["missing.mp4"], 1, "missing.mp4: no such file"),
         (["test://", "--size", "12"], 2, "WIDTHxHEIGHT"),
         (["test://", "--rate", "0"], 2, "rate must be above 0"),
