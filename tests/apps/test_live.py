@@ -154,7 +154,7 @@ def test_a_stopped_recording_plays(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["97"], 1, "camera 97: no such file"),
+        (["97"], 1, "camera 97: not found"),
         (["missing.mp4"], 1, "missing.mp4: no such file"),
         (["test://", "--size", "12"], 2, "WIDTHxHEIGHT"),
         (["test://", "--rate", "0"], 2, "rate must be above 0"),
@@ -350,6 +350,19 @@ def test_luma_and_chroma_of_a_recording(tmp_path: Path) -> None:
         assert frame.color_range == 2  # full, as the camera's
         assert abs(planes[:32].mean() - (90 + 10 * number)) < 2
         assert abs(planes[32:40].mean() - (128 - 0.1 * 255)) < 3
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_recording_that_breaks_off_plays_up_to_there(tmp_path: Path, suffix: str) -> None:
+    recorder = Recorder(tmp_path / f"out{suffix}")
+    for number in range(200):
+        recorder.show(_painted(number / 30, level=number))
+    (partial,) = tmp_path.glob(f".tinct-*{suffix}")
+    with av.open(str(partial)) as film:  # as after a power cut: nothing has been closed
+        assert sum(1 for _ in film.decode(video=0)) >= 120
+    recorder.close()
+    with av.open(str(tmp_path / f"out{suffix}")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 200
 
 
 def test_a_recording_without_pictures_leaves_nothing(tmp_path: Path) -> None:

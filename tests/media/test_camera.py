@@ -20,7 +20,7 @@ import pytest
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.media.camera import Camera, CapturedFrame
 from tinct.media.capture import CaptureOptions, parse_size
-from tinct.media.gstreamer import PROGRAM
+from tinct.media.gstreamer import PROGRAM, csi_pipeline
 from tinct.media.pattern import PatternSource, Scene
 from tinct.media.sources import DeviceSource, find_source
 
@@ -239,8 +239,16 @@ def test_a_film_keeps_its_rate() -> None:
 
 
 def test_absent_camera() -> None:
-    with pytest.raises(InputError, match="camera 97: no such file"):
+    with pytest.raises(InputError, match="camera 97: not found"):
         _read_all("97")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths of devices as Linux has them")
+def test_a_device_that_is_no_camera(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be opened"):
+        _read_all("/dev/null")
+    with pytest.raises(InputError, match="/dev/video97: not found"):
+        _read_all("/dev/video97")
 
 
 def test_a_device_that_stops(tmp_path: Path) -> None:
@@ -321,9 +329,9 @@ def test_a_killed_child_is_started_again() -> None:
         for number, _ in enumerate(_frames(camera)):
             if number == 3:
                 os.kill(_children()[0], signal.SIGKILL)
-            if camera.counts.reconnected and not camera.trouble:
+            if camera.counts.retried and not camera.trouble:
                 break
-        assert camera.counts.reconnected == 1
+        assert camera.counts.retried == 1
     assert _children() == []
 
 
@@ -332,6 +340,14 @@ def test_a_child_that_stalls() -> None:
     with pytest.raises(InputError, match=r"no picture for 0\.5 seconds"):
         _read_and_signal(signal.SIGSTOP, timeout=0.5)
     assert _children() == []
+
+
+def test_csi_cameras_by_their_number() -> None:
+    pipeline = csi_pipeline(1, CaptureOptions(size=(640, 480), rate=60.0))
+    assert pipeline.startswith("nvarguscamerasrc sensor-id=1 ! video/x-raw(memory:NVMM)")
+    assert "width=640,height=480,framerate=60/1" in pipeline
+    with pytest.raises(OptionError, match="number of a camera"):
+        find_source("csi://left", CaptureOptions())
 
 
 @needs_gstreamer

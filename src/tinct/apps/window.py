@@ -44,6 +44,7 @@ _BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (236, 236, 236), (168, 173, 183)
 _SHADE = (8, 9, 11, 215)
 _BLIND = ("dummy", "offscreen", "evdev")  # what SDL falls back to where there is no display
 _SETTLING = 0.3  # seconds in which a window manager may undo the first try at another size
+_BETWEEN = "     "  # the parts of a line
 _MARGIN = 8
 _CAPTIONS = {"gray": "grey"}
 
@@ -245,7 +246,7 @@ class Window:
         for line in self._lines:
             lines.append("")
             for part in line.split("  "):
-                longer = f"{lines[-1]}  {part}" if lines[-1] else part
+                longer = f"{lines[-1]}{_BETWEEN}{part}" if lines[-1] else part
                 if lines[-1] and self._texts.width(longer) > width - 2 * _MARGIN:
                     lines.append(part)
                 else:

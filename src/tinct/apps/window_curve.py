@@ -66,7 +66,9 @@ class CurveSurface:
             for moment, loss in curve.points
         ]
         if len(points) > 1:
-            self._pygame.draw.aalines(self._surface, _LINE, False, points)
+            for lower in (0, 1):  # smooth lines are one pixel thin
+                line_points = [(x, y + lower) for x, y in points]
+                self._pygame.draw.aalines(self._surface, _LINE, False, line_points)
         self._pygame.draw.circle(self._surface, _LINE, points[-1], 4)
         words = f"{curve.current:.4f}   mean squared error of ab / 127.5, the paper's loss"
         if self._texts.width(words) > width - left:

@@ -44,7 +44,7 @@ class CameraCounts:
     captured: int = 0  # given by the source, the missed ones too
     dropped: int = 0  # of these, never fetched, or missed by the source itself
     paused: int = 0  # of these, let go because of a pause
-    reconnected: int = 0  # times that the source was opened anew
+    retried: int = 0  # times that the source was opened anew
 
 
 class Camera:
@@ -130,7 +130,7 @@ class Camera:
         with self._changed:
             now, missed = self._counts, self._connection.missed
             return CameraCounts(
-                now.captured + missed, now.dropped + missed, now.paused, now.reconnected
+                now.captured + missed, now.dropped + missed, now.paused, now.retried
             )
 
     @property
@@ -206,7 +206,7 @@ class Camera:
             self.trouble = f"{reason}; trying again in {seconds:g} s"
             self._changed.wait_for(lambda: self._closing, seconds)
             self.trouble = "" if self._closing else f"{reason}; trying again"
-            self._counts.reconnected += not self._closing
+            self._counts.retried += not self._closing
             return not self._closing
 
     def _read(self, connection: _Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 import sys
 import threading
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinct.errors import InputError, OptionError
 from tinct.media.capture import CaptureOptions, Source
-from tinct.media.files import open_source, reason_of
+from tinct.media.files import open_source
 from tinct.media.gstreamer import GstreamerSource, csi_pipeline
 from tinct.media.pattern import PatternSource
 
@@ -95,7 +96,7 @@ class DeviceSource:
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
             raise InputError(
-                f"{self._name}: cannot be opened; no permission, or another program uses it"
+                f"{self._name}: cannot be opened; no camera, or another program uses it"
             )
         self._ask(options)
 
@@ -138,12 +139,12 @@ def _check_device(address: str, name: str) -> None:
     if sys.platform != "linux":
         return
     path = Path(f"/dev/video{address}") if address.isdigit() else Path(address)
-    try:
-        path.stat()
-    except OSError as error:
+    if not path.exists():
         there = sorted(str(found) for found in Path("/dev").glob("video*"))
-        found = f"found: {', '.join(there)}" if there else "there is no camera here"
-        raise InputError(f"{name}: {reason_of(error)} ({found})") from error
+        found = f"there are {', '.join(there)}" if there else "there is no camera here"
+        raise InputError(f"{name}: not found; {found} (test:// needs none)")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise InputError(f"{name}: no permission; most systems give it to the group 'video'")
 
 
 class FilmSource:

@@ -13,6 +13,7 @@ from tinct.apps.console import say, warn
 from tinct.apps.live.recorder import Recorder
 from tinct.errors import OutputError
 from tinct.media import Picture, write_picture
+from tinct.media.files import reason_of
 from tinct.runtime.compose import compose_rgb
 
 if TYPE_CHECKING:
@@ -128,13 +129,23 @@ class Outputs:
         Args:
             painted: The picture.
             tell: Called with what became of it, from another thread.
+
+        Raises:
+            OutputError: Nothing can be written here.
         """
         path = free_name(".png")
-        path.touch()  # taken: the next one, in the same second, gets another
+        try:
+            path.touch()  # taken: the next one, in the same second, gets another
+        except OSError as error:
+            raise OutputError(f"{path}: {reason_of(error)}") from error
 
         def write() -> str:
             rgb = compose_rgb(painted.luma, painted.chroma)
-            write_picture(Picture(rgb), path, overwrite=True)
+            try:
+                write_picture(Picture(rgb), path, overwrite=True)
+            except OutputError:
+                path.unlink()
+                raise
             return f"saved {path}"
 
         def report(future: Future[str]) -> None:

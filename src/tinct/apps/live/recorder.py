@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from fractions import Fraction
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 _TICK = Fraction(1, 90_000)  # seconds: fine enough for any camera, and what MP4 likes
 _ENCODER_OPTIONS = {"preset": "veryfast", "crf": "20"}
+_KEY_INTERVAL = 60  # frames: a piece of a broken-off MP4 ends at a key frame
 _SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 _BT601 = 5  # FFmpeg's number of its matrix
 
@@ -47,6 +47,7 @@ class Recorder:
     """Writes H.264; the luma is that of the camera, chroma is ours.
 
     The film stands under a name of its own until it is closed, which Ctrl-C and SIGTERM do too.
+    When the disk is full, or the power gone, what has been written up to then plays.
 
     Attributes:
         path: Where it will be.
@@ -70,7 +71,7 @@ class Recorder:
         self._first = self._pts = 0.0
         self._stream: VideoStream | None = None
         try:
-            self._container = av.open(str(self._partial), "w")
+            self._container = av.open(str(self._partial), "w", options=self._muxer_options())
         except OSError as error:
             raise OutputError(f"{self.path}: {reason_of(error)}") from error
 
@@ -93,22 +94,36 @@ class Recorder:
 
     def close(self) -> None:
         """Finish the film and give it its name; nothing is left of one without pictures."""
+        failure = None
         try:
             if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
+        except OSError as error:
+            failure = error
+        try:
             if self.frames:
                 os.replace(self._partial, self.path)
+            else:
+                self._partial.unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.path}: {reason_of(error)}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                self._partial.unlink()
+            failure = failure or error
+        if failure is not None:
+            raise OutputError(f"{self.path}: {reason_of(failure)}") from failure
+
+    def _muxer_options(self) -> dict[str, str]:
+        """In pieces while it is written, whatever may happen; in one when it is closed."""
+        if self.path.suffix.lower() == ".mkv":
+            own = {"cluster_time_limit": "1000"}  # milliseconds
+        else:
+            own = {"movflags": "hybrid_fragmented"}
+        return {"flush_packets": "1", **own}
 
     def _begin(self, painted: PaintedFrame) -> VideoStream:
         height, width = (max(side & ~1, 2) for side in painted.luma.shape)  # 4:2:0 wants it even
         stream = self._container.add_stream("libx264", options=dict(_ENCODER_OPTIONS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.gop_size = _KEY_INTERVAL
         stream.time_base = stream.codec_context.time_base = _TICK
         stream.codec_context.framerate = Fraction(60)  # no more than a hint
         stream.codec_context.colorspace = _BT601

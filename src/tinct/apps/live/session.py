@@ -15,6 +15,8 @@ from tinct.apps.report import write_json
 from tinct.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tinct.apps.live.outputs import Outputs
     from tinct.apps.live.painter import PaintedFrame, Painter
     from tinct.apps.window import Window
@@ -186,8 +188,8 @@ class Session:
         ]
 
     def _act(self, action: str) -> None:
-        """Do what a key means."""
-        {
+        """Do what a key means; what cannot be written is said, and the run goes on."""
+        meanings: dict[str, Callable[[], None]] = {
             "quit": self._quit,
             "pause": self._pause,
             "more vivid": lambda: self._change_vividness(_VIVIDNESS_STEP),
@@ -196,7 +198,12 @@ class Session:
             "steady": self._switch_steadiness,
             "snapshot": self._take_snapshot,
             "record": self._switch_recording,
-        }[action]()
+        }
+        try:
+            meanings[action]()
+        except OutputError as error:
+            warn(str(error))
+            self._say(str(error))
 
     def _quit(self) -> None:
         self._is_over = True
@@ -223,16 +230,12 @@ class Session:
             self._outputs.snapshot(self._last, self._say)
 
     def _switch_recording(self) -> None:
-        try:
-            if self._outputs.is_recording:
-                self._say(self._outputs.stop_recording())
-            else:
-                path = free_name(".mp4")
-                self._outputs.record(path)
-                self._say(f"recording {path}")
-        except OutputError as error:
-            warn(str(error))
-            self._say(str(error))
+        if self._outputs.is_recording:
+            self._say(self._outputs.stop_recording())
+        else:
+            path = free_name(".mp4")
+            self._outputs.record(path)
+            self._say(f"recording {path}")
 
     def _say(self, words: str) -> None:
         """Show some words for a moment; a paused picture shows what has changed at once."""

@@ -125,7 +125,7 @@ class LiveStatistics:
                     "paused": counts.paused,
                     "shown": self.shown,
                 },
-                "reconnected": counts.reconnected,
+                "retried": counts.retried,
                 "rate": {
                     "captured": round(counts.captured / span, 2),
                     "shown": round(self.shown / span, 2),
