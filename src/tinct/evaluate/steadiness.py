@@ -160,7 +160,7 @@ def _histograms(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _divergence(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Jensen-Shannon divergence over the last axis."""
-    middle = (one + other) / 2
+    middle = np.maximum((one + other) / 2, np.finfo(np.float64).tiny)
     terms = [
         side * np.log(side / middle, where=side > 0, out=np.zeros_like(side))
         for side in (one, other)
@@ -175,7 +175,9 @@ def _motion(flow: Any, before: Floats, after: Floats) -> Motion:
     missed = back + _move(forth, back)
     left = np.abs(_without_grain(after) - _move(_without_grain(before), back))
     visible = (np.hypot(missed[..., 0], missed[..., 1]) < FLOW_ERROR) & (left < FLOW_LUMA)
-    return Motion(_shrink(back) / CELL, _whole(visible), bool(visible.mean() < CUT_VISIBLE))
+    return Motion(
+        _shrink(back) / np.float32(CELL), _whole(visible), bool(visible.mean() < CUT_VISIBLE)
+    )
 
 
 def _shrink(plane: Floats) -> Floats:
@@ -187,7 +189,7 @@ def _shrink(plane: Floats) -> Floats:
 
 def _whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells that lie in a mask with all their pixels."""
-    return cast("NDArray[np.bool_]", _shrink(mask.astype(np.float32)) > 0.999)
+    return _shrink(mask.astype(np.float32)) > 0.999
 
 
 def _move(plane: Floats, flow: Floats) -> Floats:
