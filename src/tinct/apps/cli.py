@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-_COMMANDS = ("image", "info", "bench", "evaluate", "compare", "statistics", "train", "export")
+_COMMANDS = (
+    "image", "info", "bench", "evaluate", "compare", "steadiness", "statistics", "train", "export",
+)  # fmt: skip
 """Each is a function in the module of the same name in ``commands``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 
