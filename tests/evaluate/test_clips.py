@@ -3,14 +3,19 @@ import numpy as np
 import pytest
 
 from tinct.errors import InputError
-from tinct.evaluate.clips import NUM_FRAMES, SHORT_SIDE, SIZE, make_clips, read_film
+from tinct.evaluate import clips as module
+from tinct.evaluate.clips import SHORT_SIDE, SIZE, make_clips, read_film
+
+NUM_FRAMES = 12  # tests need fewer than measuring
 
 
 @pytest.fixture(scope="module")
 def clips():
     rng = np.random.default_rng(0)
     photographs = [rng.integers(0, 256, (40, 60, 3), np.uint8), np.full((70, 50, 3), 90, np.uint8)]
-    return list(make_clips(photographs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "NUM_FRAMES", NUM_FRAMES)
+        return list(make_clips(photographs))
 
 
 def of(clips, name):
@@ -53,7 +58,7 @@ def test_a_cut_shows_another_photograph(clips):
 def test_flicker_and_its_flash_change_brightness_alone(clips):
     means = [frame.mean() for frame in of(clips, "flicker")]
     assert np.argmax(means) == NUM_FRAMES // 2
-    assert np.std(means[: NUM_FRAMES // 2]) > 4
+    assert np.std(means[: NUM_FRAMES // 2]) > 2
 
 
 def test_one_photograph_makes_no_films():
