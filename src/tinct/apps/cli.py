@@ -27,6 +27,7 @@ _COMMANDS = (
     "bench",
     "evaluate",
     "robustness",
+    "steadiness",
     "compare",
     "statistics",
     "train",
