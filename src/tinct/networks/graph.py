@@ -37,8 +37,7 @@ class _Model(_Predict):
     """The same in the place of a model of tinct's: sure of everything, as vivid as it is."""
 
     def forward(self, lightness: Tensor, vividness: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        ab = super().forward(lightness)
-        ab = avg_pool2d(ab, _STRIDE * ab.shape[-1] // lightness.shape[-1])
+        ab = avg_pool2d(super().forward(lightness), _STRIDE)
         return ab, torch.ones_like(ab[:, :1]) + 0 * vividness  # an input must lead somewhere
 
 
@@ -60,7 +59,7 @@ def to_model(network: nn.Module, spec: ModelSpec) -> bytes:
     """Export a network's ``predict`` as a model file, so that it can stand in for tinct's own.
 
     Args:
-        network: In evaluation mode; it answers ab at the size of the picture or a quarter of it.
+        network: In evaluation mode; it answers ab at the size of the picture.
         spec: What the file says about itself.
 
     Returns:
