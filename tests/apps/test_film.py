@@ -324,6 +324,13 @@ def test_other_options_do_not_take_up_a_run(
     with monkeypatch.context() as patch:
         _stop_after(patch, 6)
         assert call("video", source, "-o", "out.mkv", *_LOSSLESS)[0] == 130
+    (tmp_path / "out.mkv.parts/000000.npz").write_bytes(b"damaged")
+    code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)
+    assert code == 1
+    assert lines == [
+        f"{source}: goes on after 4 frames that are finished",
+        "tinct: error: out.mkv.parts/000000.npz: damaged; --overwrite begins anew",
+    ]
     code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS, "--vividness", "1")
     assert code == 1
     assert lines == [
