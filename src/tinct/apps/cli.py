@@ -20,16 +20,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _COMMANDS = (
-    "image",
-    "video",
-    "info",
-    "bench",
-    "evaluate",
-    "compare",
-    "statistics",
-    "train",
+    "image", "video", "info", "bench", "evaluate", "compare", "steadiness", "statistics", "train",
     "export",
-)
+)  # fmt: skip
 """Each is a function in the module of the same name in ``commands``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 

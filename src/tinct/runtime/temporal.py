@@ -103,13 +103,13 @@ class TemporalSmoother:
             size come back as they are.
         """
         small: Any = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
-        weight = np.maximum(confidence, np.float32(LEAST_CONFIDENCE))
+        weight: Plane = np.maximum(confidence, np.float32(LEAST_CONFIDENCE))
         recall = self._recall(small)
         if recall is None:
             self._memory = _merge(*ab, weight, small)
             return ab
         total = recall.evidence + weight
-        gain = weight / total
+        gain = (weight / total).astype(np.float32, copy=False)
         a, b = recall.a + gain * (ab[0] - recall.a), recall.b + gain * (ab[1] - recall.b)
         kept = np.minimum(total, recall.limit * weight)
         self._memory = _merge(a, b, kept, _follow(recall.luma, small, gain))
@@ -137,7 +137,7 @@ class TemporalSmoother:
         x, y = cv2.split(cast("Any", self._flow).calc(*images, None))
         moves = x * x + y * y >= STILL**2
         limit = np.where(moves, np.float32(MOVING_FRAMES), np.float32(STILL_FRAMES))
-        return x * moves, y * moves, limit
+        return np.multiply(x, moves), np.multiply(y, moves), limit
 
 
 def _merge(*planes: Plane) -> NDArray[np.float32]:
@@ -203,7 +203,7 @@ def _validity(difference: Plane) -> Plane:
 
 
 def _median(plane: Plane) -> np.float32:
-    return cast("np.float32", np.median(plane.ravel()[::_SPARSE]))
+    return np.float32(np.median(plane.ravel()[::_SPARSE]))
 
 
 def _likeness(one: Plane, other: Plane) -> float:
