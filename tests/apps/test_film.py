@@ -370,6 +370,29 @@ def test_a_finished_film_is_skipped(call: Call, tmp_path: Path) -> None:
     assert (tmp_path / "out.mkv").read_bytes() == b"mine"
 
 
+def test_a_film_alone_is_coloured_beside_itself(call: Call, tmp_path: Path) -> None:
+    make_film(tmp_path / "Film.MKV", Film(format="matroska"))
+    code, _, lines = call("Film.MKV", "--preset", "ultrafast")
+    assert code == 0, lines
+    assert lines[-1].startswith("Film.MKV -> Film-color.mkv (8 frames")
+
+
+def test_the_second_film_in_a_file_is_left_out(call: Call, tmp_path: Path) -> None:
+    one = make_film(tmp_path / "one.mkv", Film("libx264"))
+    with av.open(str(one)) as source, av.open(str(tmp_path / "two.mkv"), "w") as output:
+        copies = [output.add_stream_from_template(source.streams[0], opaque=True) for _ in "12"]
+        for packet in source.demux():
+            for copy in copies if packet.size else []:
+                packet.stream = copy
+                output.mux(packet)
+    lines = _color(call, "two.mkv", "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [
+        "tinct: warning: two.mkv: it holds 2 films: the first is coloured, the others are left out"
+    ]
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert len(container.streams) == 1
+
+
 def test_the_name_beside_and_the_report(call: Call, tmp_path: Path) -> None:
     source = make_film(tmp_path / "in.ts", Film("mpeg2video", format="mpegts"))
     _color(call, source, "--json", "report.json")
