@@ -77,7 +77,9 @@ def video(
     ] = False,
     json: Json = None,
 ) -> int:
-    """Colour a film. `tinct film.mp4` is short for `tinct video film.mp4`. Frame times, sound, subtitles, chapters and rotation stay as they are.
+    """Colour a film. `tinct film.mp4` is short for `tinct video film.mp4`.
+
+    Frame times, sound, subtitles, chapters, rotation and colour tags stay as they are.
 
     An interrupted run goes on where it was when the same command is given again.
     """
