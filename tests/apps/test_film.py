@@ -107,7 +107,7 @@ def test_a_transport_stream_begins_at_zero(call: Call, tmp_path: Path) -> None:
     film = Film("mpeg2video", times=range(250, 260), format="mpegts")
     source = make_film(tmp_path / "in.ts", film)
     assert read_film(source).times[0] > 9
-    _color(call, source, "-o", "out.mp4")
+    _color(call, source, "-o", "out.mp4", "--start", "0")
     assert read_film(tmp_path / "out.mp4").times == [Fraction(n, 25) for n in range(10)]
 
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from tinct.apps.film_frames import Colored
     from tinct.apps.photographs import ColorOptions
-    from tinct.media.video import FilmFacts, FilmSource
+    from tinct.media.video import FilmSource
     from tinct.media.video_encode import EncoderPlan
+    from tinct.media.video_facts import FilmFacts
 
 PREVIEW = Fraction(10)
 """Seconds of a preview."""
