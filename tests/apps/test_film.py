@@ -243,6 +243,37 @@ def test_subtitles_are_converted_and_attachments_named(
     assert spans == [(0.1, b"Who is it?"), (0.6, b"The lodger.")]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
+    film = make_film(tmp_path / "film.mp4", Film("libx264", sound="aac"))
+    cover = _png(tmp_path)
+    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mp4"), "w") as output:
+        copies = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
+        picture: Any = output.add_stream("png", rate=1)
+        picture.width, picture.height, picture.pix_fmt = 16, 16, "rgb24"
+        picture.disposition = 1 << 10
+        packet = av.Packet(cover)
+        packet.stream, packet.pts, packet.dts = picture, 0, 0
+        packet.time_base = Fraction(1)
+        output.mux(packet)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    assert _color(call, "in.mp4", "-o", f"out.{suffix}", "--preset", "ultrafast") == []
+    with av.open(str(tmp_path / f"out.{suffix}")) as container:
+        pictures = [s for s in container.streams.video if s.disposition & (1 << 10)]
+        assert len(pictures) == 1
+        assert len(container.streams.audio) == 1
+        assert cover in {bytes(packet) for packet in container.demux(pictures[0])}
+    assert len(read_film(tmp_path / f"out.{suffix}").times) == 8
+
+
+def _png(folder: Path) -> bytes:
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(folder / "cover.png")
+    return (folder / "cover.png").read_bytes()
+
+
 # -- parts of a film
 
 
