@@ -19,7 +19,8 @@ from films import Content, Film, luma, make_film, packets, read_film
 from PIL import Image
 
 from tinct.apps import film_frames
-from tinct.media import read_picture
+from tinct.errors import OutputError
+from tinct.media import read_picture, video_parts
 
 Call = Callable[..., tuple[int, str, list[str]]]
 _LOSSLESS = ("--codec", "ffv1")
@@ -390,6 +391,29 @@ def test_ctrl_c_leaves_a_film_that_plays(tmp_path: Path, environment: dict[str, 
     assert running.returncode == 130, said
     assert 10 <= len(read_film(tmp_path / "out.partial.mp4").times) < 400
     assert "Traceback" not in said
+
+
+def test_a_disk_that_is_full_ends_the_run_and_keeps_what_is_finished(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_frames, "SEGMENT", 4)
+    source = make_film(tmp_path / "in.mkv", Film(frames=40))
+    write = video_parts.write_atomically
+
+    def fail(data: bytes, path: Path, *, overwrite: bool) -> None:
+        if path.name == "000002.npz":
+            raise OutputError(f"{path}: no space left on the disk")
+        write(data, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video_parts, "write_atomically", fail)
+        code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)
+    assert code == 1
+    assert lines == ["tinct: error: out.mkv.parts/000002.npz: no space left on the disk"]
+    assert not (tmp_path / "out.mkv").exists()
+    lines = _color(call, source, "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [f"{source}: goes on after 8 frames that are finished"]
+    assert len(read_film(tmp_path / "out.mkv").times) == 40
 
 
 def test_a_finished_film_is_skipped(call: Call, tmp_path: Path) -> None:
