@@ -53,16 +53,20 @@ def read_film(path: str | Path, limit: int) -> Clip:
         limit: Frames at most.
 
     Raises:
-        InputError: The file cannot be read, or holds no picture.
+        InputError: The file cannot be read, or does not hold two pictures.
     """
     try:
         with av.open(str(path)) as container:
             frames = tuple(islice(_decode(container), limit))
-    except (OSError, IndexError) as error:  # PyAV's errors are also OSError
-        raise InputError(f"{path}: no film that can be read ({error})") from error
-    if not frames:
-        raise InputError(f"{path}: a film without pictures")
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise InputError(f"{path}: no film that can be read ({_reason(error)})") from error
+    if len(frames) < 2:
+        raise InputError(f"{path}: {len(frames)} pictures, of which two or more make a film")
     return Clip(Path(path).stem, frames)
+
+
+def _reason(error: av.FFmpegError | OSError | IndexError) -> str:
+    return "it has no pictures" if isinstance(error, IndexError) else error.strerror or str(error)
 
 
 def _decode(container: Any) -> Iterator[RGB]:

@@ -137,7 +137,7 @@ class TemporalSmoother:
         x, y = cv2.split(cast("Any", self._flow).calc(*images, None))
         moves = x * x + y * y >= STILL**2
         limit = np.where(moves, np.float32(MOVING_FRAMES), np.float32(STILL_FRAMES))
-        return np.multiply(x, moves), np.multiply(y, moves), limit
+        return x * moves, y * moves, limit
 
 
 def _merge(*planes: Plane) -> NDArray[np.float32]:
@@ -147,7 +147,7 @@ def _merge(*planes: Plane) -> NDArray[np.float32]:
 
 def _follow(reference: Plane, luma: Plane, gain: Plane) -> Plane:
     """Bring averaged luma nearer to that of the frame, where that is not clipped."""
-    share = np.maximum(gain, np.float32(1 / REFERENCE_FRAMES)) * _is_telling(luma)
+    share: Plane = np.maximum(gain, np.float32(1 / REFERENCE_FRAMES)) * _is_telling(luma)
     return reference + share * (luma - reference)
 
 
