@@ -143,6 +143,16 @@ def test_an_interlaced_film_stays_so(call: Call, tmp_path: Path) -> None:
     assert read_film(tmp_path / "out.mp4").first.interlaced_frame
 
 
+def test_metadata_of_hdr_that_is_lost_is_said(call: Call, tmp_path: Path) -> None:
+    light = "log-level=none:hdr10=1:max-cll=1000,400:" + (
+        "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    )
+    film = Film("libx265", pix_fmt="yuv420p10le", options=(("x265-params", light),))
+    source = make_film(tmp_path / "in.mp4", film)
+    lines = _color(call, source, "-o", "out.mp4", "--preset", "ultrafast")
+    assert lines == [f"tinct: warning: {source}: its metadata of HDR are not kept"]
+
+
 def test_fewer_bits_are_said(call: Call, tmp_path: Path) -> None:
     source = make_film(tmp_path / "in.mkv", Film(pix_fmt="yuv420p10le"))
     lines = _color(call, source, "-o", "out.webm")

@@ -32,6 +32,14 @@ _SOME_RATE = Fraction(25)
 _OFFSET_FORMATS = ("mpegts", "mpeg", "mpegvideo")
 """Their clocks begin anywhere: the film begins at zero, as players show it."""
 _UNKNOWN, _PROGRESSIVE = 0, 1  # field orders; larger ones are interlaced
+_LOST = {
+    Type.A53_CC: "closed captions in the pictures",
+    Type.MASTERING_DISPLAY_METADATA: "metadata of HDR",
+    Type.CONTENT_LIGHT_LEVEL: "metadata of HDR",
+    Type.DYNAMIC_HDR_PLUS: "metadata of HDR",
+    Type.DOVI_METADATA: "metadata of HDR",
+}
+"""What a frame may carry that the new one does not."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,10 @@ def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[s
         notes.append("interlaced: coloured as it is, frame by frame, and kept interlaced")
     if has_alpha(pix_fmt) and codec != "gif":  # which is decoded with it, used or not
         notes.append("its transparency is not kept")
+    side_data: Any = first.side_data  # a mapping by types, whatever the stubs say
+    lost = sorted({words for kind, words in _LOST.items() if side_data.get(kind) is not None})
+    if lost:
+        notes.append(f"its {' and '.join(lost)} are not kept")
     if not has_luma_plane(pix_fmt):
         notes.append(f"its samples ({pix_fmt}) are converted to {planar_twin(pix_fmt)} first")
     elif ColorTags.of(first).matrix != first.colorspace and first.colorspace not in (0, 2, 3):
@@ -168,7 +180,7 @@ def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[s
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    side_data: Any = frame.side_data  # a mapping by names or types, whatever the stubs say
+    side_data: Any = frame.side_data
     matrix = side_data.get(Type.DISPLAYMATRIX)
     return None if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
 
