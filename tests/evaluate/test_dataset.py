@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinct.errors import InputError
+from tinct.errors import InputError, OptionError
 from tinct.evaluate.dataset import Photographs, read_rgb, square
 
 
@@ -168,3 +168,17 @@ def test_square_takes_the_centre(shape):
 def test_square_of_the_same_size_changes_nothing(make_rgb):
     rgb = make_rgb(0, 48, 48)
     np.testing.assert_array_equal(square(rgb, 48), rgb)
+
+
+def test_a_seed_takes_a_sample_in_the_order_of_the_photographs(shard, make_rgb, encode):
+    path = shard({f"{number:02d}.png": encode(make_rgb(number, 8, 8)) for number in range(20)})
+
+    def sample(seed):
+        return [photograph.name for photograph in Photographs(path, limit=5, seed=seed)]
+
+    assert len(sample(0)) == 5
+    assert sample(0) == sorted(sample(0)) == sample(0)
+    assert sample(0) != sample(1)
+    assert sample(0) != [f"{number:02d}.png" for number in range(5)]
+    with pytest.raises(OptionError, match="--limit tells of how many"):
+        Photographs(path, seed=0)

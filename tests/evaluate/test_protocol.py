@@ -311,7 +311,8 @@ def test_json_holds_everything_but_single_photographs(colorful, protocol):
     assert (result["name"], result["parameters"], result["mmac"]) == ("grey", 7, 0.5)
     other = ONLY_IN["product" if protocol == "lab" else "lab"]
     known = {metric.key for metric in METRICS} - {"lpips"} - other
-    assert set(result["metrics"]) == known - {"edge_ab_rmse", "edge_psnr_ab"}  # no edges in these
+    missing = {"edge_ab_rmse", "edge_psnr_ab", "black_chroma", "white_chroma"}  # not in these
+    assert known - missing <= set(result["metrics"]) <= known - {"edge_ab_rmse", "edge_psnr_ab"}
     assert len(record["without_edges"]) == 3
     for estimate in result["metrics"].values():
         if estimate["low"] is not None:
@@ -402,3 +403,26 @@ def test_nan_of_an_onnx_file_is_not_lost_in_eight_bits(one_photograph, tmp_path,
     rows = make_rows([str(description)], [])
     with pytest.raises(MetricError, match=r"^nan, one\.png: .* holds NaN or infinity$"):
         evaluate(Photographs(one_photograph[0]), rows, protocol=protocol)
+
+
+def test_colour_where_none_belongs_is_seen(shard, encode):
+    rgb = np.full((256, 256, 3), 128, np.uint8)
+    rgb[:64] = 255
+    rgb[64:128] = 0
+    rgb[192:] = (200, 60, 60)  # the only colour, a quarter
+    gray, red = evaluate(
+        Photographs(shard({"a.png": encode(rgb)})), [gray_row(), flat(40, 10)], jobs=1
+    ).rows
+    assert [gray.metrics[key].value for key in ("black_chroma", "white_chroma", "blotches")] == (
+        pytest.approx([0, 0, 0], abs=1e-3)
+    )
+    # sRGB has little red that light or dark: clipping leaves some of it.
+    assert 0 < red.metrics["white_chroma"].value < 41
+    assert 0 < red.metrics["black_chroma"].value < 41
+    assert red.metrics["blotches"].value >= 100 / 3
+
+
+def test_without_grey_there_are_no_blotches_to_look_for(shard, encode):
+    rgb = np.full((256, 256, 3), (200, 60, 60), np.uint8)
+    (row,) = evaluate(Photographs(shard({"a.png": encode(rgb)})), [gray_row()], jobs=1).rows
+    assert not {"blotches", "black_chroma", "white_chroma"} & set(row.metrics)

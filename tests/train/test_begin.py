@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from tinct import Colorizer
 from tinct.errors import ModelError, TrainingError
 from tinct.networks import build
+from tinct.networks.blocks import ConvNorm, fold_pixels, fuse
 from tinct.networks.decode import ColorModel, DecodeConfig
 from tinct.runtime import model_names
 from tinct.train.begin import (
@@ -19,12 +20,13 @@ from tinct.train.begin import (
     load_encoder,
     make_network,
     model_spec,
+    unfold,
 )
 from tinct.train.checkpoint import Checkpoint, save_checkpoint
 from tinct.train.config import config_from_dict
 from tinct.train.export import export_model
-from tinct.train.loop import make_optimizer
 from tinct.train.objectives import Classification, set_bins
+from tinct.train.run import freeze, make_optimizer
 
 pytestmark = pytest.mark.train
 
@@ -86,7 +88,7 @@ def test_a_model_file_gives_back_the_network_it_was_made_from(model_file):
 def test_a_model_of_another_network_is_refused(model_file):
     config = config_from_dict(fine_tuning(model_file[0]) | {"network": "base"}, "config")
     with pytest.raises(ModelError, match=r"small\.onnx: its weights do not fit"):
-        begin(make_network(config), config)
+        begin(make_network(config), config, torch.zeros(1, 1, 32, 32))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -95,7 +97,7 @@ def test_nothing_is_left_to_learn_from_oneself(model_file, share):
     student = load_classifier(path).requires_grad_(True)
     objective = Classification(student, 1.0, load_classifier(path), share)
     lightness, ab = torch.rand(1, 1, 64, 64) * 100, torch.rand(1, 2, 16, 16) * 60 - 30
-    objective.loss(lightness, ab, torch.Generator().manual_seed(0)).backward()
+    objective(lightness, ab, torch.Generator().manual_seed(0)).backward()
     gradient = float(student.head.bias.grad.abs().max())
     if share:  # the bins of both are the same but for the rounding of their codes to whole units
         assert gradient < 1e-2
@@ -112,3 +114,47 @@ def test_shipped_models_can_be_trained_on(model):
     ours = network(lightness, torch.ones(1))[0].numpy()
     theirs, _ = Colorizer(model, vividness=1).predict(lightness.numpy())
     np.testing.assert_allclose(ours, theirs, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["nano", "base"])
+@torch.no_grad()
+def test_norms_put_back_leave_the_function_as_it_was(name):
+    lightness = torch.nn.functional.interpolate(torch.rand(4, 1, 6, 6) * 100, (64, 64))
+    folded = build(name)
+    folded(lightness + torch.randn_like(lightness))  # statistics that are not those of a new one
+    fuse(folded.eval())
+    fold_pixels(folded)
+    network = build(name).eval()
+    unfold(network, folded, lightness)
+    other = torch.nn.functional.interpolate(torch.rand(2, 1, 5, 5) * 100, (96, 64))
+    assert torch.allclose(network(other), folded(other), atol=1e-4)
+    for block in network.modules():
+        if isinstance(block, ConvNorm):
+            variance = block[1].running_var
+            assert ((variance - 1).abs() < 1e-3).logical_or(variance < 1).all()
+
+
+def test_a_run_may_begin_with_norms_put_back(model_file):
+    path, _ = model_file
+    config = config_from_dict({"network": "nano", "start": path, "norms": True}, "config")
+    network = make_network(config)
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in network.stem.modules())
+    lightness = torch.nn.functional.interpolate(torch.rand(2, 1, 6, 6) * 100, (64, 64))
+    begin(network, config, lightness)
+    with torch.no_grad():
+        assert torch.allclose(
+            network.eval()(lightness), load_classifier(path)(lightness), atol=1e-3
+        )
+
+
+def test_frozen_weights_are_not_trained():
+    network = build("base")
+    freeze(network, ("encoder.stem.", "encoder.stages.0."))
+    config = config_from_dict({"network": "base"}, "config")
+    trained = {
+        id(p) for group in make_optimizer(config, network).param_groups for p in group["params"]
+    }
+    for name, parameter in network.named_parameters():
+        assert (id(parameter) in trained) != name.startswith(("encoder.stem.", "encoder.stages.0."))
+    with pytest.raises(TrainingError, match=r"no weights are called 'decoder\.'"):
+        freeze(network, ("decoder.",))

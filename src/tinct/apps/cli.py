@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     "image",
+    "video",
     "live",
     "info",
     "bench",
     "evaluate",
+    "robustness",
     "compare",
     "statistics",
     "train",
+    "curves",
+    "calibrate",
     "export",
 )
 """Each is a function in the module of the same name in ``commands``."""

@@ -63,6 +63,7 @@ class Comparison:
     fit: Fit = "crop"
     num_pictures: int = 8  # that are shown; the numbers are over all of them
     limit: int | None = None
+    seed: int | None = None
     lpips: bool = False
     curves: Sequence[tuple[str, Path]] = ()  # name of a run, and its file
 
@@ -92,7 +93,7 @@ def compare(wanted: Comparison, folder: Path) -> int:
     make_folder(folder)
     curves = [curve for run, path in wanted.curves for curve in read_curves(run, path)]
     rows = make_rows(wanted.specs, wanted.vividness, wanted.fit)
-    photographs = Photographs(*wanted.sources, limit=wanted.limit)
+    photographs = Photographs(*wanted.sources, limit=wanted.limit, seed=wanted.seed)
     pictures = [
         color_all(photograph, rows, wanted.protocol, wanted.fit)
         for photograph in islice(photographs, wanted.num_pictures)

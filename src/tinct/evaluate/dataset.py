@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tinct.errors import InputError
+from tinct.errors import InputError, OptionError
 from tinct.media import read_picture
 from tinct.media.collection import Collection
 
@@ -40,19 +40,26 @@ class Photographs:
     folder, a tar file or a data set.
     """
 
-    def __init__(self, *sources: str | Path, limit: int | None = None) -> None:
+    def __init__(
+        self, *sources: str | Path, limit: int | None = None, seed: int | None = None
+    ) -> None:
         """Choose the photographs.
 
         Args:
             sources: Folders, tar files, URLs of tar files, ``hf:`` data sets.
             limit: Stop after this many photographs; None for all.
+            seed: Take not the first ones but a random sample of that many, in their order; the same
+                for the same seed. They are counted first.
 
         Raises:
             InputError: A source is missing, out of reach, or has nothing to offer.
             MissingExtraError: A source needs a library that is not installed.
+            OptionError: A seed without a limit.
         """
+        if seed is not None and limit is None:
+            raise OptionError("--seed takes a random sample: --limit tells of how many photographs")
         self.source = " ".join(str(source) for source in sources)  # as the user named it
-        self.limit = limit
+        self.limit, self.seed = limit, seed
         self.broken: list[str] = []  # "NAME: reason"
         self._digest = hashlib.sha256()
         self._collection = Collection(*sources)
@@ -80,7 +87,7 @@ class Photographs:
         self.broken.clear()
         self._digest = hashlib.sha256()
         num_read = 0
-        for name, data in self._collection:
+        for name, data in self._chosen():
             self._digest.update(_identity(name, data))
             try:
                 rgb = read_rgb(data, name)
@@ -91,6 +98,19 @@ class Photographs:
             yield Photograph(name, rgb)
             if num_read == self.limit:
                 return
+
+    def _chosen(self) -> Iterator[tuple[str, bytes | InputError]]:
+        """Yield the files to read, all of them without a seed."""
+        if self.seed is None or self.limit is None:
+            yield from self._collection
+            return
+        count = self._collection.count()
+        number = sum(1 for _ in self._collection) if count is None else count
+        order = np.random.default_rng(self.seed).permutation(number)
+        chosen = frozenset(order[: self.limit].tolist())
+        for index, item in enumerate(self._collection):
+            if index in chosen:
+                yield item
 
 
 def _identity(name: str, data: bytes | InputError) -> bytes:

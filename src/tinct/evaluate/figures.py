@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.ticker import EngFormatter
 
 from tinct.evaluate.curves import Curve
 from tinct.media.shrink import shrink
@@ -123,7 +124,7 @@ def draw_losses(pictures: Sequence[Picture], names: Sequence[str], theme: Theme 
             hatch=hatch,
             edgecolor=theme.paper,
         )
-    _finish_axes(axes, theme, "loss: mean of (Δab / 127.5)²")
+    finish_axes(axes, theme, "loss: mean of (Δab / 127.5)²")
     axes.set_xticks(places, [shorten(picture.name) for picture in compared], fontsize=7)
     axes.tick_params(axis="x", length=0, pad=50, rotation=20 if len(compared) > 1 else 0)
     axes.set_xlim(-0.6, len(compared) - 0.4)
@@ -158,7 +159,34 @@ def draw_curves(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
         axes.set_xlabel("step", color=theme.ink)
         axes.margins(x=0.12, y=0.12)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        _finish_axes(axes, theme, "loss")
+        finish_axes(axes, theme, "loss")
+    return figure
+
+
+@mpl.rc_context(PLAIN_TEXT)
+def draw_beside(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
+    """Draw training curves of one and the same loss on the same axes.
+
+    Args:
+        curves: At least one, over the photographs seen; each run has a colour, and what is not a
+            test is dashed.
+        theme: Colours around the lines.
+    """
+    runs = list(dict.fromkeys(curve.run for curve in curves))
+    figure = new_figure(6.4, 4.0, theme)
+    axes = figure.subplots()
+    for curve in curves:
+        color = PALETTE[(runs.index(curve.run) + 1) % len(PALETTE)]
+        style, label = ".-" if curve.label == "test" else ".--", f"{curve.run}, {curve.label}"
+        axes.plot(curve.steps, curve.losses, style, color=color, label=label, markersize=4)
+    # Runs differ in length by powers of ten, and some curves begin before the first photograph.
+    first = min((step for curve in curves for step in curve.steps if step > 0), default=1)
+    axes.set_xscale("symlog", linthresh=first, linscale=0.3)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("photographs seen", color=theme.ink)
+    finish_axes(axes, theme, "loss")
+    _add_legend(figure, axes, theme, columns=min(len(curves), 4))
     return figure
 
 
@@ -194,7 +222,8 @@ def _style_of_row(index: int, names: Sequence[str]) -> tuple[str, str]:
     return PALETTE[place % len(PALETTE)], HATCHES[place // len(PALETTE) % len(HATCHES)]
 
 
-def _finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
+def finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
+    """Give axes the colours of a theme, a name, and lines across."""
     axes.set_ylabel(ylabel, color=theme.ink)
     axes.set_facecolor(theme.paper)
     axes.tick_params(colors=theme.ink, labelsize=8)

@@ -32,6 +32,9 @@ GRAY_LIMIT = 5.0  # CIE units, Zhang et al.'s NonGrayMask
 PSNR_CAP = 100.0  # dB, for pictures that are equal; otherwise no mean over pictures would exist
 RGB_LEVELS = 255.0  # colourfulness is defined on 8-bit values
 EDGE_STEP = 0.2  # of luma 0..1, 51 of 255 levels: what makes an edge strong
+BLACK, WHITE = 0.03, 0.97  # luma: below and above, a print has no ink, or no paper, of any colour
+TRULY_GRAY = 5.0  # of chroma, CIE units
+STRONG_CHROMA = 20.0  # of chroma: what everybody sees
 EDGE_REACH = 2  # pixels on each side of an edge in which colours are looked at
 
 

@@ -84,7 +84,7 @@ class Scorer:
             MetricError: They differ in size, or the answer holds NaN.
         """
         scores = _color_scores(answer, truth) | _picture_scores(answer, truth)
-        scores |= self._lightness_scores(answer, truth)
+        scores |= self._lightness_scores(answer, truth) | _failure_scores(answer, truth)
         if self._lpips and truth.features:
             scores["lpips"] = self._lpips.distance(answer.rgb, truth.features)
         return scores
@@ -135,6 +135,23 @@ def _picture_scores(answer: Answer, truth: Truth) -> Scores:
     }
 
 
+def _failure_scores(answer: Answer, truth: Truth) -> Scores:
+    """Look for colour where none belongs: on black, on paper-white, and in blotches on grey."""
+    chroma = np.hypot(answer.lab[..., 1], answer.lab[..., 2])
+    luma = truth.gray / np.float32(255)
+    is_gray = np.hypot(truth.lab[..., 1], truth.lab[..., 2]) < metrics.TRULY_GRAY
+    return {
+        "black_chroma": _mean_where(chroma, luma < metrics.BLACK),
+        "white_chroma": _mean_where(chroma, luma > metrics.WHITE),
+        "gray_share": float(is_gray.mean()),
+        "blotch_share": float((is_gray & (chroma > metrics.STRONG_CHROMA)).mean()),
+    }
+
+
+def _mean_where(values: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
+    return float(values[where].mean(dtype=np.float64)) if where.any() else np.nan
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """How a metric of a whole row comes from the scores of its pictures."""
@@ -160,6 +177,11 @@ def _ratio(numerator: Any, denominator: Any) -> Any:
 
 def _percent_ratio(numerator: Any, denominator: Any) -> Any:
     return 100 * numerator / denominator
+
+
+def _percent_share(part: Any, whole: Any) -> Any:
+    """Return a percentage; NaN where there is no whole."""
+    return 100 * np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
 
 def _paper_loss(ab_mse: Any) -> Any:
@@ -190,6 +212,10 @@ METRICS = (
     Metric("colorfulness_abs", "CF abs", ("cf_abs",), decimals=1),
     Metric("delta_cf_abs", "delta CF abs", ("cf_abs", "cf_abs_true"), np.subtract, decimals=1,
            better="lower", is_distance=True),
+    Metric("black_chroma", "chroma on black", ("black_chroma",), decimals=1),
+    Metric("white_chroma", "chroma on white", ("white_chroma",), decimals=1),
+    Metric("blotches", "blotches on grey %", ("blotch_share", "gray_share"), _percent_share,
+           decimals=1, better="lower"),
     Metric("out_of_gamut", "out of gamut %", ("out_of_gamut",), _percent, better="lower"),
     Metric("lightness_error", "L* error", ("lightness_error",), decimals=3, better="lower"),
     Metric("lightness_error_max", "L* error, largest", ("lightness_error_max",),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F  # noqa: N812 - torch's own idiom
 from torch import Tensor, nn
 
-from tinct.networks.blocks import Attention, Context, ConvNorm, UpBlock
+from tinct.networks.blocks import Attention, Context, ConvNorm, DepthwiseConv2d, UpBlock
 from tinct.networks.classifier import Classifier
 from tinct.networks.efficientnet import CHANNELS, Encoder
 
@@ -53,7 +53,7 @@ class Base(Classifier):
         self.coarse4 = nn.Conv2d(d8, d4, 1, bias=False)
         self.skip4 = nn.Conv2d(c4, d4, 1)
         self.refine4 = nn.Sequential(
-            nn.Conv2d(d4, d4, 5, padding=2, groups=d4, bias=False), ConvNorm(d4, d4)
+            DepthwiseConv2d(d4, d4, 5, padding=2, groups=d4, bias=False), ConvNorm(d4, d4)
         )
         self.add_head(d4, config.num_bins)
 

@@ -22,8 +22,15 @@ class DecodeConfig:
     """Of the annealed mean: below 1 the likelier colours count more."""
     prior_power: float = 0.5
     """At vividness 1 the probabilities are divided by the prior to this power."""
+    gain: float = 0.0
+    """At vividness 1 colours that are sure grow by this share, on top of that; others by as much
+    less as their confidence is."""
+    vividness_curve: float = 1.0
+    """Of both, ``vividness ** vividness_curve`` is used: so that colours grow evenly with it."""
     confidence_scale: float = 20.0
     """Spread of the distribution, in units of ab, at which the confidence is one half."""
+    confidence_slope: float = 1.0
+    """How fast the confidence falls with the spread: odds are its square to minus this power."""
 
 
 class ColorModel(nn.Module):
@@ -49,7 +56,8 @@ class ColorModel(nn.Module):
 
         Returns:
             ab in CIE units (N, 2, H/4, W/4), and the confidence (N, 1, H/4, W/4) between 0 and 1:
-            how narrow the distribution is around its mean.
+            how narrow the distribution is around its mean; calibrated, the probability that the
+            true colour is near.
         """
         return self.decode(self.network(lightness), vividness)
 
@@ -61,10 +69,13 @@ class ColorModel(nn.Module):
         # colours only where a network is surer than any trained one. The prior, the same at every
         # place, goes into the few weights of the moments, whose last one sums up the likelihoods.
         likelihoods = torch.exp((logits / config.temperature).clamp(-MAX_EXPONENT, MAX_EXPONENT))
-        power = vividness.reshape(1, 1, 1, 1) * (config.prior_power / config.temperature)
+        share = vividness.reshape(1, 1, 1, 1) ** config.vividness_curve
+        power = share * (config.prior_power / config.temperature)
         rarity = torch.exp(power * (prior.amin(dim=1, keepdim=True) - prior))  # at most 1
         sums = F.conv2d(likelihoods, self.moments * rarity)  # (N, 4, h, w): a, b, a^2 + b^2, 1
         mean = sums[:, :3] / sums[:, 3:]
         ab = mean[:, :2]
         variance = F.relu(mean[:, 2:] - (ab**2).sum(1, keepdim=True))
-        return ab, 1 / (1 + variance / self.config.confidence_scale**2)
+        odds = (variance / config.confidence_scale**2) ** config.confidence_slope
+        confidence = 1 / (1 + odds)
+        return ab * (1 + config.gain * share * confidence), confidence

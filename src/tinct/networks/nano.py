@@ -18,6 +18,7 @@ from tinct.networks.blocks import (
     Attention,
     Context,
     ConvNorm,
+    DepthwiseConv2d,
     InvertedResidual,
     Residual,
     UpBlock,
@@ -74,7 +75,7 @@ class NanoTrunk(nn.Module):
         self.coarse4 = nn.Conv2d(d8, d4, 1, bias=False)
         self.skip4 = nn.Conv2d(c4, d4, 1)
         self.refine4 = nn.Sequential(
-            nn.Conv2d(d4, d4, 3, padding=1, groups=d4, bias=False), ConvNorm(d4, d4)
+            DepthwiseConv2d(d4, d4, 3, padding=1, groups=d4, bias=False), ConvNorm(d4, d4)
         )
 
     @staticmethod

@@ -24,7 +24,7 @@ STRIP_PIXELS = 1 << 18
 _KR, _KG, _KB = LUMA_WEIGHTS["bt601"]
 _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
-SPARSE = 1 / 16
+SPARSE = 1 / 3
 """Share of pixels near the limits of the gamut up to which these are picked out."""
 _SMALLEST = np.float32(1e-9)
 
@@ -164,7 +164,7 @@ def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane, standard: Standard = "bt60
         _lower_chroma(cb, cr, luma, standard)
     elif count:
         places = np.flatnonzero(near)
-        blue, red, inside = (plane.ravel()[places] for plane in (cb, cr, luma))
+        blue, red, inside = (plane.take(places) for plane in (cb, cr, luma))
         _lower_chroma(blue, red, inside, standard)
         cb.ravel()[places], cr.ravel()[places] = blue, red
 

@@ -13,34 +13,45 @@ from torch import Tensor, nn
 
 from tinct.errors import ModelError, TrainingError
 from tinct.networks import build
-from tinct.networks.blocks import fold_pixels, fuse
+from tinct.networks.blocks import ConvNorm, fold_pixels, fuse, unfold_pixels
 from tinct.networks.classifier import Classifier
 from tinct.networks.efficientnet import Encoder, published_weights
 from tinct.runtime.weights import model_path
 from tinct.spec import METADATA_KEY, ModelSpec
 from tinct.train.config import TrainConfig, config_from_dict
 
+_LEAST_SCALE = 1e-3  # of a channel that answers the same to everything
 _PREFIX = "network."  # of the weights' names in a model file
 
 
 def make_network(config: TrainConfig) -> nn.Module:
     """Build the network of a run, with random weights.
 
-    One that begins with a model file has no batch norms behind convolutions: they are folded into
-    them there, which suits fine-tuning, where batches are few and of one kind.
+    One that begins with a model file has no batch norms behind convolutions, unless it asks for
+    them: they are folded into them there, which suits fine-tuning, where batches are few and of one
+    kind.
 
     Raises:
         ModelError: There is no such network, or it has not such options.
     """
     network = build(config.network, **config.options)
-    if config.start:
-        fuse(network.eval())
-        fold_pixels(network)
+    return _fold(network) if config.start and not config.norms else network.train()
+
+
+def _fold(network: nn.Module) -> nn.Module:
+    """Give a network the shape that it has in a model file."""
+    fuse(network.eval())
+    fold_pixels(network)
     return network.train()
 
 
-def begin(network: nn.Module, config: TrainConfig) -> None:
+def begin(network: nn.Module, config: TrainConfig, lightness: Tensor) -> None:
     """Give a network the weights that its run begins with, if the configuration names any.
+
+    Args:
+        network: Of the run, see :func:`make_network`.
+        config: The choices of the run.
+        lightness: L* of some photographs, (N, 1, S, S), on which norms put back are measured.
 
     Raises:
         ModelError: They are missing, or of another network.
@@ -49,8 +60,68 @@ def begin(network: nn.Module, config: TrainConfig) -> None:
     """
     if config.encoder:
         load_encoder(network, config.encoder)
-    if config.start:
+    if config.start and config.norms:
+        folded = _fold(build(config.network, **config.options))
+        load_model(folded, config.start)
+        unfold(network, folded, lightness)
+    elif config.start:
         load_model(network, config.start)
+
+
+@torch.no_grad()
+def unfold(network: nn.Module, folded: nn.Module, lightness: Tensor) -> None:
+    """Give a network with batch norms the function of one whose norms were folded away.
+
+    A norm is put in that undoes what it finds: its statistics are measured on photographs, its
+    scale and shift bring them back. Weights are scaled so that what they answer has a variance of
+    1, which is where random ones begin.
+
+    Args:
+        network: Fresh.
+        folded: The same network as a model file has it.
+        lightness: L* of some photographs, (N, 1, H, W), 0..100.
+    """
+    answers = _watch(folded.eval(), lightness)
+    state = dict(folded.state_dict())
+    for name, block in network.named_modules():
+        if isinstance(block, ConvNorm):
+            weight, bias = (state.pop(f"{name}.0.{fact}") for fact in ("weight", "bias"))
+            _unfold_block(block, weight, bias, *answers[name])
+    network.load_state_dict(state, strict=False)
+
+
+def _unfold_block(
+    block: ConvNorm, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor
+) -> None:
+    convolution, norm = block[0], block[1]
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    scale = variance.sqrt().clamp(min=_LEAST_SCALE)
+    variance = variance / scale**2
+    weight = unfold_pixels(weight, convolution) / scale.reshape(-1, 1, 1, 1)
+    convolution.load_state_dict({"weight": weight})
+    statistics = {"running_mean": (mean - bias) / scale, "running_var": variance}
+    affine = {"weight": scale * (variance + norm.eps).sqrt(), "bias": mean}
+    norm.load_state_dict(norm.state_dict() | statistics | affine)
+
+
+def _watch(folded: nn.Module, lightness: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return mean and variance, (C,) each, of what every folded convolution answers."""
+    answers: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def note(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, answer: Tensor) -> None:
+            variance, mean = torch.var_mean(answer, dim=(0, 2, 3), correction=0)
+            answers[name] = mean, variance
+
+        return hook
+
+    blocks = [(n, m) for n, m in folded.named_modules() if isinstance(m, ConvNorm)]
+    hooks = [block[0].register_forward_hook(note(name)) for name, block in blocks]
+    folded(lightness)
+    for hook in hooks:
+        hook.remove()
+    return answers
 
 
 def load_encoder(network: nn.Module, encoder: str) -> None:

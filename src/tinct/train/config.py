@@ -59,6 +59,10 @@ class TrainConfig:
     """What of the network shall differ from its defaults: fields of its configuration."""
     start: str = ""
     """Model whose weights and bins the run begins with: one of the package, or a model file."""
+    norms: bool = False
+    """Put batch norms back into a model that the run begins with: for long runs."""
+    frozen: tuple[str, ...] = ()
+    """Beginnings of the names of weights that stay as they are."""
     encoder: str = ""
     """Weights to begin the network's encoder with, and fine-tune: ``efficientnet-lite0``."""
     encoder_rate: float = 0.15
@@ -74,7 +78,7 @@ class TrainConfig:
     crop: int = 192
     """Side of the training crops in pixels, a multiple of 32."""
     batch: int = 32
-    """Photographs in a step."""
+    """Photographs in a step, of all processes together."""
     steps: int = 20_000
     """Length of the run; the learning rate falls to nothing along a cosine until here."""
     warmup: int = 500
@@ -97,7 +101,16 @@ class TrainConfig:
     threads: int = 0
     """Threads of torch; 0 leaves the choice to it."""
     workers: int = 1
-    """Processes that make batches."""
+    """Processes that make batches, for each process that trains."""
+    accelerator: str = "auto"
+    """``cpu``, ``cuda``, or ``auto``: a GPU where torch sees one."""
+    devices: int = 0
+    """Processes that train on each machine, each on a GPU or on cores of its own, and share every
+    batch; 0 for as many as ``torchrun`` has started, or one."""
+    nodes: int = 0
+    """Machines; 0 for as many as ``torchrun`` has started on, or one."""
+    precision: str = "32"
+    """Of activations: ``32`` bits, or ``bf16`` (weights and loss stay at 32)."""
 
 
 _RANGES: dict[type, dict[str, tuple[float, float]]] = {
@@ -110,6 +123,7 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     TrainConfig: {
         **dict.fromkeys(("batch", "steps", "validate_every"), (1, math.inf)),
         **dict.fromkeys(("warmup", "seed", "threads", "workers"), (0, math.inf)),
+        **dict.fromkeys(("devices", "nodes"), (0, math.inf)),
         **dict.fromkeys(
             ("learning_rate", "encoder_rate", "teacher_share", "weight_decay", "ema", "positions"),
             (0, 1),
@@ -121,15 +135,24 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
 """Lowest and highest value of each number."""
 
 _CHOICES = {
+    "accelerator": ("auto", "cpu", "cuda"),
     "encoder": ("", "efficientnet-lite0"),
     "objective": ("classification", "regression"),
     "optimizer": ("adamw", "adam"),
+    "precision": ("32", "bf16"),
 }
 
-_MAY_DIFFER = {"data", "steps", "validate_every", "threads", "workers"}
+_MACHINE = {"threads", "workers", "accelerator", "devices", "nodes"}
+_MAY_DIFFER = {"data", "steps", "validate_every"} | _MACHINE
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
-_KINDS = {int: "a whole number", float: "a number", str: "text", dict: "a table"}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a table",
+}
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 
 import tinct
-from tinct.errors import OutputError, TrainingError
+from tinct.errors import ModelError, OutputError, TrainingError
+from tinct.media.files import write_atomically
 from tinct.networks.blocks import fold_pixels, fuse
 from tinct.networks.classifier import Classifier
 from tinct.networks.decode import ColorModel, DecodeConfig
 from tinct.spec import METADATA_KEY, ModelSpec
-from tinct.train.begin import make_network, model_spec
+from tinct.train.begin import load_classifier, make_network, model_spec
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 
 OPSET = 18
@@ -73,7 +74,7 @@ def decoding_before(path: Path) -> tuple[DecodeConfig, float]:
     if not start:
         return DecodeConfig(), 0.5
     spec = model_spec(start)
-    return DecodeConfig(**spec.provenance["decode"]), spec.default_vividness
+    return decoding_of(spec), spec.default_vividness
 
 
 def export_model(
@@ -100,21 +101,69 @@ def export_model(
         TrainingError: The checkpoint cannot be exported, or ONNX Runtime does not answer as torch.
         OutputError: ``output`` cannot be written.
     """
-    if not output.absolute().parent.is_dir():  # before a minute goes into the export
-        raise OutputError(f"{output}: its folder does not exist")
+    check_folder(output)
     checkpoint = load_checkpoint(path)
     model = color_model(checkpoint, str(path), decode)
     spec = _spec(checkpoint, model, default_vividness, notes or {})
-    data = to_onnx(model, spec)
-    check_parity(model, data, str(output))
-    unfinished = output.with_name(output.name + ".tmp")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(output)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise OutputError(f"{output}: {error.strerror or error}") from error
+    write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
     return spec
+
+
+def check_folder(output: Path) -> None:
+    """Raise OutputError, before a minute goes into a file, if there is no folder for it."""
+    if not output.absolute().parent.is_dir():
+        raise OutputError(f"{output}: its folder does not exist")
+
+
+def open_model(model: str) -> tuple[ColorModel, ModelSpec]:
+    """Return a network with its decoding, to be read in another way, and what is known of it.
+
+    Args:
+        model: A checkpoint (``.safetensors``), the name of a model in the package, or a model file.
+
+    Raises:
+        TrainingError: The checkpoint cannot be exported.
+        ModelError: There is no such model, or its weights are not all there.
+    """
+    if not model.endswith(".safetensors"):
+        spec = model_spec(model)
+        return ColorModel(load_classifier(model), decoding_of(spec)).eval(), spec
+    decode, default_vividness = decoding_before(Path(model))
+    checkpoint = load_checkpoint(Path(model))
+    colors = color_model(checkpoint, model, decode)
+    return colors, _spec(checkpoint, colors, default_vividness, {})
+
+
+def decoding_of(spec: ModelSpec) -> DecodeConfig:
+    """Return how a model file reads colours from its distribution.
+
+    Raises:
+        ModelError: The file does not say.
+    """
+    try:
+        return DecodeConfig(**spec.provenance["decode"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{spec.name}: the model does not say how its colours are read") from error
+
+
+def with_decoding(
+    spec: ModelSpec, decode: DecodeConfig, default_vividness: float, notes: dict[str, Any]
+) -> ModelSpec:
+    """Return the spec of a model that is to be read in another way, in 32 bits."""
+    provenance = {key: value for key, value in spec.provenance.items() if key != "precision"}
+    provenance |= {"tinct": tinct.__version__, "decode": asdict(decode), **notes}
+    return replace(spec, default_vividness=default_vividness, provenance=provenance)
+
+
+def checked_onnx(model: ColorModel, spec: ModelSpec, name: str) -> bytes:
+    """Return the model as ONNX, proved equal to torch.
+
+    Raises:
+        TrainingError: ONNX Runtime does not answer as torch; it names ``name``.
+    """
+    data = to_onnx(model, spec)
+    check_parity(model, data, name)
+    return data
 
 
 def _spec(

@@ -15,6 +15,7 @@ from tinct.apps.commands.options import (
     Fit,
     Limit,
     Lpips,
+    Seed,
     Vividnesses,
     split_arguments,
 )
@@ -67,6 +68,7 @@ def evaluate(
         ),
     ] = None,
     limit: Limit = None,
+    seed: Seed = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -97,7 +99,7 @@ def evaluate(
     from tinct.media.files import make_folder
 
     # What can be wrong is found out before the long part.
-    photographs = Photographs(*sources, limit=limit)
+    photographs = Photographs(*sources, limit=limit, seed=seed)
     rows = make_rows(specs, values, fit)
     reference = choose_reference(rows, reference)
     network = load_feature_network(frechet) if frechet else None
