@@ -14,7 +14,11 @@ _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
 _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
 _EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
 _EXTRAS |= {"datasets", "fsspec", "bracex", "h5py", "onnxscript", "openvino"}
-_MAY_IMPORT_TORCH = ("networks/", "train/", "evaluate/lpips.py", "evaluate/frechet.py")
+_MAY_IMPORT_TORCH = (
+    "networks/",
+    "train/",
+    *(f"evaluate/{n}.py" for n in ("lpips", "frechet", "views")),
+)
 
 
 def _loaded_by(statement: str, environment: dict[str, str]) -> set[str]:
