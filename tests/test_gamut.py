@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tinct import color, gamut
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-STANDARDS = pytest.mark.parametrize("standard", ["bt601", "bt709"])
+STANDARDS = pytest.mark.parametrize("standard", ["bt601", "bt709", "bt2020"])
 
 
 def all_of_srgb(dtype: Any, levels: int = 21) -> NDArray[Any]:

@@ -14,6 +14,7 @@ _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
 _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
 _EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
 _EXTRAS |= {"datasets", "fsspec", "bracex", "h5py", "onnxscript", "openvino"}
+_EXTRAS |= {"pygame", "pyvirtualcam"}
 _MAY_IMPORT_TORCH = (
     "networks/",
     "train/",
@@ -61,6 +62,8 @@ def test_command_line_loads_nothing_before_it_knows_what_to_do(environment: dict
         "tinct.runtime",
         "tinct.apps.photographs",
         "tinct.apps.benchmarks",
+        "tinct.apps.live",
+        "tinct.apps.web",
     ],
 )
 def test_using_needs_no_extras(module: str, environment: dict[str, str]) -> None:

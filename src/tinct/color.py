@@ -11,7 +11,8 @@ tristimulus ratios whatever the rounding.
 References:
     IEC 61966-2-1:1999, sRGB: transfer curve and primaries.
     CIE 15:2004, Colorimetry: L*a*b* and the 2-degree D65 white point (as in ASTM E308).
-    ITU-R BT.601-7, BT.709-6: luma, chroma and their codes; ITU-T T.871 (JFIF): full range.
+    ITU-R BT.601-7, BT.709-6, BT.2020-2 (non-constant luminance): luma, chroma and their codes;
+    ITU-T T.871 (JFIF): full range.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = TypeVar("Float", bound=np.floating[Any])
-Standard = Literal["bt601", "bt709"]
+Standard = Literal["bt601", "bt709", "bt2020"]
 Range = Literal["full", "limited"]
 
 # Tristimulus values of D65, 2 degrees, at Y = 1; the chromaticity rounds to the 0.3127, 0.3290 of
@@ -54,6 +55,7 @@ DELTA = 6 / 29
 LUMA_WEIGHTS: dict[Standard, tuple[float, float, float]] = {
     "bt601": (0.299, 0.587, 0.114),
     "bt709": (0.2126, 0.7152, 0.0722),
+    "bt2020": (0.2627, 0.6780, 0.0593),
 }
 
 
@@ -151,7 +153,8 @@ def rgb_to_luma(rgb: NDArray[Float], standard: Standard = "bt601") -> NDArray[Fl
 
     Args:
         rgb: (..., 3), float, sRGB-encoded.
-        standard: Whose weights: "bt601" (photographs, JPEG, SD film) or "bt709" (HD film).
+        standard: Whose weights: "bt601" (photographs, JPEG, SD film), "bt709" (HD film) or
+            "bt2020" (UHD film, its primaries taken to be those of sRGB).
 
     Returns:
         (...) of the same dtype, 0..1 where rgb is; exactly v for (v, v, v).
@@ -166,7 +169,7 @@ def rgb_to_chroma(rgb: NDArray[Float], standard: Standard = "bt601") -> NDArray[
 
     Args:
         rgb: (..., 3), float, sRGB-encoded, 0..1.
-        standard: Whose luma: "bt601" or "bt709".
+        standard: Whose luma: "bt601", "bt709" or "bt2020".
 
     Returns:
         (..., 2) of the same dtype: Cb, Cr in -0.5..0.5, both exactly 0 for neutral colours.
@@ -187,7 +190,7 @@ def luma_chroma_to_rgb(
     Args:
         luma: (...), float, 0..1.
         chroma: (..., 2), float: Cb, Cr in -0.5..0.5.
-        standard: Whose luma and chroma: "bt601" or "bt709".
+        standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
 
     Returns:
         (..., 3) of the same dtype, sRGB-encoded; it leaves 0..1 where there is no such colour
@@ -226,7 +229,7 @@ def quantize_luma(luma: NDArray[Float], bits: int = 8, range_: Range = "full") -
     Returns:
         Codes of the same shape, uint8 for 8 bits, else uint16; rounded to the nearest.
     """
-    low, high = _luma_codes(bits, range_)
+    low, high = luma_codes(bits, range_)
     return _round_to_codes(_floats(luma) * (high - low) + low, low, high, bits)
 
 
@@ -234,7 +237,7 @@ def dequantize_luma(
     codes: NDArray[np.integer[Any]], bits: int = 8, range_: Range = "full"
 ) -> NDArray[np.float32]:
     """Undo quantize_luma, to float32; codes beyond the limited range give luma outside 0..1."""
-    low, high = _luma_codes(bits, range_)
+    low, high = luma_codes(bits, range_)
     return (np.asarray(codes, dtype=np.float32) - np.float32(low)) * np.float32(1 / (high - low))
 
 
@@ -251,7 +254,7 @@ def quantize_chroma(chroma: NDArray[Float], bits: int = 8, range_: Range = "full
         Codes of the same shape, uint8 for 8 bits, else uint16; rounded to the nearest. No chroma is
         the code 2 ** (bits - 1).
     """
-    zero, span = _chroma_codes(bits, range_)
+    zero, span = chroma_codes(bits, range_)
     low, high = zero - span / 2, min(zero + span / 2, 2**bits - 1)
     return _round_to_codes(_floats(chroma) * span + zero, low, high, bits)
 
@@ -260,19 +263,22 @@ def dequantize_chroma(
     codes: NDArray[np.integer[Any]], bits: int = 8, range_: Range = "full"
 ) -> NDArray[np.float32]:
     """Undo quantize_chroma, to float32, nominally -0.5..0.5."""
-    zero, span = _chroma_codes(bits, range_)
+    zero, span = chroma_codes(bits, range_)
     return (np.asarray(codes, dtype=np.float32) - np.float32(zero)) * np.float32(1 / span)
 
 
-def _luma_codes(bits: int, range_: Range) -> tuple[int, int]:
-    """Return the codes of black and white."""
+def luma_codes(bits: int, range_: Range) -> tuple[int, int]:
+    """Return the codes of black and white, see :func:`quantize_luma`."""
     if range_ == "full":
         return 0, 2**bits - 1
     return 16 << (bits - 8), 235 << (bits - 8)
 
 
-def _chroma_codes(bits: int, range_: Range) -> tuple[int, int]:
-    """Return the code of zero chroma and the number of codes from -0.5 to 0.5."""
+def chroma_codes(bits: int, range_: Range) -> tuple[int, int]:
+    """Return the code of zero chroma and the number of codes from -0.5 to 0.5.
+
+    See :func:`quantize_chroma`.
+    """
     return 1 << (bits - 1), 2**bits - 1 if range_ == "full" else 224 << (bits - 8)
 
 

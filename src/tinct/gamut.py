@@ -108,7 +108,7 @@ def limit_chroma(
     Args:
         luma: (...), float, 0..1.
         chroma: (..., 2), float: Cb, Cr, of any size.
-        standard: Whose luma and chroma: "bt601" or "bt709".
+        standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
 
     Returns:
         (..., 2) of the same dtype: Cb and Cr times the largest factor in 0..1 that fits.
@@ -138,7 +138,7 @@ def solve_lightness_for_luma(
     Args:
         luma: (...), float, 0..1.
         ab: (..., 2), float, CIE units.
-        standard: Whose luma: "bt601" or "bt709".
+        standard: Whose luma: "bt601", "bt709" or "bt2020".
 
     Returns:
         (...) of the same dtype, 0..100: exact to 0.001 in luma, or the nearer end where no L* in
@@ -155,7 +155,7 @@ def chroma_from_lab(
     Args:
         luma: (...), float, 0..1.
         ab: (..., 2), float, CIE units.
-        standard: Whose luma and chroma: "bt601" or "bt709".
+        standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
 
     Returns:
         (..., 2) of the same dtype: Cb, Cr in -0.5..0.5, limited (see limit_chroma) so that R'G'B'

@@ -11,10 +11,11 @@ from PIL import Image
 pytest.importorskip("matplotlib")
 
 from tinct.errors import InputError
-from tinct.evaluate.curves import Curve, read_curves
+from tinct.evaluate.curves import Curve, read_curves, read_curves_by_photographs
 from tinct.evaluate.figures import (
     DARK,
     PALETTE,
+    draw_beside,
     draw_curves,
     draw_grid,
     draw_losses,
@@ -141,6 +142,25 @@ def test_bad_curves_are_one_clear_line(tmp_path, text, message):
         read_curves("run", path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_curves_over_photographs_seen(tmp_path):
+    ours, published = tmp_path / "curves.csv", tmp_path / "loss-test.csv"
+    ours.write_text("step,photographs,train_loss,test_loss\n10,160,2.5,2.25\n20,320,2,1.5\n")
+    published.write_text("Wall time,Step,Value\n1.5,0,3\n2.5,1,1\n")
+    curves = [
+        *read_curves_by_photographs("ours", ours),
+        *read_curves_by_photographs("published", published, 1000),
+    ]
+    assert [curve.steps for curve in curves] == [(160, 320), (160, 320), (0, 1000)]
+    (axes,) = draw_beside(curves).axes
+    assert [list(line.get_xdata()) for line in axes.lines] == [[160, 320], [160, 320], [0, 1000]]
+    assert [line.get_linestyle() for line in axes.lines] == ["--", "-", "-"]
+    assert [line.get_color() for line in axes.lines] == [PALETTE[1], PALETTE[1], PALETTE[2]]
+    with pytest.raises(
+        InputError, match=r"loss-test\.csv: no column 'photographs': say how many p"
+    ):
+        read_curves_by_photographs("p", published)
 
 
 def test_a_missing_file_of_curves_is_named(tmp_path):

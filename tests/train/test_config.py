@@ -77,7 +77,7 @@ def test_the_paper_and_its_variants_are_trained_alike():
 @pytest.mark.parametrize(
     ("table", "part"),
     [
-        ({"crops": 3}, "unknown key 'crops'; known are augment, batch"),
+        ({"crops": 3}, "unknown key 'crops'; known are accelerator, augment, batch"),
         ({"data": {"trian": []}}, "data.unknown key 'trian'"),
         ({"batch": 2.5}, "batch must be a whole number, not 2.5"),
         ({"batch": True}, "batch must be a whole number, not True"),

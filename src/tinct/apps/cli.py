@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
 _COMMANDS = (
     "image",
+    "video",
+    "live",
     "info",
     "bench",
     "evaluate",
+    "robustness",
     "compare",
     "statistics",
     "train",
-    "export",
+    "curves",
     "calibrate",
-    "robustness",
+    "export",
 )
 """Each is a function in the module of the same name in ``commands``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")

@@ -11,6 +11,7 @@ from tinct.errors import InputError
 
 RUN_COLUMNS = {"train_loss": "train", "test_loss": "test"}  # of a run's curves.csv
 STEP, VALUE = "step", "value"  # of a single curve, as TensorBoard exports it
+PHOTOGRAPHS = "photographs"  # seen so far, of a run of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,40 @@ def read_curves(run: str, path: Path) -> list[Curve]:
         InputError: The file cannot be read or holds no curve.
     """
     table = _read_table(path)
+    return _curves(run, path, table, _steps(table, path))
+
+
+def read_curves_by_photographs(run: str, path: Path, per_step: int | None = None) -> list[Curve]:
+    """Read the losses of a run over the photographs seen, by which runs of any kind compare.
+
+    Args:
+        run: What to call it.
+        path: See :func:`read_curves`.
+        per_step: Photographs in a step. A run of ours says itself how many it has seen.
+
+    Raises:
+        InputError: The file cannot be read, holds no curve, or does not tell of photographs.
+    """
+    table = _read_table(path)
+    if per_step is not None:
+        seen = tuple(per_step * step for step in _steps(table, path))
+    elif PHOTOGRAPHS in table:
+        seen = _numbers(table[PHOTOGRAPHS], path)
+    else:
+        raise InputError(f"{path}: no column 'photographs': say how many {run} sees in a step")
+    return _curves(run, path, table, seen)
+
+
+def _steps(table: dict[str, list[str]], path: Path) -> tuple[float, ...]:
     if STEP not in table:
         raise InputError(f"{path}: no column 'step'")
+    return _numbers(table[STEP], path)
+
+
+def _curves(
+    run: str, path: Path, table: dict[str, list[str]], steps: tuple[float, ...]
+) -> list[Curve]:
     names = {**RUN_COLUMNS, VALUE: _label_of(path)}
-    steps = _numbers(table[STEP], path)
     curves = [
         Curve(run, label, steps, _numbers(table[column], path))
         for column, label in names.items()

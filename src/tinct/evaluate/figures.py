@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.ticker import EngFormatter
 
 from tinct.evaluate.curves import Curve
 from tinct.media.shrink import shrink
@@ -159,6 +160,33 @@ def draw_curves(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
         axes.margins(x=0.12, y=0.12)
         axes.xaxis.get_major_locator().set_params(integer=True)
         finish_axes(axes, theme, "loss")
+    return figure
+
+
+@mpl.rc_context(PLAIN_TEXT)
+def draw_beside(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
+    """Draw training curves of one and the same loss on the same axes.
+
+    Args:
+        curves: At least one, over the photographs seen; each run has a colour, and what is not a
+            test is dashed.
+        theme: Colours around the lines.
+    """
+    runs = list(dict.fromkeys(curve.run for curve in curves))
+    figure = new_figure(6.4, 4.0, theme)
+    axes = figure.subplots()
+    for curve in curves:
+        color = PALETTE[(runs.index(curve.run) + 1) % len(PALETTE)]
+        style, label = ".-" if curve.label == "test" else ".--", f"{curve.run}, {curve.label}"
+        axes.plot(curve.steps, curve.losses, style, color=color, label=label, markersize=4)
+    # Runs differ in length by powers of ten, and some curves begin before the first photograph.
+    first = min((step for curve in curves for step in curve.steps if step > 0), default=1)
+    axes.set_xscale("symlog", linthresh=first, linscale=0.3)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("photographs seen", color=theme.ink)
+    finish_axes(axes, theme, "loss")
+    _add_legend(figure, axes, theme, columns=min(len(curves), 4))
     return figure
 
 

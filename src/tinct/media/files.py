@@ -6,10 +6,14 @@ import errno
 import os
 import secrets
 import stat
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tinct.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _REASONS = {
     errno.ENOENT: "no such file",
@@ -109,6 +113,36 @@ def write_atomically(data: bytes, path: str | Path, *, overwrite: bool) -> None:
         raise OutputError(f"{name}: {reason_of(error)}") from error
     except ValueError as error:  # a zero byte in the name
         raise OutputError(f"{name}: not a name for a file") from error
+
+
+@contextmanager
+def written_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Let a file be written by others, so that there is the whole of it or what was there before.
+
+    Args:
+        path: Its name.
+        overwrite: Whether a file of that name may be replaced.
+
+    Yields:
+        A name in the same folder to write to; it becomes ``path`` unless an error comes through.
+
+    Raises:
+        OutputError: It could not be renamed; nothing has changed.
+    """
+    temporary = path.with_name(f".tinct-{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        try:
+            if overwrite:
+                os.replace(temporary, path)
+            else:
+                _name_if_free(os.fspath(temporary), os.fspath(path))
+        except FileExistsError as error:
+            raise OutputError(f"{path}: exists already") from error
+        except OSError as error:
+            raise OutputError(f"{path}: {reason_of(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _mode_of(path: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 import cv2
 import numpy as np
@@ -134,15 +134,16 @@ class Colorizer:
         luma = working_luma(pixels, self.session.spec.short_side, self.session.spec.multiple)
         lightness = luma_to_lightness(luma)[None, None]
         ab, confidence = self.predict(lightness)
-        return fit_chroma(luma, self._adjust(ab[0], confidence[0, 0]))
+        return fit_chroma(luma, adjust(ab[0], confidence[0, 0], self.options))
 
     def predict(
-        self, lightness: NDArray[np.float32]
+        self, lightness: NDArray[np.float32], vividness: float | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the network alone.
 
         Args:
             lightness: L* (N, 1, H, W) float32, 0..100; H and W multiples of 32.
+            vividness: 0..1; None takes the one in use.
 
         Returns:
             ab (N, 2, H/4, W/4) in CIE units, and the confidence (N, 1, H/4, W/4), 0..1.
@@ -150,7 +151,9 @@ class Colorizer:
         Raises:
             ModelError: The answer holds NaN or infinity.
         """
-        ab, confidence = self.session.run(lightness, self.vividness)
+        ab, confidence = self.session.run(
+            lightness, self.vividness if vividness is None else vividness
+        )
         # Further on, NaN would turn into grey or black pixels, and nobody would know why.
         if not (np.isfinite(ab).all() and np.isfinite(confidence).all()):
             raise ModelError(f"{self.session.spec.name}: the model answers NaN or infinity")
@@ -163,16 +166,19 @@ class Colorizer:
             return self.session.spec.default_vividness
         return self.options.vividness
 
-    def _adjust(self, ab: NDArray[np.float32], confidence: Plane) -> NDArray[np.float32]:
-        """Apply caution and saturation to ab, (2, h, w)."""
-        cautious, saturation = self.options.cautious, self.options.saturation
-        if cautious:
-            # Colours less sure than the caution fade out over a soft step around it.
-            share = np.clip((confidence - cautious) / 0.4 + 0.5, 0, 1)
-            fade = share * share * (3 - 2 * share)
-            weight = min(2 * cautious, 1)  # caution itself comes in softly
-            ab = ab * ((1 - weight) + weight * fade).astype(np.float32)
-        return ab * np.float32(saturation)
+
+def adjust(
+    ab: NDArray[np.float32], confidence: Plane, options: ColorOptions
+) -> NDArray[np.float32]:
+    """Apply caution and saturation to ab, (2, h, w), of this confidence, (h, w)."""
+    cautious = options.cautious
+    if cautious:
+        # Colours less sure than the caution fade out over a soft step around it.
+        share = np.clip((confidence - cautious) / 0.4 + 0.5, 0, 1)
+        fade = share * share * (3 - 2 * share)
+        weight = min(2 * cautious, 1)  # caution itself comes in softly
+        ab = ab * ((1 - weight) + weight * fade).astype(np.float32)
+    return ab * np.float32(options.saturation)
 
 
 def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
@@ -181,6 +187,21 @@ def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
     The short side becomes ``short_side``; both sides are rounded to the multiple. Very long
     pictures are squeezed.
     """
+    luma = luma_of(working_pixels(pixels, short_side, multiple))
+    return np.multiply(luma, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
+
+
+def working_pixels(
+    pixels: Pixels, short_side: int, multiple: int, method: int = cv2.INTER_AREA
+) -> Pixels:
+    """Bring a picture to the size at which the network looks at it, see :func:`working_luma`.
+
+    Args:
+        pixels: (H, W) or (H, W, C).
+        short_side: Of the result, in pixels.
+        multiple: Both sides of the result are multiples of it.
+        method: OpenCV's interpolation of the last step, if the picture shrinks.
+    """
     height, width = pixels.shape[:2]
     scale = short_side / min(height, width)
     size = [
@@ -188,9 +209,9 @@ def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
         for side in (width, height)
     ]
     small = _shrink_by_halves(_resizable(pixels), size)
-    method = cv2.INTER_AREA if size[0] * size[1] < width * height else cv2.INTER_LINEAR
-    luma = luma_of(cv2.resize(small, size, interpolation=method))
-    return np.multiply(luma, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
+    if size[0] * size[1] >= width * height:
+        method = cv2.INTER_LINEAR
+    return cast("Pixels", cv2.resize(small, size, interpolation=method))
 
 
 def _shrink_by_halves(pixels: Pixels, size: list[int]) -> Pixels:

@@ -6,13 +6,14 @@ Luma is not touched: where luma and chroma together would leave the gamut, chrom
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color import LUMA_WEIGHTS
+from tinct.color import LUMA_WEIGHTS, Standard
+from tinct.media.frame import FrameFormat
 from tinct.runtime.upsample import ChromaModel, Plane
 
 Pixels = NDArray[Any]
@@ -20,11 +21,12 @@ Pixels = NDArray[Any]
 STRIP_PIXELS = 1 << 18
 """Pixels composed at a time: the planes of a strip stay in the processor's cache."""
 
-# BT.601, full range: R = Y + 1.402 Cr, G = Y - 0.344 Cb - 0.714 Cr, B = Y + 1.772 Cb.
 _KR, _KG, _KB = LUMA_WEIGHTS["bt601"]
 _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
-_SMALLEST = 1e-9
+SPARSE = 1 / 3
+"""Share of pixels near the limits of the gamut up to which these are picked out."""
+_SMALLEST = np.float32(1e-9)
 
 _DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
@@ -95,72 +97,109 @@ def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int) -> list[Pixels]:
 
 
 def compose_planes(
-    luma: NDArray[np.uint8], chroma: ChromaModel
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Give the chroma planes of a 4:2:0 picture, as a JPEG holds it, without ever making RGB.
+    luma: NDArray[Any], chroma: ChromaModel, format: FrameFormat | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the chroma planes of a picture that holds luma and chroma, without ever making RGB.
 
     Args:
-        luma: (H, W) uint8, full range.
-        chroma: Its chroma.
+        luma: (H, W), uint8 or uint16 as the format says.
+        chroma: Its chroma, in the matrix of the format.
+        format: What the numbers mean; None is a JPEG: 4:2:0, 8 bits, full range, BT.601.
 
     Returns:
-        Cb and Cr, each (ceil(H/2), ceil(W/2)) uint8 around 128. They suit the mean luma of the
-        pixels
-        they cover: a black pixel beside bright ones must not take the colour from all of them.
+        Cb and Cr, each of the format's chroma shape and dtype. They suit the mean luma of the
+        pixels they cover: a black pixel beside bright ones must not take the colour from all of
+        them.
     """
-    height, width = (luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2
-    planes = np.empty((2, height, width), np.uint8)
+    format = format or FrameFormat(luma.shape[1], luma.shape[0], full_range=True, matrix="bt601")
+    height, width = format.chroma_shape
+    planes = np.empty((2, height, width), format.dtype)
     suited = chroma.suited(height)
     for top, bottom in strips(height, width):
-        mean = _halve(luma[2 * top : 2 * bottom])
+        rows = slice(top << format.shift[1], bottom << format.shift[1])
+        mean = display_luma(_shrink(luma[rows], format.shift), format)
         cb, cr = suited.rows(top, mean)
-        limit_to_gamut(cb, cr, mean)
+        limit_to_gamut(cb, cr, mean, format.matrix)
         for plane, values in zip(planes, (cb, cr), strict=True):
-            cv2.convertScaleAbs(values, dst=plane[top:bottom], alpha=255, beta=128)  # never < 0
+            plane[top:bottom] = _to_codes(values, format)
     return planes[0], planes[1]
 
 
-def _halve(luma: Pixels) -> Plane:
-    """Return the mean luma, 0..1, of every 2x2 pixels; an odd last row or column counts twice."""
-    height, width = luma.shape
-    if height % 2 or width % 2:
-        luma = cv2.copyMakeBorder(luma, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return half.astype(np.float32) * np.float32(1 / 255)
+def _shrink(luma: Pixels, shift: tuple[int, int]) -> Pixels:
+    """Return the mean luma under each chroma sample; odd last rows and columns count twice."""
+    if shift == (0, 0):
+        return luma
+    below, right = -luma.shape[0] % (1 << shift[1]), -luma.shape[1] % (1 << shift[0])
+    if below or right:
+        luma = cv2.copyMakeBorder(luma, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    size = (luma.shape[1] >> shift[0], luma.shape[0] >> shift[1])
+    return cast("Pixels", cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
 
 
-def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane) -> None:
+def display_luma(luma: Pixels, format: FrameFormat) -> Plane:
+    """Turn luma codes into 0 (black) to 1 (white); film may hold some beyond."""
+    black, white = format.luma_codes
+    scale = 1 / (white - black)
+    return cast("Plane", cv2.addWeighted(luma, scale, luma, 0, -black * scale, dtype=cv2.CV_32F))
+
+
+def _to_codes(chroma: Plane, format: FrameFormat) -> NDArray[Any]:
+    """Turn chroma, -0.5 to 0.5, into codes."""
+    zero, span = format.chroma_codes
+    if format.bits == 8:
+        return cast("Pixels", cv2.convertScaleAbs(chroma, alpha=span, beta=zero))  # never < 0
+    codes = cv2.addWeighted(chroma, span, chroma, 0, zero, dtype=cv2.CV_16U)
+    return np.minimum(codes, (1 << format.bits) - 1)
+
+
+def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane, standard: Standard = "bt601") -> None:
     """Lower chroma, in place, until R'G'B' lie in 0..1.
 
     Both are scaled alike, so that hue and luma stay. The fast twin of
     :func:`tinct.gamut.limit_chroma`.
     """
-    near = _near_the_limits(cb, cr, luma)
-    if not near.size:
-        return
-    blue, red, inside = (plane.ravel()[near] for plane in (cb, cr, luma))
-    blue, red = blue * np.float32(_BLUE_CB), red * np.float32(_RED_CR)
-    green = blue * np.float32(_GREEN_CB / _BLUE_CB) + red * np.float32(_GREEN_CR / _RED_CR)
-    above = np.maximum(np.maximum(red, blue), green)
-    below = np.minimum(np.minimum(red, blue), green)
-    room_above = (1 - inside) / np.maximum(above, np.float32(_SMALLEST))
-    room_below = inside / np.maximum(-below, np.float32(_SMALLEST))
-    factor = np.minimum(room_above, room_below).clip(0, 1)
-    for plane in (cb, cr):
-        plane.ravel()[near] *= factor
+    near = _near_the_limits(cb, cr, luma, standard)
+    count = np.count_nonzero(near)
+    if count > cb.size * SPARSE:
+        _lower_chroma(cb, cr, luma, standard)
+    elif count:
+        places = np.flatnonzero(near)
+        blue, red, inside = (plane.take(places) for plane in (cb, cr, luma))
+        _lower_chroma(blue, red, inside, standard)
+        cb.ravel()[places], cr.ravel()[places] = blue, red
 
 
-def _near_the_limits(cb: Plane, cr: Plane, luma: Plane) -> NDArray[np.intp]:
-    """Return where R'G'B' may be outside 0..1, and perhaps is not: indices into the flat planes.
+def _lower_chroma(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> None:
+    """Do so everywhere, in arrays of any shape."""
+    weight_red, weight_green, weight_blue = (np.float32(w) for w in LUMA_WEIGHTS[standard])
+    blue, red = cb * (2 - 2 * weight_blue), cr * (2 - 2 * weight_red)
+    green = blue * (-weight_blue / weight_green)
+    green -= red * (weight_red / weight_green)
+    above = np.maximum(blue, red)
+    np.maximum(above, green, out=above)
+    below = np.minimum(blue, red, out=blue)
+    np.minimum(below, green, out=below)
+    # How many times too large chroma is; where black and white leave no room, endlessly.
+    above /= np.maximum(1 - luma, _SMALLEST)
+    below /= np.minimum(-luma, -_SMALLEST)
+    excess = np.maximum(above, below, out=above)
+    np.maximum(excess, 1, out=excess)
+    cb /= excess
+    cr /= excess
+
+
+def _near_the_limits(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> NDArray[np.bool_]:
+    """Tell where R'G'B' may be outside 0..1, and perhaps is not.
 
     Red and blue alone tell, because green differs less from luma than the farther of them. They are
     compared in whole 8-bit steps, many at a time.
     """
-    red = cv2.convertScaleAbs(cr, alpha=255 * _RED_CR)
-    blue = cv2.convertScaleAbs(cb, alpha=255 * _BLUE_CB)
-    from_black = cv2.convertScaleAbs(luma, alpha=255)
+    weight_red, _, weight_blue = LUMA_WEIGHTS[standard]
+    red = cv2.convertScaleAbs(cr, alpha=255 * (2 - 2 * weight_red))
+    blue = cv2.convertScaleAbs(cb, alpha=255 * (2 - 2 * weight_blue))
+    from_black = cv2.addWeighted(luma, 255, luma, 0, 0, dtype=cv2.CV_8U)  # 0 below black as well
     room = cv2.min(from_black, cv2.bitwise_not(from_black))
-    return np.flatnonzero(cv2.max(red, blue) >= room)
+    return np.asarray(cv2.max(red, blue) >= room)
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:

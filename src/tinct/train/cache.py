@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from tinct import bins, color
@@ -210,16 +212,36 @@ def open_cache(
     collection = Collection(*sources)
     try:
         path = folder / f"{_key(collection, short_side, limit)}.npz"
-        if not (path.exists() and path.with_suffix(".rgb").exists()):
-            folder.mkdir(parents=True, exist_ok=True)
-            found = _fill(islice(collection, limit), path, short_side, report)
-            if not found.names:
-                reasons = _left_out(found.dropped, found.unreadable) or "there are none at all"
-                raise TrainingError(f"{', '.join(sources)}: no usable photographs: {reasons}")
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(path):
+            if not _is_filled(path):
+                found = _fill(islice(collection, limit), path, short_side, report)
+                if not found.names:
+                    reasons = _left_out(found.dropped, found.unreadable) or "there are none at all"
+                    raise TrainingError(f"{', '.join(sources)}: no usable photographs: {reasons}")
         return Cache.load(path)
     except OSError as error:
         text = f"{folder}: cannot keep decoded photographs: {error.strerror or error}"
         raise TrainingError(text) from error
+
+
+def _is_filled(path: Path) -> bool:
+    return path.exists() and path.with_suffix(".rgb").exists()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Have the processes of a run wait while one of them fills the cache that all share."""
+    if _is_filled(path):
+        yield
+        return
+    lock = path.with_suffix(".lock")
+    with FileLock(lock):
+        try:
+            yield
+        finally:  # whoever waits for it has it open, and looks again whether the cache is filled
+            with suppress(OSError):  # on Windows, as long as somebody waits
+                lock.unlink()
 
 
 @dataclass
@@ -272,7 +294,8 @@ def _fill(
     Returns:
         What was found. If no photograph is in it, there will be no cache.
     """
-    # Another process may be filling the same cache: each has files of its own until they are whole.
+    # Where locks do not hold, on some network drives, another process may be filling the same
+    # cache: each has files of its own until they are whole.
     pixels, index = (path.with_suffix(f".{os.getpid()}{end}") for end in (".rgb", ".npz"))
     try:
         with open(pixels, "wb") as file:

@@ -78,7 +78,7 @@ class TrainConfig:
     crop: int = 192
     """Side of the training crops in pixels, a multiple of 32."""
     batch: int = 32
-    """Photographs in a step."""
+    """Photographs in a step, of all processes together."""
     steps: int = 20_000
     """Length of the run; the learning rate falls to nothing along a cosine until here."""
     warmup: int = 500
@@ -101,7 +101,16 @@ class TrainConfig:
     threads: int = 0
     """Threads of torch; 0 leaves the choice to it."""
     workers: int = 1
-    """Processes that make batches."""
+    """Processes that make batches, for each process that trains."""
+    accelerator: str = "auto"
+    """``cpu``, ``cuda``, or ``auto``: a GPU where torch sees one."""
+    devices: int = 0
+    """Processes that train on each machine, each on a GPU or on cores of its own, and share every
+    batch; 0 for as many as ``torchrun`` has started, or one."""
+    nodes: int = 0
+    """Machines; 0 for as many as ``torchrun`` has started on, or one."""
+    precision: str = "32"
+    """Of activations: ``32`` bits, or ``bf16`` (weights and loss stay at 32)."""
 
 
 _RANGES: dict[type, dict[str, tuple[float, float]]] = {
@@ -114,6 +123,7 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     TrainConfig: {
         **dict.fromkeys(("batch", "steps", "validate_every"), (1, math.inf)),
         **dict.fromkeys(("warmup", "seed", "threads", "workers"), (0, math.inf)),
+        **dict.fromkeys(("devices", "nodes"), (0, math.inf)),
         **dict.fromkeys(
             ("learning_rate", "encoder_rate", "teacher_share", "weight_decay", "ema", "positions"),
             (0, 1),
@@ -125,12 +135,15 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
 """Lowest and highest value of each number."""
 
 _CHOICES = {
+    "accelerator": ("auto", "cpu", "cuda"),
     "encoder": ("", "efficientnet-lite0"),
     "objective": ("classification", "regression"),
     "optimizer": ("adamw", "adam"),
+    "precision": ("32", "bf16"),
 }
 
-_MAY_DIFFER = {"data", "steps", "validate_every", "threads", "workers"}
+_MACHINE = {"threads", "workers", "accelerator", "devices", "nodes"}
+_MAY_DIFFER = {"data", "steps", "validate_every"} | _MACHINE
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
 _KINDS = {

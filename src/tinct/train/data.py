@@ -1,11 +1,13 @@
 """From cached photographs to batches: crop, flip, scale, and grey as real grey material looks.
 
 Batch ``step`` of a run depends on the seed and the step alone, so that a resumed run sees what an
-uninterrupted one would have seen.
+uninterrupted one would have seen. Every place of a batch has random numbers of its own, so that
+several processes, which share a batch, make together what one makes alone.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypedDict
 
 import cv2
@@ -35,6 +37,24 @@ class Batch(TypedDict):
     target: Tensor
 
 
+@dataclass(frozen=True)
+class Share:
+    """The part of every batch that one of several processes works on; by default all of it."""
+
+    index: int = 0
+    """Of the process."""
+    count: int = 1
+    """Of processes."""
+
+    def rows(self, total: int) -> slice:
+        """Return the places of a batch of ``total``, a multiple of ``count``."""
+        size = total // self.count
+        return slice(self.index * size, (self.index + 1) * size)
+
+
+WHOLE = Share()
+
+
 class PhotographBatches(Dataset[Batch]):
     """Training batches, one an index."""
 
@@ -48,6 +68,7 @@ class PhotographBatches(Dataset[Batch]):
         seed: int,
         target: str = "ab",
         target_stride: int = 4,
+        share: Share = WHOLE,
     ) -> None:
         """Prepare batches.
 
@@ -55,14 +76,15 @@ class PhotographBatches(Dataset[Batch]):
             cache: The photographs.
             augment: What happens to them.
             crop: Side of the square crops in pixels.
-            batch: How many make a batch; photographs repeat where there are fewer.
+            batch: How many make a batch of all processes; photographs repeat where there are fewer.
             seed: Of the run.
             target: ``ab`` or ``rgb``.
             target_stride: How much smaller than the crops their targets are.
+            share: The part of each batch to make.
         """
         self.cache, self.augment = cache, augment
         self.crop, self.batch, self.seed = crop, batch, seed
-        self.target, self.target_stride = target, target_stride
+        self.target, self.target_stride, self.share = target, target_stride, share
         self._epoch, self._order = -1, np.arange(0)
 
     @property
@@ -71,19 +93,24 @@ class PhotographBatches(Dataset[Batch]):
         return max(len(self.cache) // self.batch, 1)
 
     def __getitem__(self, step: int) -> Batch:
-        """Make the batch of a step."""
+        """Make this process's share of the batch of a step."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.cache))
             self._epoch, self._order = epoch, np.resize(order, max(len(order), self.batch))
         chosen = self._order[place * self.batch : (place + 1) * self.batch]
-        rng = np.random.default_rng([self.seed, 1, step])
-        pairs = [self._pair(self.cache.photograph(index), rng) for index in chosen]
+        pairs = [
+            self._pair(self.cache.photograph(chosen[row]), self._rng(step, row))
+            for row in range(self.batch)[self.share.rows(self.batch)]
+        ]
         small = np.stack([rgb for _, rgb in pairs])  # (N, S/stride, S/stride, 3)
         return {
             "lightness": torch.from_numpy(np.stack([grey for grey, _ in pairs])[:, None]),
             "target": torch.from_numpy(target_planes(small, self.target)),
         }
+
+    def _rng(self, step: int, row: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, 1, step, row])
 
     def _pair(
         self, photograph: NDArray[np.uint8], rng: np.random.Generator

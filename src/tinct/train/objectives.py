@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own idiom
 from torch import Tensor, nn
@@ -16,27 +14,43 @@ from tinct.networks.nano import NanoRegression
 from tinct.networks.paper import AB_SCALE, PaperNetwork
 from tinct.train.cache import Cache
 from tinct.train.config import TrainConfig
+from tinct.train.data import WHOLE, Share
 
 REGRESSION_SCALE = {"ab": 1 / AB_SCALE, "rgb": 2.0}
 """From the units of the output to those of the paper's loss, in which outputs span -1..1."""
 
 
-class Objective(Protocol):
-    """A loss, and the colours that a network trained with it predicts."""
+class Objective(nn.Module):
+    """A loss, and the colours that a network trained with it predicts.
 
-    def loss(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the training loss of a batch, a scalar with its graph."""
+    A module around the network, for that is what moves to a device and is shared by processes.
+    """
+
+    def forward(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the training loss of a batch, a scalar in 32 bits with its graph.
+
+        Args:
+            lightness: L* (N, 1, H, W), 0..100.
+            target: (N, C, H/stride, W/stride), what the network should answer.
+            generator: Of random numbers, on the processor, the same in all processes.
+        """
+        raise NotImplementedError
 
     def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
         """Return what ``network`` predicts, in the units of the target and at its size."""
+        raise NotImplementedError
 
 
-class Classification:
+class Classification(Objective):
     """Cross-entropy between the distribution over bins and the code of the true colour.
 
     A teacher's distribution may take part of the true colour's place (Hinton et al., Distilling the
     Knowledge in a Neural Network, 2015): it says what else the colour might have been.
     """
+
+    index: Tensor
+    weight: Tensor
+    teacher_code: Tensor
 
     def __init__(
         self,
@@ -44,6 +58,7 @@ class Classification:
         positions: float,
         teacher: Classifier | None = None,
         teacher_share: float = 0.0,
+        share: Share = WHOLE,
     ) -> None:
         """Take the bins from the network.
 
@@ -52,26 +67,32 @@ class Classification:
             positions: Share of the places of the map that the loss looks at.
             teacher: In evaluation mode, with bins of its own.
             teacher_share: Share of the loss that is measured against the teacher.
+            share: The part of each batch that this process sees.
         """
+        super().__init__()
+        self.network, self.positions, self.share = network, positions, share
         self.teacher, self.teacher_share = teacher, teacher_share if teacher else 0.0
         code = bins.encode_bins(network.bin_centers.numpy())
-        self.index = torch.from_numpy(code.index).reshape(-1, 3)
-        self.weight = torch.from_numpy(code.weight).reshape(-1, 3)
-        self.network, self.positions = network, positions
+        self._keep("index", torch.from_numpy(code.index).reshape(-1, 3))
+        self._keep("weight", torch.from_numpy(code.weight).reshape(-1, 3))
         if teacher:  # each of its bins is a colour, which has a code over ours
             cell = _cells(teacher.bin_centers)
             nothing = torch.zeros(teacher.num_bins, network.num_bins)
-            self.teacher_code = nothing.scatter_add(1, self.index[cell], self.weight[cell])
+            code_of_bins = nothing.scatter_add(1, self.index[cell], self.weight[cell])
+            self._keep("teacher_code", code_of_bins)
 
-    def loss(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    def _keep(self, name: str, table: Tensor) -> None:
+        """Have a table go along to the device, but not into checkpoints."""
+        self.register_buffer(name, table, persistent=False)
+
+    def forward(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean cross-entropy at randomly chosen places.
 
         Head and loss are the dearest part of a step, and neighbouring places say nearly the same.
         """
         features = self.network.features(lightness)
-        count, places = len(features), features.shape[2] * features.shape[3]
-        chosen = max(round(places * self.positions), 1)
-        at = torch.randint(places, (count, 1, chosen), generator=generator)
+        at = self._draw(len(features), features.shape[2] * features.shape[3], generator)
+        at = at.to(features.device)
         logits = _logits_at(self.network, features, at)
         ab = target.flatten(2).gather(2, at.expand(-1, 2, -1)).transpose(1, 2).reshape(-1, 2)
         cell = _cells(ab)
@@ -81,6 +102,13 @@ class Classification:
             return loss
         taught: Tensor = -(scores * self._teach(lightness, at)).sum(1).mean()
         return (1 - self.teacher_share) * loss + self.teacher_share * taught
+
+    def _draw(self, count: int, places: int, generator: torch.Generator) -> Tensor:
+        """Choose places for this process's share of the batch, (count, 1, K)."""
+        total = count * self.share.count
+        chosen = max(round(places * self.positions), 1)
+        at = torch.randint(places, (total, 1, chosen), generator=generator)
+        return at[self.share.rows(total)]
 
     @torch.no_grad()
     def _teach(self, lightness: Tensor, at: Tensor) -> Tensor:
@@ -92,7 +120,8 @@ class Classification:
     def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
         """Return the annealed mean at vividness 0, (N, 2, H/4, W/4)."""
         assert isinstance(network, Classifier)
-        ab: Tensor = ColorModel(network)(lightness, torch.zeros(1))[0]
+        vividness = torch.zeros(1, device=lightness.device)
+        ab: Tensor = ColorModel(network)(lightness, vividness)[0]
         return ab
 
 
@@ -103,25 +132,27 @@ def _cells(ab: Tensor) -> Tensor:
 
 
 def _logits_at(network: Classifier, features: Tensor, at: Tensor) -> Tensor:
-    """Apply the head at some places of a map, (N, 1, K): logits (N * K, Q)."""
+    """Apply the head at some places of a map, (N, 1, K): logits (N * K, Q) in 32 bits."""
     channels = features.shape[1]
     chosen = features.flatten(2).gather(2, at.expand(-1, channels, -1))  # (N, C, K)
     rows = chosen.transpose(1, 2).reshape(-1, channels)  # (N * K, C)
-    return F.linear(rows, network.head.weight.flatten(1), network.head.bias)
+    return F.linear(rows, network.head.weight.flatten(1), network.head.bias).float()
 
 
-class Regression:
+class Regression(Objective):
     """The paper's loss: mean squared error of what the network answers, scaled to -1..1."""
 
     def __init__(self, network: PaperNetwork | NanoRegression) -> None:
         """Regress whatever the network is made to answer."""
+        super().__init__()
         self.network = network
         self.scale = REGRESSION_SCALE[network.target]
 
-    def loss(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    def forward(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean squared error over all places."""
         del generator
-        return F.mse_loss(self.network.predict(lightness) * self.scale, target * self.scale)
+        answer = self.network.predict(lightness).float()
+        return F.mse_loss(answer * self.scale, target * self.scale)
 
     def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
         """Return what the network answers."""
@@ -142,16 +173,25 @@ def check_objective(config: TrainConfig, network: nn.Module) -> None:
 
 
 def make_objective(
-    config: TrainConfig, network: nn.Module, teacher: Classifier | None = None
+    config: TrainConfig,
+    network: nn.Module,
+    teacher: Classifier | None = None,
+    share: Share = WHOLE,
 ) -> Objective:
-    """Return the objective of a run; ``teacher`` is the one that the configuration names.
+    """Return the objective of a run.
+
+    Args:
+        config: The choices of the run.
+        network: To be trained.
+        teacher: The one that the configuration names.
+        share: The part of each batch that this process sees.
 
     Raises:
         TrainingError: The network cannot be trained with it.
     """
     check_objective(config, network)
     if isinstance(network, Classifier):
-        return Classification(network, config.positions, teacher, config.teacher_share)
+        return Classification(network, config.positions, teacher, config.teacher_share, share)
     assert isinstance(network, PaperNetwork | NanoRegression)
     return Regression(network)
 

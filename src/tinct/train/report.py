@@ -27,7 +27,7 @@ class Row:
     """Spent training so far."""
     learning_rate: float
     train_loss: float
-    """Mean since the line before."""
+    """Mean since the line before; in a line of step 0, that of the first batch."""
     validation: Validation
 
     def numbers(self) -> dict[str, float]:
@@ -64,7 +64,7 @@ class Report:
     def add(self, row: Row, sheet: NDArray[np.uint8]) -> None:
         """Add a line and its sheet of pictures."""
         numbers = row.numbers()
-        self.rows.append(numbers)
+        self.rows = [before for before in self.rows if before["step"] < row.step] + [numbers]
         unfinished = self.curves.with_suffix(".tmp")
         with unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(numbers))

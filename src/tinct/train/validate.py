@@ -84,8 +84,9 @@ def validate(network: nn.Module, objective: Objective, photographs: ValidationSe
     generator = torch.Generator().manual_seed(0)
     for start in range(0, len(photographs.rgb), _BATCH):
         lightness, target = photographs.batch(start, network)
-        loss = float(objective.loss(lightness, target, generator))
-        colors = objective.colors(network, lightness)
+        seen, wanted = (tensor.to(_device(network)) for tensor in (lightness, target))
+        loss = float(objective(seen, wanted, generator))
+        colors = objective.colors(network, seen).cpu()
         truth = photographs.rgb[start : start + _BATCH].astype(np.float32) / np.float32(255)
         pictures = to_rgb(colors, lightness, str(network.target))
         grey = to_rgb(torch.zeros_like(target[:, :2]), lightness, "ab")
@@ -102,6 +103,10 @@ def validate(network: nn.Module, objective: Objective, photographs: ValidationSe
         ]
     loss, psnr, grey_psnr, mse, chroma, true_chroma = np.array(rows).mean(axis=0).tolist()
     return Validation(loss, psnr, psnr - grey_psnr, mse**0.5, chroma / max(true_chroma, 1e-6))
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device
 
 
 def _to_ab(planes: Tensor, target: str) -> Tensor:
@@ -122,7 +127,7 @@ def sheet(
 ) -> NDArray[np.uint8]:
     """Return grey, predicted and truth side by side, two photographs a row: (H, W, 3) uint8 RGB."""
     lightness, _ = photographs.batch(0, network, count)
-    colors = objective.colors(network, lightness)
+    colors = objective.colors(network, lightness.to(_device(network))).cpu()
     pictures = to_rgb(colors, lightness, str(network.target))
     grey = to_rgb(torch.zeros_like(colors[:, :2]), lightness, "ab")
     truth = photographs.rgb[: len(pictures)].astype(np.float32) / 255

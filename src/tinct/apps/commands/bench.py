@@ -24,6 +24,10 @@ def bench(
             "--full", help="Every device and precision there is, more rounds: many minutes."
         ),
     ] = False,
+    film: Annotated[
+        bool,
+        typer.Option("--film", help="Only a film of 1080p, from file to file, and its floor."),
+    ] = False,
     peer: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,6 +36,10 @@ def bench(
             "eccv16, siggraph17, eccv16-keras. Repeatable.",
         ),
     ] = None,
+    frames: Annotated[
+        bool,
+        typer.Option("--frames", help="Only frames of films in memory, with all cores at once."),
+    ] = False,
     quality: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,7 +79,7 @@ def bench(
 
     About a minute. What is compared takes turns. Let nothing else run meanwhile.
     """
-    from tinct.apps.benchmarks import Bench, measure
+    from tinct.apps.benchmarks import Bench, measure, measure_film
 
     usual_rounds, usual_count = _FULL if full else _QUICK
     wanted = Bench(
@@ -86,6 +94,7 @@ def bench(
         peers=tuple(peer or ()),
         quality=tuple(quality or ()),
         is_full=full,
+        only_frames=frames,
         command=command_line(),
     )
-    measure(wanted, json, output)
+    (measure_film if film else measure)(wanted, json, output)

@@ -18,8 +18,8 @@ from tinct.apps.commands.options import (
     Seed,
     Vividnesses,
     split_arguments,
+    split_pair,
 )
-from tinct.errors import OptionError
 
 
 def compare(
@@ -56,7 +56,8 @@ def compare(
 ) -> int:
     """Show what models make of photographs: the paper's figures, and an HTML report."""
     values = parse_vividness(vividness)
-    runs = [_parse_curve(text) for text in curves or []]
+    pairs = [split_pair(text, "--curves takes NAME=FILE") for text in curves or []]
+    runs = [(name, Path(file)) for name, file in pairs]
     specs, sources = split_arguments(specs_and_photographs)
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -65,10 +66,3 @@ def compare(
 
     wanted = Comparison(specs, sources, values, protocol, fit, pictures, limit, seed, lpips, runs)
     return run(wanted, output)
-
-
-def _parse_curve(text: str) -> tuple[str, Path]:
-    name, separator, file = text.partition("=")
-    if not (name and separator and file):
-        raise OptionError(f"--curves takes NAME=FILE, not {text!r}")
-    return name, Path(file)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tinct.errors import OptionError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -84,3 +86,19 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         and text.partition("=")[0] not in (*NETWORKS, *PRESETS)
     ]
     return [text for text in others if text not in sources], [*sources, last]
+
+
+def split_pair(text: str, usage: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``.
+
+    Args:
+        text: What was given.
+        usage: What it should look like, for the error.
+
+    Raises:
+        OptionError: One of the two is missing.
+    """
+    name, _, value = text.partition("=")
+    if not (name and value):
+        raise OptionError(f"{usage}, not {text!r}")
+    return name, value

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tinct.train.config import TrainConfig
     from tinct.train.loop import Progress
+    from tinct.train.report import Row
 
 _ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
@@ -66,16 +67,51 @@ def train(
     ] = None,
     cache: Annotated[str | None, typer.Option(help="Folder for decoded photographs.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the run in steps.")] = None,
+    accelerator: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option(help="Where to compute.", show_default="auto: a GPU where there is one"),
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes on each machine, a GPU each; every batch is shared among them.",
+            show_default="1, or as torchrun has it",
+        ),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Machines.", show_default="1, or as torchrun has it"),
+    ] = None,
+    precision: Annotated[
+        Literal["32", "bf16"] | None,
+        typer.Option(help="Bits of activations; weights have 32.", show_default="32"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Processes that make batches, for each that trains.", show_default="1"
+        ),
+    ] = None,
 ) -> None:
     """Train a network; Ctrl-C saves first, --resume goes on as if nothing had happened."""
     _use_allocator()
     try:
         from tinct.train.loop import train as run
+        from tinct.train.run import BEST
     except ModuleNotFoundError as error:
         raise MissingExtraError("Training", "train") from error
     config, photographs = _split(config_and_photographs)
-    changes = {"train": photographs or None, "validation": validation, "cache": cache}
-    choices = _choices(config, start, changes, steps)
+    data = {"train": photographs or None, "validation": validation, "cache": cache}
+    changes = {
+        "steps": steps,
+        "accelerator": accelerator,
+        "devices": devices,
+        "nodes": nodes,
+        "precision": precision,
+        "workers": workers,
+    }
+    choices = _choices(config, start, data, changes)
     folder = output or Path("runs") / Path(config or str(start)).stem
     with _Display(choices) as display:
         last = run(
@@ -86,10 +122,16 @@ def train(
             on_cache=display.decoding,
             on_left_out=warn,
         )
+    if last is None:  # one of several processes, and not the first: it has nothing to say
+        return
     if display.step < choices.steps:
         say(f"stopped at step {display.step} of {choices.steps}, saved {last}")
         say("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
+    if display.best:
+        numbers = display.best.numbers()
+        kept = f"kept in {folder / BEST}"
+        say(f"lowest test loss {numbers['test_loss']:.4g} at step {numbers['step']}, {kept}")
     say(f"saved {last}; curves and sheets are in {folder}")
 
 
@@ -110,9 +152,9 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _choices(
-    config: str | None, start: str | None, changes: dict[str, Any], steps: int | None
+    config: str | None, start: str | None, data: dict[str, Any], changes: dict[str, Any]
 ) -> TrainConfig:
-    """Gather the choices of a run; the command line has the last word."""
+    """Gather the choices of a run; what the command line names has the last word."""
     from tinct.train.begin import fine_tuning
     from tinct.train.config import config_from_dict, load_config
 
@@ -121,8 +163,8 @@ def _choices(
     table: dict[str, Any] = asdict(load_config(Path(config))) if config else {"data": {}}
     if start:
         table = fine_tuning(start) | table if config is None else table | {"start": start}
-    table["data"] |= {key: value for key, value in changes.items() if value is not None}
-    table |= {} if steps is None else {"steps": steps}
+    table["data"] |= {key: value for key, value in data.items() if value is not None}
+    table |= {key: value for key, value in changes.items() if value is not None}
     return config_from_dict(table, config or f"--from {start}")
 
 
@@ -135,6 +177,7 @@ class _Display:
 
         self.total, self.batch = config.steps * config.batch, config.batch
         self.step = config.steps  # until told otherwise: a finished run has no steps to do
+        self.best: Row | None = None
         self.bar = make_progress("photographs")
         self.task = self.bar.add_task("opening", total=None)
         self.is_shown = is_terminal()
@@ -167,6 +210,8 @@ class _Display:
             completed=progress.step * self.batch,
         )
         if progress.row:
+            if not self.best or progress.row.validation.loss < self.best.validation.loss:
+                self.best = progress.row
             numbers = progress.row.numbers() | {"rate": progress.rate}
             line = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
             if self.is_shown:

@@ -1,0 +1,142 @@
+"""``tinct live``: colour a camera, a stream or a film while it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from tinct.apps.commands.options import Cautious, Device, Model, Saturation, Vividness
+
+
+def live(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A camera (0, /dev/video0), csi://0 (Jetson), a GStreamer pipeline (gst:... or "
+            "anything with ' ! ' in it), an rtsp or http URL, a film, or test:// (moving pattern)."
+        ),
+    ] = "0",
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH",
+            show_default="the source's own",
+            help="Of the pictures, such as 1280x720.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(show_default="the source's own", help="Pictures a second to ask for."),
+    ] = None,
+    flip: Annotated[
+        Literal["none", "h", "v", "180"],
+        typer.Option(help="h: swap left and right; v: top and bottom; 180: turn."),
+    ] = "none",
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = False,
+    panels: Annotated[
+        str, typer.Option(metavar="LIST", help="Of the window: original, grey, coloured, loss.")
+    ] = "original,grey,coloured,loss",
+    window: Annotated[
+        bool | None,
+        typer.Option(
+            "--window/--no-window",
+            show_default="a window, unless there is --serve",
+            help="Open a window (pip extra: live).",
+        ),
+    ] = None,
+    window_size: Annotated[str, typer.Option(metavar="WxH", help="At first.")] = "1280x800",
+    full_screen: Annotated[bool, typer.Option("--full-screen", help="Fill the screen.")] = False,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Show the pictures in browsers, of this machine alone unless HOST says otherwise "
+            "(0.0.0.0: of all).",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Record the coloured pictures."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a recording that exists.")
+    ] = False,
+    virtual_camera: Annotated[
+        bool,
+        typer.Option("--virtual-camera", help="Be a camera to others (pip extra: virtual-camera)."),
+    ] = False,
+    duration: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", show_default="none", help="Stop after that time."),
+    ] = None,
+    stats: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write the numbers at the end, as JSON, or - for stdout."
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="Without a picture, a source counts as stalled."
+        ),
+    ] = 10.0,
+    retry: Annotated[
+        int, typer.Option(min=0, help="Try a failed source again so often, ever more slowly.")
+    ] = 0,
+    reconnect: Annotated[
+        bool, typer.Option("--reconnect", help="Try a failed source again for ever.")
+    ] = False,
+    model: Model = "nano",
+    vividness: Vividness = None,
+    cautious: Cautious = 0.0,
+    saturation: Saturation = 1.0,
+    steady: Annotated[
+        bool, typer.Option("--steady/--no-steady", help="Smooth the colours over time.")
+    ] = True,
+    device: Device = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, show_default="all cores but one", help="Threads of the network."),
+    ] = None,
+) -> int:
+    """Colour a camera, a stream or a film while it runs.
+
+    Keys in the window: space pauses, up and down change the vividness, h shows all others.
+    """
+    from tinct.apps.live import LiveOptions, choose_threads, run_live
+    from tinct.apps.panels import parse_panels
+    from tinct.media.capture import CaptureOptions, parse_size
+    from tinct.runtime import Colorizer
+
+    capture = CaptureOptions(
+        size=None if size is None else parse_size(size),
+        rate=rate,
+        flip=flip,
+        loop=loop,
+        timeout=timeout,
+    )
+    options = LiveOptions(
+        window=serve is None if window is None else window,
+        panels=parse_panels(panels),
+        window_size=parse_size(window_size),
+        full_screen=full_screen,
+        serve=serve,
+        output=output,
+        overwrite=overwrite,
+        virtual_camera=virtual_camera,
+        duration=duration,
+        stats=stats,
+        retries=None if reconnect else retry,
+        steady=steady,
+    )
+    colorizer = Colorizer(
+        model,
+        vividness=vividness,
+        cautious=cautious,
+        saturation=saturation,
+        device=device,
+        threads=choose_threads(threads),
+    )
+    return run_live(source, colorizer, capture, options)

@@ -1,0 +1,102 @@
+"""``tinct video``: colour films."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tinct.apps.commands.options import (
+    Cautious,
+    Device,
+    Json,
+    Model,
+    Saturation,
+    Threads,
+    Vividness,
+)
+
+_TIME = "SECONDS|HH:MM:SS"
+
+
+def video(
+    film: Annotated[str, typer.Argument(help="A film, or pictures in a row: frames/%06d.png.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default="film-color.mp4 beside film.mp4",
+            help="A film (mp4, mov, mkv, webm, avi), or pictures: coloured/%06d.png.",
+        ),
+    ] = None,
+    model: Model = "nano",
+    vividness: Vividness = None,
+    cautious: Cautious = 0.0,
+    saturation: Saturation = 1.0,
+    device: Device = "auto",
+    threads: Threads = None,
+    steady: Annotated[
+        bool, typer.Option("--steady/--no-steady", help="Keep colours steady from frame to frame.")
+    ] = True,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            show_default="libx264, in webm libvpx-vp9",
+            help="Encoder: libx265, libsvtav1, ffv1, h264_nvenc, ... whatever FFmpeg has here.",
+        ),
+    ] = None,
+    crf: Annotated[
+        float | None,
+        typer.Option(min=0, max=63, show_default="18 for libx264", help="Smaller is finer."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Of the encoder: ultrafast ... medium ... veryslow.")
+    ] = None,
+    pix_fmt: Annotated[
+        str | None,
+        typer.Option(show_default="as the film's", help="yuv420p, yuv422p10le, ..."),
+    ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option(metavar="RATE", help="Frames a second of pictures in a row: 24, 30000/1001."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar=_TIME, help="Leave out what comes before.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar=_TIME, help="Leave out what comes from here on.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Ten seconds, grey and coloured side by side.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Do a finished film again, from its beginning.")
+    ] = False,
+    json: Json = None,
+) -> int:
+    """Colour a film: frame times, sound, subtitles, chapters and rotation stay as they are.
+
+    An interrupted run goes on where it was when the same command is given again.
+    """
+    from tinct.apps.film import color_film
+    from tinct.apps.film_options import FilmOptions
+    from tinct.apps.photographs import ColorOptions
+    from tinct.apps.times import parse_rate, parse_time
+    from tinct.media.video_encode import EncoderChoice
+
+    return color_film(
+        film,
+        output,
+        ColorOptions(model, vividness, cautious, saturation, device, threads),
+        FilmOptions(
+            encoder=EncoderChoice(codec, crf, preset, pix_fmt),
+            start=None if start is None else parse_time(start),
+            end=None if end is None else parse_time(end),
+            preview=preview,
+            steady=steady,
+            overwrite=overwrite,
+            rate=None if fps is None else parse_rate(fps),
+        ),
+        json,
+    )

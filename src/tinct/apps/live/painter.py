@@ -1,0 +1,227 @@
+"""Colours the pictures of a camera in a thread of its own, beside capture and display."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import cv2
+import numpy as np
+
+from tinct.media.camera import CapturedFrame
+from tinct.media.frame import FrameFormat
+from tinct.runtime.compose import compose_planes
+from tinct.runtime.film import FilmColorizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from tinct.apps.window_pictures import PanelPictures
+    from tinct.media.camera import Camera
+    from tinct.runtime.colorizer import Colorizer, ColorOptions
+    from tinct.runtime.upsample import ChromaModel
+
+_POLL = 0.1  # seconds after which a waiting thread looks whether it shall end
+_PATIENCE = 5.0
+_REHEARSALS = 2
+
+
+@dataclass(eq=False)
+class PaintedFrame:
+    """A picture with its colours, which become pixels only at the size at which they are wanted."""
+
+    frame: CapturedFrame
+    luma: NDArray[np.uint8]  # (H, W), full range, BT.601
+    chroma: ChromaModel
+    stages: dict[str, float] = field(default_factory=dict)  # seconds of each
+    is_again: bool = False  # shown before: only the options have changed since
+    panels: PanelPictures | None = None  # at the size at which a window shows them
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def _planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return compose_planes(self.luma, self.chroma)
+
+    @property
+    def planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Y, Cb and Cr, 4:2:0, full range, BT.601: computed once, whoever asks first."""
+        with self._lock:
+            cb, cr = self._planes
+        return self.luma, cb, cr
+
+
+class Painter:
+    """Takes the latest picture, colours it, and hands it over before it takes the next.
+
+    To be used as a context manager.
+
+    Attributes:
+        options: How colourful, and how careful; may be replaced at any time.
+        steady: Whether colours are smoothed over time; may be switched at any time.
+        prepare: Called with each picture, in the painter's thread, before it is handed over.
+    """
+
+    def __init__(self, camera: Camera, colorizer: Colorizer, *, steady: bool = True) -> None:
+        """Prepare.
+
+        Args:
+            camera: Where the pictures come from.
+            colorizer: The model, and how colourful at first.
+            steady: Whether colours are smoothed over time at first.
+        """
+        self.options: ColorOptions = colorizer.options
+        self.steady = steady
+        self.prepare: Callable[[PaintedFrame], object] = lambda painted: None
+        self._camera = camera
+        self._colorizer = colorizer
+        self._film: FilmColorizer | None = None
+        self._format: FrameFormat | None = None
+        self._last: CapturedFrame | None = None
+        self._changed = threading.Condition()
+        self._ready: PaintedFrame | None = None
+        self._failure: Exception | None = None
+        self._is_done = self._is_closing = self._is_asked_again = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join(_PATIENCE)
+
+    def rehearse(self, size: tuple[int, int]) -> PaintedFrame:
+        """Colour a black picture, so that the first real one does not wait for what is slow once.
+
+        Args:
+            size: Width and height, as the camera is expected to have them.
+
+        Returns:
+            The black picture.
+
+        Raises:
+            ModelError: The model answers NaN or infinity.
+        """
+        black = np.zeros((size[1], size[0], 3), np.uint8)
+        frame = CapturedFrame(black, 0, time.perf_counter(), 0.0)
+        for _ in range(_REHEARSALS):
+            painted = self._paint(frame, is_again=False)
+        self._film = None  # it shall remember nothing
+        return painted
+
+    def take(self, wait: float) -> PaintedFrame | None:
+        """Fetch the next picture; None if there is none in ``wait`` seconds, or at the end.
+
+        Raises:
+            InputError: The camera has failed.
+            ModelError: The model answers NaN or infinity.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready is not None or self._is_done, wait)
+            painted, self._ready = self._ready, None
+            self._changed.notify_all()
+            if painted is None and self._failure is not None:
+                raise self._failure
+            return painted
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the camera has come to its end, and every picture has been fetched."""
+        with self._changed:
+            return self._is_done and self._ready is None and self._failure is None
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._colorizer.session.spec.name
+
+    @property
+    def device(self) -> str:
+        """What the network runs on."""
+        return self._colorizer.session.device
+
+    @property
+    def vividness(self) -> float:
+        """The vividness in use."""
+        default = self._colorizer.session.spec.default_vividness
+        return default if self.options.vividness is None else self.options.vividness
+
+    def again(self) -> None:
+        """Colour the last picture once more, with the options as they are now."""
+        self._is_asked_again = True
+
+    def _run(self) -> None:
+        try:
+            while not (self._is_closing or self._camera.has_ended):
+                painted = self._next()
+                if painted is not None:
+                    self._hand_over(painted)
+        except Exception as error:  # noqa: BLE001 - take() raises it in the thread that asks
+            self._failure = error
+        with self._changed:
+            self._is_done = True
+            self._changed.notify_all()
+
+    def _next(self) -> PaintedFrame | None:
+        """Wait for a picture, and colour it; not before the last one has been fetched.
+
+        A picture that is begun too early only grows old.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready is None or self._is_closing)
+        frame = self._camera.take(_POLL)
+        if frame is not None:
+            self._last, self._is_asked_again = frame, False
+            return self._paint(frame, is_again=False)
+        if self._is_asked_again and self._last is not None:
+            self._is_asked_again = False
+            return self._paint(self._last, is_again=True)
+        return None
+
+    def _paint(self, frame: CapturedFrame, *, is_again: bool) -> PaintedFrame:
+        begin = time.perf_counter()
+        film = self._film_for(frame)
+        luma = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        view = film.look(luma)
+        looked = time.perf_counter()
+        painted = PaintedFrame(frame, luma, film.settle(view), is_again=is_again)
+        settled = time.perf_counter()
+        self.prepare(painted)
+        painted.stages = {
+            "convert": frame.converted,
+            "wait": max(begin - frame.time - frame.converted, 0.0),
+            "look": looked - begin,
+            "settle": settled - looked,
+            "compose": time.perf_counter() - settled,
+        }
+        return painted
+
+    def _film_for(self, frame: CapturedFrame) -> FilmColorizer:
+        """Return the colorizer of frames of this size, with the options of this moment."""
+        height, width = frame.rgb.shape[:2]
+        format = FrameFormat(width, height, full_range=True, matrix="bt601")
+        if self._film is None or format != self._format:
+            self._film, self._format = FilmColorizer(self._colorizer, format), format
+        self._film.options, self._film.steady = self.options, self.steady
+        return self._film
+
+    def _hand_over(self, painted: PaintedFrame) -> None:
+        with self._changed:
+            self._ready = painted
+            self._changed.notify_all()

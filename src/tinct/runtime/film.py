@@ -1,0 +1,178 @@
+"""Films and cameras: the chroma planes of one frame after the other.
+
+A frame goes through three steps. *look* shrinks its luma and asks the network; *settle* steadies
+the answer over time and fits chroma to it; *compose* makes the chroma planes at their own size. The
+luma plane itself is only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color import luma_to_lightness
+from tinct.errors import InputError
+from tinct.media.frame import FrameFormat
+from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
+from tinct.runtime.compose import compose_planes, display_luma
+from tinct.runtime.temporal import TemporalSmoother
+from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+
+SHORT_SIDE = 224
+"""Of a frame as the network sees it, in pixels, whatever its model says of photographs."""
+FIT_SHRINK = 4
+"""Working size over that of the fit of chroma."""
+
+Samples = NDArray[Any]
+"""A plane of uint8, or of uint16 beyond 8 bits."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network saw of one frame, and what it answered."""
+
+    luma: Plane
+    """At working size, (h, w), 0 black to 1 white."""
+    ab: NDArray[np.float32]
+    """(2, h / 4, w / 4) in CIE units."""
+    confidence: Plane
+    """(h / 4, w / 4), 0..1."""
+
+
+class FilmColorizer:
+    """Colours the frames of one film or camera.
+
+    ``look`` and ``compose`` keep no state and may run in several threads at once. ``settle`` does,
+    and is called once a frame, in the order of the frames.
+
+    Attributes:
+        options: How colourful, and how careful; may be replaced between frames.
+        steady: Whether colours are steadied over time; may be switched between frames.
+        format: What the samples of the frames mean.
+    """
+
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        format: FrameFormat,
+        *,
+        steady: bool = True,
+        short_side: int | None = None,
+    ) -> None:
+        """Prepare for a film.
+
+        Args:
+            colorizer: Its model is used, and its options to begin with. For the most frames a
+                second it has one thread, and as many frames are worked on as there are cores.
+            format: What the samples of the frames mean.
+            steady: Whether colours are steadied over time.
+            short_side: Of a frame as the network sees it, in pixels; ``SHORT_SIDE`` when None.
+        """
+        self.options: ColorOptions = colorizer.options
+        self.steady = steady
+        self.format = format
+        self.short_side = short_side or SHORT_SIDE
+        self._colorizer = colorizer
+        self._smoother = TemporalSmoother()
+        self._grey = _Greys(format)
+
+    def __call__(self, luma: Samples) -> tuple[Samples, Samples]:
+        """Colour the next frame: look, settle and compose in turn."""
+        return self.compose(luma, self.settle(self.look(luma)))
+
+    def look(self, luma: Samples) -> View:
+        """Show a frame to the network.
+
+        Args:
+            luma: (H, W) of the format's size, dtype and range.
+
+        Raises:
+            InputError: It is of another size or dtype.
+            ModelError: The model answers NaN or infinity.
+        """
+        self._check(luma)
+        multiple = self._colorizer.session.spec.multiple
+        # By halves and then linearly: by area the last step would take five times as long.
+        small = working_pixels(luma, self.short_side, multiple, cv2.INTER_LINEAR)
+        lightness = self._grey.lightness(small)[None, None]
+        ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
+        return View(self._grey.luma(small), ab[0], confidence[0, 0])
+
+    def settle(self, view: View) -> ChromaModel:
+        """Steady the colours of the next frame, and fit its chroma: steadied and fitted in turn."""
+        return self.fitted(self.steadied(view))
+
+    def steadied(self, view: View) -> View:
+        """Steady the colours of the next frame; the part of ``settle`` that keeps state."""
+        if not self.steady:
+            self._smoother.reset()  # switched on again, it must not remember an old scene
+            return view
+        return replace(view, ab=self._smoother(view.luma, view.ab, view.confidence))
+
+    def fitted(self, view: View) -> ChromaModel:
+        """Fit chroma; the part of ``settle`` that may run in several threads at once."""
+        ab = adjust(view.ab, view.confidence, self.options)
+        return fit_chroma(view.luma, ab, self.format.matrix, FIT_SHRINK)
+
+    def compose(self, luma: Samples, chroma: ChromaModel) -> tuple[Samples, Samples]:
+        """Give the chroma planes of a frame.
+
+        Args:
+            luma: (H, W) of the format's size, dtype and range.
+            chroma: What ``settle`` gave for this frame.
+
+        Returns:
+            Cb and Cr, each of the format's chroma shape and dtype. Where luma and chroma together
+            would leave the gamut, chroma is lowered.
+
+        Raises:
+            InputError: Luma is of another size or dtype.
+        """
+        self._check(luma)
+        return compose_planes(luma, chroma, self.format)
+
+    def reset(self) -> None:
+        """Forget the frames so far: another film begins, or another place of it."""
+        self._smoother.reset()
+
+    @property
+    def memory(self) -> NDArray[np.float32] | None:
+        """What it knows of the frames so far, or None; set it to go on exactly from there."""
+        return self._smoother.memory
+
+    @memory.setter
+    def memory(self, memory: NDArray[np.float32] | None) -> None:
+        self._smoother.memory = memory
+
+    def _check(self, luma: Samples) -> None:
+        if luma.shape != self.format.luma_shape or luma.dtype != self.format.dtype:
+            wanted = f"{self.format.width}x{self.format.height} {self.format.dtype}"
+            size = "x".join(map(str, luma.shape[::-1]))
+            raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
+
+
+class _Greys:
+    """Luma codes of a film as grey values and as L*, by tables."""
+
+    def __init__(self, format: FrameFormat) -> None:
+        codes = np.arange(2**format.bits, dtype=format.dtype)
+        self._luma = display_luma(codes, format).ravel().clip(0, 1)
+        self._lightness = luma_to_lightness(self._luma)
+
+    def luma(self, codes: Samples) -> Plane:
+        """Return grey values, 0 black to 1 white, of codes of any shape (H, W)."""
+        return _look_up(self._luma, codes)
+
+    def lightness(self, codes: Samples) -> Plane:
+        """Return L*, 0..100, of codes of any shape (H, W)."""
+        return _look_up(self._lightness, codes)
+
+
+def _look_up(table: Plane, codes: Samples) -> Plane:
+    if codes.dtype == np.uint8:
+        return cast("Plane", cv2.LUT(codes, table))
+    return table.take(codes, mode="clip")
