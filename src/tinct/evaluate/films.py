@@ -51,18 +51,18 @@ METRICS = (
 """Key, title and decimals of each column."""
 
 METHOD = (
-    f"Frames have 256 rows. Rows see the 8-bit BT.601 luma of the true film; chroma is composed at "
-    f"full size in 16 bits, so that rounding counts for nothing. Films made of photographs have "
-    f"{NUM_FRAMES} frames; their numbers are means over the photographs. SD of ab: standard "
-    f"deviation of (a, b) over time in cells of 4x4 pixels, where the true film stands still over a "
-    f"second, the first second of each scene included; ab is that of the chroma with the mean luma "
-    f"of the place, because grain in luma alone moves ab too. Warp error: root mean square change "
-    f"of ab along the optical flow of the true film, where the frame before shows the same. CDC: "
-    f"Jensen-Shannon divergence of the histograms of R, G and B between frames 1, 2 and 4 apart; it "
-    f"holds changes of luma as well, the same in all rows, and a grey film is as low as a perfect "
-    f"one: see CF beside it. PSNR: of each frame against the true one, mean over frames. Times less "
-    f"and dB gained: against frame by frame. A plain average is one of ab with the weight "
-    f"1/{AVERAGED} for each new frame, that knows nothing of motion or cuts."
+    f"Frames have 256 rows. Rows see the 8-bit BT.601 luma of the true film; chroma is composed "
+    f"at full size in 16 bits, so that rounding counts for nothing. Films made of photographs "
+    f"have {NUM_FRAMES} frames; their numbers are means over the photographs. SD of ab: standard "
+    f"deviation of (a, b) over time in cells of 4x4 pixels, where the true film stands still over "
+    f"a second, the first second of each scene included; ab is that of the chroma with the mean "
+    f"luma of the place, because grain in luma alone moves ab too. Warp error: root mean square "
+    f"change of ab along the optical flow of the true film, where the frame before shows the "
+    f"same. CDC: Jensen-Shannon divergence of the histograms of R, G and B between frames 1, 2 "
+    f"and 4 apart; it holds changes of luma as well, the same in all rows, and a grey film is as "
+    f"low as a perfect one: see CF beside it. PSNR: of each frame against the true one, mean over "
+    f"frames. Times less and dB gained: against frame by frame. A plain average is one of ab with "
+    f"the weight 1/{AVERAGED} for each new frame, that knows nothing of motion or cuts."
 )
 
 
