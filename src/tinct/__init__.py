@@ -28,13 +28,16 @@ from tinct.errors import (
 
 if TYPE_CHECKING:
     from tinct.media import Picture, read_picture, write_picture
-    from tinct.runtime import Colorizer
+    from tinct.media.frame import FrameFormat
+    from tinct.runtime import Colorizer, FilmColorizer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Colorizer",
     "DeviceError",
+    "FilmColorizer",
+    "FrameFormat",
     "InputError",
     "MetricError",
     "MissingExtraError",
@@ -51,6 +54,8 @@ __all__ = [
 
 _HOMES = {
     "Colorizer": "tinct.runtime",
+    "FilmColorizer": "tinct.runtime",
+    "FrameFormat": "tinct.media.frame",
     "Picture": "tinct.media",
     "read_picture": "tinct.media",
     "write_picture": "tinct.media",

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from tinct.apps.benchmarks.frames import FramesPlan, bench_frames, make_scene
 from tinct.apps.benchmarks.speed import FRAMES
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -75,9 +79,46 @@ def test_an_unknown_peer(run: Run, tmp_path: Path, save_gray: Callable[..., Path
     assert "no network is called 'nobody'" in done.stderr.decode()
 
 
-def test_bench_without_photographs(run: Run, tmp_path: Path) -> None:
+def test_frames_in_memory(
+    tmp_path: Path, save_gray: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = save_gray(tmp_path / "photograph.jpg", 320, 240)
+    sizes = ((96, 64), (65, 33))
+    plan = FramesPlan("nano", "cpu", None, 2, (), rounds=1, sizes=sizes)
+    threads = cv2.getNumThreads()
+    bench_frames(plan, source, "tinct bench --frames", None, tmp_path / "report")
+    cv2.setNumThreads(threads)
+    text = (tmp_path / "report/bench-frames.md").read_text()
+    assert capsys.readouterr().out == text + "\n"
+    lines = json.loads((tmp_path / "report/bench-frames.json").read_text())["frames"]
+    assert [(i["width"], i["height"]) for i in lines] == list(sizes)
+    for line, sees in zip(lines, ([320, 224], [448, 224]), strict=True):
+        assert (line["model"], line["device"], line["jobs"]) == ("nano", "cpu", 2)
+        assert line["sees"] == sees
+        assert line["times_as_long"] == 1
+        assert 0 < line["timing"]["median"] < 30
+        assert 0 < line["processor"] < 60
+        assert list(line["stages"]) == ["look", "steady", "fit", "compose"]
+        assert all(0 < seconds < 30 for seconds in line["stages"].values())
+        rate = f"{1 / line['timing']['median']:.0f}"
+        assert f"| {line['width']}x{line['height']} | nano | {sees[0]}x224 | {rate} [" in text
+
+
+def test_the_scene_of_frames_is_a_pan_of_film(
+    tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
+    scene = make_scene(save_gray(tmp_path / "photograph.jpg", 320, 240), 96, 64)
+    assert {(luma.shape, luma.dtype.name) for luma in scene} == {((64, 96), "uint8")}
+    assert min(luma.min() for luma in scene) >= 16
+    assert max(luma.max() for luma in scene) <= 235
+    for one, other in pairwise(scene):
+        np.testing.assert_array_equal(one[:, 4:], other[:, :-4])
+
+
+@pytest.mark.parametrize("only", [(), ("--frames",)])
+def test_bench_without_photographs(run: Run, tmp_path: Path, only: tuple[str, ...]) -> None:
     (tmp_path / "empty").mkdir()
-    done = run("bench", "empty")
+    done = run("bench", "empty", *only)
     assert done.returncode == 1
     assert done.stderr.decode() == "tinct: error: empty: no photographs to measure with\n"
 

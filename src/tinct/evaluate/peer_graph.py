@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinct.errors import MissingExtraError, OptionError
+from tinct.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from torch import nn
 
 SIZE = 256  # pixels, height and width that the graph takes
 INPUT = "lightness"
+_MULTIPLE = 32  # more than the multiple of 8 that all of them need: as nano is shown pictures
 RANDOM = "random weights, speed only"
 
 
@@ -35,12 +44,32 @@ def export_peer(spec: str, folder: Path) -> PeerGraph:
         OptionError: It is one of tinct's own.
         MissingExtraError: torch or onnx is not installed.
     """
+    return _write(
+        spec, folder, ".onnx", lambda graph, network: graph.to_graph(network, SIZE, INPUT)
+    )
+
+
+def export_peer_model(spec: str, folder: Path) -> PeerGraph:
+    """Write a network as a model file of tinct's, for pictures of any size.
+
+    The same arguments and errors as those of :func:`export_peer`.
+    """
+    name = spec.partition("=")[0]
+    facts = ModelSpec(name, multiple=_MULTIPLE, default_vividness=0)
+    return _write(
+        spec, folder, "-model.onnx", lambda graph, network: graph.to_model(network, facts)
+    )
+
+
+def _write(
+    spec: str, folder: Path, suffix: str, export: Callable[[ModuleType, nn.Module], bytes]
+) -> PeerGraph:
+    """Load a network, and write what is made of it with ``tinct.networks.graph``."""
     name, _, weights = spec.partition("=")
     try:
         import onnxscript  # noqa: F401 - what torch exports through
 
-        from tinct.networks import build
-        from tinct.networks.graph import to_graph
+        from tinct.networks import build, graph
         from tinct.networks.published import load_published
         from tinct.networks.summary import summarize
     except ModuleNotFoundError as error:
@@ -49,7 +78,7 @@ def export_peer(spec: str, folder: Path) -> PeerGraph:
     if not hasattr(network, "predict"):
         raise OptionError(f"--peer {name}: ours; --model times it")
     summary = summarize(network, SIZE)
-    path = folder / (f"{name}-published.onnx" if weights else f"{name}.onnx")
-    path.write_bytes(to_graph(network, SIZE, INPUT))
+    path = folder / f"{name}{'-published' if weights else ''}{suffix}"
+    path.write_bytes(export(graph, network))
     note = Path(weights).name if weights else RANDOM
     return PeerGraph(name, note, path, summary.num_trainable, summary.mmac)

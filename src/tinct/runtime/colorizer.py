@@ -191,8 +191,17 @@ def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
     return np.multiply(luma, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
 
 
-def working_pixels(pixels: Pixels, short_side: int, multiple: int) -> Pixels:
-    """Bring a picture to the size at which the network looks at it, see :func:`working_luma`."""
+def working_pixels(
+    pixels: Pixels, short_side: int, multiple: int, method: int = cv2.INTER_AREA
+) -> Pixels:
+    """Bring a picture to the size at which the network looks at it, see :func:`working_luma`.
+
+    Args:
+        pixels: (H, W) or (H, W, C).
+        short_side: Of the result, in pixels.
+        multiple: Both sides of the result are multiples of it.
+        method: OpenCV's interpolation of the last step, if the picture shrinks.
+    """
     height, width = pixels.shape[:2]
     scale = short_side / min(height, width)
     size = [
@@ -200,7 +209,8 @@ def working_pixels(pixels: Pixels, short_side: int, multiple: int) -> Pixels:
         for side in (width, height)
     ]
     small = _shrink_by_halves(_resizable(pixels), size)
-    method = cv2.INTER_AREA if size[0] * size[1] < width * height else cv2.INTER_LINEAR
+    if size[0] * size[1] >= width * height:
+        method = cv2.INTER_LINEAR
     return cast("Pixels", cv2.resize(small, size, interpolation=method))
 
 

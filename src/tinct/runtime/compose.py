@@ -24,7 +24,9 @@ STRIP_PIXELS = 1 << 18
 _KR, _KG, _KB = LUMA_WEIGHTS["bt601"]
 _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
-_SMALLEST = 1e-9
+SPARSE = 1 / 3
+"""Share of pixels near the limits of the gamut up to which these are picked out."""
+_SMALLEST = np.float32(1e-9)
 
 _DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
@@ -135,10 +137,10 @@ def _shrink(luma: Pixels, shift: tuple[int, int]) -> Pixels:
 
 
 def display_luma(luma: Pixels, format: FrameFormat) -> Plane:
-    """Turn luma codes into 0 (black) to 1 (white)."""
+    """Turn luma codes into 0 (black) to 1 (white); film may hold some beyond."""
     black, white = format.luma_codes
-    scaled = (luma.astype(np.float32) - np.float32(black)) * np.float32(1 / (white - black))
-    return np.asarray(scaled.clip(0, 1), np.float32)
+    scale = 1 / (white - black)
+    return cast("Plane", cv2.addWeighted(luma, scale, luma, 0, -black * scale, dtype=cv2.CV_32F))
 
 
 def _to_codes(chroma: Plane, format: FrameFormat) -> NDArray[Any]:
@@ -156,36 +158,48 @@ def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane, standard: Standard = "bt60
     Both are scaled alike, so that hue and luma stay. The fast twin of
     :func:`tinct.gamut.limit_chroma`.
     """
-    weight_red, weight_green, weight_blue = LUMA_WEIGHTS[standard]
-    red_cr, blue_cb = 2 * (1 - weight_red), 2 * (1 - weight_blue)
-    near = _near_the_limits(cb, cr, luma, (blue_cb, red_cr))
-    if not near.size:
-        return
-    blue, red, inside = (plane.ravel()[near] for plane in (cb, cr, luma))
-    blue, red = blue * np.float32(blue_cb), red * np.float32(red_cr)
-    green = -(blue * np.float32(weight_blue) + red * np.float32(weight_red)) / weight_green
-    above = np.maximum(np.maximum(red, blue), green)
-    below = np.minimum(np.minimum(red, blue), green)
-    room_above = (1 - inside) / np.maximum(above, np.float32(_SMALLEST))
-    room_below = inside / np.maximum(-below, np.float32(_SMALLEST))
-    factor = np.minimum(room_above, room_below).clip(0, 1)
-    for plane in (cb, cr):
-        plane.ravel()[near] *= factor
+    near = _near_the_limits(cb, cr, luma, standard)
+    count = np.count_nonzero(near)
+    if count > cb.size * SPARSE:
+        _lower_chroma(cb, cr, luma, standard)
+    elif count:
+        places = np.flatnonzero(near)
+        blue, red, inside = (plane.take(places) for plane in (cb, cr, luma))
+        _lower_chroma(blue, red, inside, standard)
+        cb.ravel()[places], cr.ravel()[places] = blue, red
 
 
-def _near_the_limits(
-    cb: Plane, cr: Plane, luma: Plane, scales: tuple[float, float]
-) -> NDArray[np.intp]:
-    """Return where R'G'B' may be outside 0..1, and perhaps is not: indices into the flat planes.
+def _lower_chroma(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> None:
+    """Do so everywhere, in arrays of any shape."""
+    weight_red, weight_green, weight_blue = (np.float32(w) for w in LUMA_WEIGHTS[standard])
+    blue, red = cb * (2 - 2 * weight_blue), cr * (2 - 2 * weight_red)
+    green = blue * (-weight_blue / weight_green)
+    green -= red * (weight_red / weight_green)
+    above = np.maximum(blue, red)
+    np.maximum(above, green, out=above)
+    below = np.minimum(blue, red, out=blue)
+    np.minimum(below, green, out=below)
+    # How many times too large chroma is; where black and white leave no room, endlessly.
+    above /= np.maximum(1 - luma, _SMALLEST)
+    below /= np.minimum(-luma, -_SMALLEST)
+    excess = np.maximum(above, below, out=above)
+    np.maximum(excess, 1, out=excess)
+    cb /= excess
+    cr /= excess
+
+
+def _near_the_limits(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> NDArray[np.bool_]:
+    """Tell where R'G'B' may be outside 0..1, and perhaps is not.
 
     Red and blue alone tell, because green differs less from luma than the farther of them. They are
     compared in whole 8-bit steps, many at a time.
     """
-    blue = cv2.convertScaleAbs(cb, alpha=255 * scales[0])
-    red = cv2.convertScaleAbs(cr, alpha=255 * scales[1])
-    from_black = cv2.convertScaleAbs(luma, alpha=255)
+    weight_red, _, weight_blue = LUMA_WEIGHTS[standard]
+    red = cv2.convertScaleAbs(cr, alpha=255 * (2 - 2 * weight_red))
+    blue = cv2.convertScaleAbs(cb, alpha=255 * (2 - 2 * weight_blue))
+    from_black = cv2.addWeighted(luma, 255, luma, 0, 0, dtype=cv2.CV_8U)  # 0 below black as well
     room = cv2.min(from_black, cv2.bitwise_not(from_black))
-    return np.flatnonzero(cv2.max(red, blue) >= room)
+    return np.asarray(cv2.max(red, blue) >= room)
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:

@@ -7,9 +7,10 @@ luma plane itself is only read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,12 @@ from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pix
 from tinct.runtime.compose import compose_planes, display_luma
 from tinct.runtime.temporal import TemporalSmoother
 from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+
+SHORT_SIDE = 224
+"""Of a frame as the network sees it, in pixels, whatever its model says of photographs: on 300 of
+them 224 loses 0.01 dB against 256, within the noise, 192 0.06 dB and 160 0.25 dB."""
+FIT_SHRINK = 4
+"""Working size over that of the fit of chroma; half of it gains 0.004 to 0.018 dB."""
 
 Samples = NDArray[Any]
 """A plane of uint8, or of uint16 beyond 8 bits."""
@@ -47,9 +54,17 @@ class FilmColorizer:
         options: How colourful, and how careful; may be replaced between frames.
         steady: Whether colours are steadied over time; may be switched between frames.
         format: What the samples of the frames mean.
+        short_side: Of a frame as the network sees it, in pixels.
     """
 
-    def __init__(self, colorizer: Colorizer, format: FrameFormat, *, steady: bool = True) -> None:
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        format: FrameFormat,
+        *,
+        steady: bool = True,
+        short_side: int | None = None,
+    ) -> None:
         """Prepare for a film.
 
         Args:
@@ -57,12 +72,15 @@ class FilmColorizer:
                 second it has one thread, and as many frames are worked on as there are cores.
             format: What the samples of the frames mean.
             steady: Whether colours are steadied over time.
+            short_side: Of a frame as the network sees it, in pixels; ``SHORT_SIDE`` when None.
         """
         self.options: ColorOptions = colorizer.options
         self.steady = steady
         self.format = format
+        self.short_side = SHORT_SIDE if short_side is None else short_side
         self._colorizer = colorizer
         self._smoother = TemporalSmoother()
+        self._grey = _Greys(format)
 
     def __call__(self, luma: Samples) -> tuple[Samples, Samples]:
         """Colour the next frame: look, settle and compose in turn."""
@@ -79,21 +97,28 @@ class FilmColorizer:
             ModelError: The model answers NaN or infinity.
         """
         self._check(luma)
-        spec = self._colorizer.session.spec
-        small = working_pixels(luma, spec.short_side, spec.multiple)
-        working = display_luma(small, self.format)
-        lightness = luma_to_lightness(working)[None, None]
+        multiple = self._colorizer.session.spec.multiple
+        # By halves and then linearly: by area the last step would take five times as long.
+        small = working_pixels(luma, self.short_side, multiple, cv2.INTER_LINEAR)
+        lightness = self._grey.lightness(small)[None, None]
         ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
-        return View(working, ab[0], confidence[0, 0])
+        return View(self._grey.luma(small), ab[0], confidence[0, 0])
 
     def settle(self, view: View) -> ChromaModel:
-        """Steady the colours of the next frame, and fit its chroma."""
-        ab = view.ab
-        if self.steady:
-            ab = self._smoother(view.luma, ab, view.confidence)
-        else:
+        """Steady the colours of the next frame, and fit its chroma: steadied and fitted in turn."""
+        return self.fitted(self.steadied(view))
+
+    def steadied(self, view: View) -> View:
+        """Steady the colours of the next frame; the part of ``settle`` that keeps state."""
+        if not self.steady:
             self._smoother.reset()  # switched on again, it must not remember an old scene
-        return fit_chroma(view.luma, adjust(ab, view.confidence, self.options), self.format.matrix)
+            return view
+        return replace(view, ab=self._smoother(view.luma, view.ab, view.confidence))
+
+    def fitted(self, view: View) -> ChromaModel:
+        """Fit chroma; the part of ``settle`` that may run in several threads at once."""
+        ab = adjust(view.ab, view.confidence, self.options)
+        return fit_chroma(view.luma, ab, self.format.matrix, FIT_SHRINK)
 
     def compose(self, luma: Samples, chroma: ChromaModel) -> tuple[Samples, Samples]:
         """Give the chroma planes of a frame.
@@ -121,3 +146,26 @@ class FilmColorizer:
             wanted = f"{self.format.width}x{self.format.height} {self.format.dtype}"
             size = "x".join(map(str, luma.shape[::-1]))
             raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
+
+
+class _Greys:
+    """Luma codes of a film as grey values and as L*, by tables."""
+
+    def __init__(self, format: FrameFormat) -> None:
+        codes = np.arange(2**format.bits, dtype=format.dtype)
+        self._luma = display_luma(codes, format).ravel().clip(0, 1)
+        self._lightness = luma_to_lightness(self._luma)
+
+    def luma(self, codes: Samples) -> Plane:
+        """Return grey values, 0 black to 1 white, of codes of any shape (H, W)."""
+        return _look_up(self._luma, codes)
+
+    def lightness(self, codes: Samples) -> Plane:
+        """Return L*, 0..100, of codes of any shape (H, W)."""
+        return _look_up(self._lightness, codes)
+
+
+def _look_up(table: Plane, codes: Samples) -> Plane:
+    if codes.dtype == np.uint8:
+        return cast("Plane", cv2.LUT(codes, table))
+    return table.take(codes, mode="clip")

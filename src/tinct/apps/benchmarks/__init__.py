@@ -9,17 +9,17 @@ from pathlib import Path
 
 from tinct.apps.batch import choose_jobs, choose_threads
 from tinct.apps.benchmarks.folder import measure_folder, measure_single
-from tinct.apps.benchmarks.result import Result, to_json, to_markdown
+from tinct.apps.benchmarks.frames import FramesPlan, bench_frames
+from tinct.apps.benchmarks.result import Result, publish, to_json, to_markdown
 from tinct.apps.benchmarks.speed import SpeedPlan, measure_speed
 from tinct.apps.console import say
 from tinct.apps.plan import list_pictures
-from tinct.apps.report import write_json
 from tinct.errors import InputError
 from tinct.evaluate.benchmark import make_photographs
 from tinct.evaluate.footprint import install_sizes
 from tinct.evaluate.quality_cost import draw_quality, read_points
 from tinct.evaluate.report import describe_machine, installed_versions
-from tinct.media.files import make_folder, write_atomically
+from tinct.media.files import write_atomically
 from tinct.runtime import Colorizer
 
 __all__ = ["Bench", "measure"]
@@ -43,6 +43,7 @@ class Bench:
     peers: tuple[str, ...]
     quality: tuple[str, ...]  # JSON files of tinct evaluate
     is_full: bool
+    only_frames: bool  # of films, in memory; nothing else
     command: str
 
 
@@ -58,23 +59,30 @@ def measure(bench: Bench, json: str | None, output: Path | None) -> None:
         InputError: There are no photographs, or one cannot be read.
         OutputError: A result cannot be written.
     """
+    if bench.only_frames:
+        _measure_frames(bench, json, output)
+        return
     points = [point for path in bench.quality for point in read_points(Path(path))]
     sources = list(islice(list_pictures(Path(bench.folder)), bench.count))
     if not sources:
         raise InputError(f"{bench.folder}: no photographs to measure with")
     with tempfile.TemporaryDirectory(prefix="tinct-bench-") as name:
         result = _measure(bench, sources, Path(name))
-    if json != "-":
-        print(to_markdown(result))
-    if json is not None:
-        write_json(to_json(result), json)
+    publish("bench", to_markdown(result), to_json(result), json, output)
     if output is None:
         return
-    make_folder(output)
-    write_json(to_json(result), str(output / "bench.json"))
-    write_atomically(to_markdown(result).encode(), output / "bench.md", overwrite=True)
     for suffix, content in draw_quality(points) if points else ():
         write_atomically(content, output / f"quality-cost.{suffix}", overwrite=True)
+
+
+def _measure_frames(bench: Bench, json: str | None, output: Path | None) -> None:
+    source = next(iter(list_pictures(Path(bench.folder))), None)
+    if source is None:
+        raise InputError(f"{bench.folder}: no photographs to measure with")
+    plan = FramesPlan(
+        bench.model, bench.device, bench.threads, bench.jobs, bench.peers, bench.rounds
+    )
+    bench_frames(plan, source, bench.command, json, output)
 
 
 def _measure(bench: Bench, sources: list[Path], scratch: Path) -> Result:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from tinct.apps.benchmarks.folder import Folder, Single
 from tinct.apps.benchmarks.speed import Line
+from tinct.apps.report import write_json
 from tinct.evaluate.benchmark import Timing
+from tinct.media.files import make_folder, write_atomically
 
 METHOD = (
     "Every workload is warmed up, then all of a table with equal threads take turns, round by "
@@ -61,6 +64,31 @@ def to_markdown(result: Result) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def publish(
+    name: str, text: str, report: dict[str, object], json: str | None, output: Path | None
+) -> None:
+    """Show a result, and write it where that was asked for.
+
+    Args:
+        name: Of the files, without suffix.
+        text: The result in Markdown.
+        report: The same for programs.
+        json: Where it goes as JSON as well, if anywhere: a file, or ``-`` for stdout.
+        output: Folder for JSON and Markdown, if any.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if json != "-":
+        print(text)
+    if json is not None:
+        write_json(report, json)
+    if output is not None:
+        make_folder(output)
+        write_json(report, str(output / f"{name}.json"))
+        write_atomically(text.encode(), output / f"{name}.md", overwrite=True)
+
+
 def _network_table(lines: Sequence[Line]) -> str:
     head = (
         "| network | parameters | MMAC | precision | device | threads | sees | ms | p95 "
@@ -73,7 +101,7 @@ def _network_table(lines: Sequence[Line]) -> str:
         ratio = f"{line.timing.median / first.timing.median:.2f}" if first else ""
         cost = (_number(line.parameters, 0), _number(line.mmac, 1))
         where = (line.precision, line.device, str(line.threads), f"{line.width}x{line.height}")
-        rows.append(_row(name, *cost, *where, *_times(line.timing), ratio))
+        rows.append(row(name, *cost, *where, *_times(line.timing), ratio))
     return "\n".join([head, *rows])
 
 
@@ -90,7 +118,7 @@ def _frame_table(lines: Sequence[Line]) -> str:
         "|---|---|---|---|---:|---:|---:|---:|"
     )
     rows = [
-        _row(
+        row(
             f"{i.width}x{i.height}",
             i.model,
             i.precision,
@@ -112,7 +140,8 @@ def _number(value: float | None, decimals: int) -> str:
     return "" if value is None else f"{value:,.{decimals}f}"
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
+    """Return a row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 

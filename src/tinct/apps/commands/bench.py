@@ -32,6 +32,10 @@ def bench(
             "eccv16, siggraph17, eccv16-keras. Repeatable.",
         ),
     ] = None,
+    frames: Annotated[
+        bool,
+        typer.Option("--frames", help="Only frames of films in memory, with all cores at once."),
+    ] = False,
     quality: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,6 +90,7 @@ def bench(
         peers=tuple(peer or ()),
         quality=tuple(quality or ()),
         is_full=full,
+        only_frames=frames,
         command=command_line(),
     )
     measure(wanted, json, output)

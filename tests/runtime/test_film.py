@@ -1,0 +1,277 @@
+"""Frames of films: chroma planes that suit the luma they come with."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import tinct
+from tinct import color, gamut
+from tinct.errors import InputError, ModelError
+from tinct.media.frame import FrameFormat
+from tinct.runtime import Colorizer, ColorOptions
+from tinct.runtime.film import FilmColorizer, View
+from tinct.runtime.upsample import ChromaModel
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MATRICES = ("bt601", "bt709", "bt2020")
+DEPTHS = ((8, False), (8, True), (10, False), (10, True), (12, False), (16, True))
+SHIFTS = ((1, 1), (1, 0), (0, 0))
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    return Colorizer(threads=1)
+
+
+@pytest.fixture(scope="module")
+def grey() -> NDArray[np.float64]:
+    """A real photograph, (240, 321), 0..1."""
+    picture = tinct.read_picture(EXAMPLES / "detroit-1915.jpg", gray=True)
+    return cv2.resize(picture.pixels, (321, 240), interpolation=cv2.INTER_AREA) / 255.0
+
+
+def range_of(format: FrameFormat) -> color.Range:
+    return "full" if format.full_range else "limited"
+
+
+def to_codes(grey: NDArray[np.float64], format: FrameFormat) -> NDArray[np.integer]:
+    return color.quantize_luma(grey, format.bits, range_of(format))
+
+
+def decode(
+    luma: NDArray[np.integer], planes: tuple[NDArray[np.integer], ...], format: FrameFormat
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Turn planes of equal size into luma, and R'G'B' clipped as a screen does, in float64."""
+    grey = color.dequantize_luma(luma, format.bits, range_of(format)).astype(np.float64)
+    chroma = color.dequantize_chroma(np.stack(planes, -1), format.bits, range_of(format))
+    rgb = color.luma_chroma_to_rgb(grey, chroma.astype(np.float64), format.matrix)
+    return grey, rgb.clip(0, 1)
+
+
+def wild_chroma(rng: np.random.Generator) -> ChromaModel:
+    """Return chroma far outside the gamut in places."""
+    return ChromaModel(*(((rng.random((24, 32), np.float32) - 0.5) * 0.8) for _ in range(4)))
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize(("bits", "full"), DEPTHS)
+def test_a_screen_shows_the_luma_of_the_film(
+    colorizer: Colorizer, rng: np.random.Generator, bits: int, full: bool, matrix: color.Standard
+) -> None:
+    format = FrameFormat(61, 83, bits, (0, 0), full, matrix)
+    low, high = format.luma_codes
+    luma = rng.integers(low, high, (83, 61), endpoint=True).astype(format.dtype)
+    planes = FilmColorizer(colorizer, format).compose(luma, wild_chroma(rng))
+    grey, rgb = decode(luma, planes, format)
+    # Rounding of chroma alone may carry a colour on the boundary over it, by so much:
+    allowed = 0.5 / format.chroma_codes[1] * 2
+    assert np.abs(color.rgb_to_luma(rgb, matrix) - grey).max() <= allowed + 1e-6
+    assert rgb.std(axis=-1).max() > 0.1, "hardly any colour"
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize(("bits", "full"), DEPTHS)
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_an_even_colour_is_the_one_of_lab(
+    colorizer: Colorizer, bits: int, full: bool, shift: tuple[int, int], matrix: color.Standard
+) -> None:
+    format = FrameFormat(70, 50, bits, shift, full, matrix)
+    film = FilmColorizer(colorizer, format, steady=False)
+    for value, ab in ((0.5, (20, -30)), (0.05, (60, 60)), (0.95, (-70, 60)), (0.3, (0, 0))):
+        luma = to_codes(np.full((50, 70), value), format)
+        exact = color.dequantize_luma(luma[0, 0], format.bits, range_of(format)).astype(np.float64)
+        view = View(
+            np.full((64, 96), exact, np.float32),
+            np.tile(np.float32(ab)[:, None, None], (1, 16, 24)),
+            np.ones((16, 24), np.float32),
+        )
+        cb, cr = film.compose(luma, film.settle(view))
+        wanted = gamut.chroma_from_lab(np.array(exact), np.array(ab, np.float64), matrix)
+        codes = color.quantize_chroma(wanted, bits, range_of(format)).astype(int)
+        # The L* of a luma is found to 5e-4, and chroma with it.
+        allowed = 1 + 2e-3 * format.chroma_codes[1]
+        assert cb.shape == cr.shape == format.chroma_shape
+        assert cb.dtype == cr.dtype == format.dtype
+        assert np.abs(cb.astype(int) - codes[0]).max() <= allowed
+        assert np.abs(cr.astype(int) - codes[1]).max() <= allowed
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_depth_and_range_do_not_change_the_colours(
+    colorizer: Colorizer, grey: NDArray[np.float64], matrix: color.Standard
+) -> None:
+    found = []
+    for bits, full in DEPTHS:
+        format = FrameFormat(321, 240, bits, (1, 1), full, matrix)
+        planes = FilmColorizer(colorizer, format)(to_codes(grey, format))
+        found.append(color.dequantize_chroma(np.stack(planes), bits, range_of(format)))
+    assert np.abs(found[0]).mean() > 0.01, "hardly any colour"
+    for other in found[1:]:
+        assert np.abs(other - found[0]).mean() < 0.5 / 224
+        assert np.abs(other - found[0]).max() < 0.05
+
+
+def test_matrices_agree_on_the_colour(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+    """A grey film looks the same whatever its matrix, so its colours shall."""
+    shown = []
+    for matrix in MATRICES:
+        format = FrameFormat(321, 240, 16, (0, 0), True, matrix)  # type: ignore[arg-type]
+        luma = to_codes(grey, format)
+        _, rgb = decode(luma, FilmColorizer(colorizer, format)(luma), format)
+        shown.append(color.rgb_to_lab(rgb)[..., 1:])
+    assert np.abs(shown[1] - shown[0]).mean() < 1
+    assert np.abs(shown[1] - shown[2]).mean() < 1
+    assert np.abs(shown[1]).mean() > 3
+
+
+def test_a_photograph_of_the_same_kind_has_nearly_the_same_colours(
+    colorizer: Colorizer, grey: NDArray[np.float64]
+) -> None:
+    """A film is seen a little smaller than a photograph, and fitted more coarsely; that is all."""
+    format = FrameFormat(321, 240, 8, (0, 0), True, "bt601")
+    luma = to_codes(grey, format)
+    _, rgb = decode(luma, FilmColorizer(colorizer, format)(luma), format)
+    difference = np.abs(rgb - colorizer(luma) / 255.0)
+    assert difference.mean() < 0.02
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("size", [(1, 1), (17, 3), (3, 17), (33, 65), (2, 500)])
+def test_odd_sizes(
+    colorizer: Colorizer,
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    bits: int,
+    shift: tuple[int, int],
+) -> None:
+    format = FrameFormat(*size, bits, shift)
+    luma = to_codes(rng.random(format.luma_shape), format)
+    cb, cr = FilmColorizer(colorizer, format)(luma)
+    assert cb.shape == cr.shape == format.chroma_shape
+    low, span = format.chroma_codes[0] - format.chroma_codes[1] // 2, format.chroma_codes[1]
+    assert low <= min(cb.min(), cr.min())
+    assert max(cb.max(), cr.max()) <= low + span
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_black_white_and_what_is_beyond_are_neutral(
+    colorizer: Colorizer, rng: np.random.Generator, bits: int
+) -> None:
+    format = FrameFormat(64, 48, bits)
+    black, white = format.luma_codes
+    highest = 2**bits - 1
+    film = FilmColorizer(colorizer, format)
+    for codes in ([0, black // 2, black], [white, (white + highest) // 2, highest]):
+        luma = np.repeat(np.array(codes, format.dtype), 16)[:, None] * np.ones(64, format.dtype)
+        for planes in (film.compose(luma, wild_chroma(rng)), film(luma)):
+            np.testing.assert_array_equal(np.stack(planes), format.chroma_codes[0])
+
+
+def test_luma_is_only_read(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+    format = FrameFormat(321, 240)
+    luma = to_codes(grey, format)
+    luma.flags.writeable = False
+    FilmColorizer(colorizer, format)(luma)
+
+
+def test_a_plane_inside_a_wider_one_is_the_same(
+    colorizer: Colorizer, grey: NDArray[np.float64]
+) -> None:
+    """Decoders give rows with padding."""
+    format = FrameFormat(321, 240)
+    luma = to_codes(grey, format)
+    padded = np.full((240, 352), 77, np.uint8)
+    padded[:, :321] = luma
+    for one, other in zip(
+        FilmColorizer(colorizer, format)(luma),
+        FilmColorizer(colorizer, format)(padded[:, :321]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "luma", [np.zeros((48, 63), np.uint8), np.zeros((48, 64), np.uint16), np.zeros(64, np.uint8)]
+)
+def test_another_frame_is_refused(colorizer: Colorizer, luma: NDArray[np.integer]) -> None:
+    film = FilmColorizer(colorizer, FrameFormat(64, 48))
+    with pytest.raises(InputError, match=r"64x48 uint8 was expected"):
+        film.look(luma)
+    with pytest.raises(InputError, match=r"64x48 uint8 was expected"):
+        film.compose(luma, wild_chroma(np.random.default_rng(0)))
+
+
+def test_nan_is_an_error(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, grey: NDArray[np.float64]
+) -> None:
+    format = FrameFormat(321, 240)
+    broken = np.full((1, 2, 56, 72), np.nan, np.float32)
+    monkeypatch.setattr(colorizer.session, "run", lambda *_: (broken, broken[:, :1]))
+    with pytest.raises(ModelError, match="NaN"):
+        FilmColorizer(colorizer, format).look(to_codes(grey, format))
+
+
+def test_options_may_change_between_frames(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+    format = FrameFormat(321, 240)
+    luma = to_codes(grey, format)
+    film = FilmColorizer(colorizer, format, steady=False)
+
+    def strength(options: ColorOptions) -> float:
+        film.options = options
+        return float(np.abs(np.stack(film(luma)).astype(int) - 128).mean())
+
+    usual = strength(ColorOptions())
+    assert strength(ColorOptions(saturation=0)) == 0
+    assert strength(ColorOptions(saturation=0.5)) == pytest.approx(usual / 2, rel=0.1)
+    assert strength(ColorOptions(cautious=1)) < 0.8 * usual
+    assert strength(ColorOptions(vividness=0)) < usual < strength(ColorOptions(vividness=1))
+    assert strength(ColorOptions()) == usual
+
+
+@pytest.mark.parametrize(("short_side", "seen"), [(None, (224, 288)), (160, (160, 224))])
+def test_how_large_the_network_sees_a_frame(
+    colorizer: Colorizer,
+    grey: NDArray[np.float64],
+    short_side: int | None,
+    seen: tuple[int, int],
+) -> None:
+    format = FrameFormat(321, 240)
+    view = FilmColorizer(colorizer, format, short_side=short_side).look(to_codes(grey, format))
+    cells = (seen[0] // 4, seen[1] // 4)
+    assert (view.luma.shape, view.ab.shape, view.confidence.shape) == (seen, (2, *cells), cells)
+    assert view.luma.mean() == pytest.approx(grey.mean(), abs=0.01)
+
+
+def test_steadying_remembers_until_reset(
+    colorizer: Colorizer, grey: NDArray[np.float64], rng: np.random.Generator
+) -> None:
+    format = FrameFormat(321, 240)
+    noisy = [to_codes(grey + rng.normal(0, 0.03, grey.shape), format) for _ in range(3)]
+    film = FilmColorizer(colorizer, format)
+    first = [film(luma) for luma in noisy]
+    again = film(noisy[0])
+    assert not np.array_equal(first[0], again), "nothing was remembered"
+    film.reset()
+    np.testing.assert_array_equal(film(noisy[0]), first[0])
+    film.steady = False
+    alone = film(noisy[1])
+    assert not np.array_equal(alone, first[1])
+    film.steady = True
+    np.testing.assert_array_equal(film(noisy[1]), alone)  # nothing was kept meanwhile
+
+
+def test_several_threads_give_the_same(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+    format = FrameFormat(321, 240)
+    lumas = [to_codes(np.roll(grey, 9 * index, axis=1), format) for index in range(12)]
+    film = FilmColorizer(colorizer, format, steady=False)
+    wanted = [film(luma) for luma in lumas]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(pool.map(film, lumas), wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
