@@ -167,12 +167,18 @@ def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions
     facts = reader.facts
     options = _shortened(options)
     width, height = facts.form.width, facts.form.height
-    size = (2 * width, height) if options.preview else (width, height)
+    size = doubled(facts, width, height) if options.preview else (width, height)
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
     for note in (*facts.notes, *notes):
         warn(f"{source}: {note}")
     return Job(reader, plan, color, options, target)
+
+
+def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
+    """Return width and height of two frames that are shown side by side."""
+    axis, _ = facts.left_side
+    return (2 * width, height) if axis == 1 else (width, 2 * height)
 
 
 def _shortened(options: FilmOptions) -> FilmOptions:
@@ -229,7 +235,8 @@ def _color(job: Job, parts: Parts) -> None:
     # ONNX Runtime: not before the film is known to be one.
     from tinct.apps.film_frames import Finish, encode_segments, make_colorizer
 
-    form = replace(job.plan.form(job.facts.form), width=job.facts.form.width)
+    source = job.facts.form
+    form = replace(job.plan.form(source), width=source.width, height=source.height)
     film = make_colorizer(job.color, form, job.options.steady)
     if parts.segments:
         film.memory = parts.load(len(parts.segments) - 1).memory
