@@ -353,7 +353,7 @@ def test_a_run_that_goes_on_gives_the_same_film(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(film_frames, "SEGMENT", 6)
-    lines = _color(call, source, "-o", "out.mp4")
+    lines = _color(call, source, "-o", "out.mp4", "--overwrite")
     assert lines == [f"{source}: goes on after 12 frames that are finished"]
     assert packets(tmp_path / "out.mp4") == packets(tmp_path / "whole.mp4")
     assert not (tmp_path / "out.mp4.parts").exists()
@@ -386,7 +386,7 @@ def test_other_options_do_not_take_up_a_run(
     assert code == 1
     assert lines == [
         f"{source}: goes on after 4 frames that are finished",
-        "tinct: error: out.mkv.parts/000000.npz: damaged; --overwrite begins anew",
+        "tinct: error: out.mkv.parts/000000.npz: damaged; remove the folder to begin anew",
     ]
     code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS, "--vividness", "1")
     assert code == 1

@@ -47,6 +47,8 @@ class Job:
     color: ColorOptions
     options: FilmOptions
     target: Path
+    notes: tuple[str, ...]
+    """What the user has been told of it."""
 
     @property
     def facts(self) -> FilmFacts:
@@ -172,7 +174,7 @@ def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions
     plan, notes = plan_encoder(facts, container, options.encoder, size)
     for note in (*facts.notes, *notes):
         warn(f"{source}: {note}")
-    return Job(reader, plan, color, options, target)
+    return Job(reader, plan, color, options, target, (*facts.notes, *notes))
 
 
 def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
@@ -200,9 +202,7 @@ def run(job: Job) -> FilmRecord:
         InputError, OutputError, OptionError, ModelError, DeviceError, KeyboardInterrupt: As
             ``color_film``.
     """
-    if job.options.overwrite:
-        remove_parts(job.folder)
-    parts = Parts(job.folder, _identity(job))
+    parts = _open_parts(job)
     resumed = parts.frames
     if resumed:
         say(f"{job.facts.name}: goes on after {resumed} frames that are finished")
@@ -219,7 +219,7 @@ def run(job: Job) -> FilmRecord:
         warn(f"{job.facts.name}: {text}")
     parts.remove()
     job.partial.unlink(missing_ok=True)
-    notes = (*job.facts.notes, *warnings)
+    notes = (*job.notes, *warnings)
     return FilmRecord(
         job.facts.name,
         str(job.target),
@@ -228,6 +228,18 @@ def run(job: Job) -> FilmRecord:
         resumed,
         warnings=notes,
     )
+
+
+def _open_parts(job: Job) -> Parts:
+    """Open the folder of segments; one that does not fit is given up only if that was asked for."""
+    identity = _identity(job)
+    try:
+        return Parts(job.folder, identity)
+    except OutputError:
+        if not job.options.overwrite:
+            raise
+    remove_parts(job.folder)
+    return Parts(job.folder, identity)
 
 
 def _color(job: Job, parts: Parts) -> None:
