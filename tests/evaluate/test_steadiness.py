@@ -7,9 +7,11 @@ from tinct.evaluate.steadiness import (
     WINDOW,
     Motion,
     Window,
-    ab_of_cells,
+    ab_in_mean_light,
+    ab_of,
     cdc,
     observe,
+    shrink,
     temporal_deviation,
     warp_error,
 )
@@ -131,7 +133,19 @@ def test_windows_end_at_cuts_and_after_a_second():
 def test_cells_have_the_ab_of_their_mean_color():
     rgb = np.zeros((8, 12, 3), np.float32)
     rgb[::2] = (1, 0.5, 0)
-    np.testing.assert_allclose(
-        ab_of_cells(rgb), ab_of_cells(np.full_like(rgb, rgb[:2].mean((0, 1))))
-    )
-    assert ab_of_cells(rgb).shape == (2, 3, 2)
+    mean = np.full((2, 3, 3), (0.5, 0.25, 0), np.float32)
+    np.testing.assert_allclose(shrink(rgb), mean)
+    np.testing.assert_allclose(ab_of(shrink(rgb)), ab_of(mean))
+
+
+def test_grain_of_luma_is_no_flicker_and_that_of_chroma_is():
+    """Of one place: a step of all channels leaves Cb and Cr alone."""
+    color, grain = np.float32([[[0.6, 0.4, 0.3]]]), np.float32(0.05)
+    window = Window(0, 2, np.ones((1, 1), bool))
+    grainy = [color + grain, color - grain]
+    assert temporal_deviation([ab_of(cell) for cell in grainy], [window]) > 0.5
+    ab = ab_in_mean_light(grainy, [window])
+    np.testing.assert_allclose(ab, [ab_of(color)] * 2, atol=1e-3)
+    reddish = [color, color + np.float32([0.1, -0.0509, 0])]  # of equal BT.601 luma
+    ab = ab_in_mean_light(reddish, [window])
+    np.testing.assert_allclose(ab, [ab_of(cell) for cell in reddish], atol=0.02)

@@ -20,9 +20,11 @@ from tinct.evaluate.metrics import colorfulness, psnr
 from tinct.evaluate.steadiness import (
     Floats,
     Scene,
-    ab_of_cells,
+    ab_in_mean_light,
+    ab_of,
     cdc,
     observe,
+    shrink,
     temporal_deviation,
     warp_error,
 )
@@ -49,13 +51,14 @@ METRICS = (
 """Key, title and decimals of each column."""
 
 METHOD = (
-    f"Frames have 256 rows. Rows see the 8-bit BT.601 luma of the true film; chroma is "
-    f"composed at full size in 16 bits, so that rounding counts for nothing. Films made of "
-    f"photographs have {NUM_FRAMES} frames; their numbers are means over the photographs. SD of "
-    f"ab: standard deviation of (a, b) over time in cells of 4x4 pixels, where the true film "
-    f"stands still over a second, the first second of each scene included. Warp error: root mean "
-    f"square change of ab along the optical flow of the true film, where the frame before shows "
-    f"the same. CDC: Jensen-Shannon divergence of the histograms of R, G and B between frames 1, 2 "
+    f"Frames have 256 rows. Rows see the 8-bit BT.601 luma of the true film; chroma is composed "
+    f"at full size in 16 bits, so that rounding counts for nothing. Films made of photographs "
+    f"have {NUM_FRAMES} frames; their numbers are means over the photographs. SD of ab: standard "
+    f"deviation of (a, b) over time in cells of 4x4 pixels, where the true film stands still over "
+    f"a second, the first second of each scene included; ab is that of the chroma with the mean "
+    f"luma of the place, because grain in luma alone moves ab too. Warp error: root mean square "
+    f"change of ab along the optical flow of the true film, where the frame before shows the "
+    f"same. CDC: Jensen-Shannon divergence of the histograms of R, G and B between frames 1, 2 "
     f"and 4 apart; it holds changes of luma as well, the same in all rows, and a grey film is as "
     f"low as a perfect one: see CF beside it. PSNR: of each frame against the true one, mean over "
     f"frames. Times less and dB gained: against frame by frame. A plain average is one of ab with "
@@ -223,16 +226,16 @@ def _colored(
 
 
 def _measure(name: str, frames: Iterable[Floats], truth: Sequence[Floats], scene: Scene) -> Row:
-    ab, codes, fullness, ratios = [], [], [], []
+    cells, codes, fullness, ratios = [], [], [], []
     for frame, true in zip(frames, truth, strict=True):
-        ab.append(ab_of_cells(frame))
+        cells.append(shrink(frame))
         codes.append(np.rint(frame * 255).astype(np.uint8))
         fullness.append(colorfulness(frame))
         ratios.append(psnr(frame, true))
     return Row(
         name,
-        temporal_deviation(ab, scene.windows),
-        warp_error(ab, scene.motions),
+        temporal_deviation(ab_in_mean_light(cells, scene.windows), scene.windows),
+        warp_error([ab_of(one) for one in cells], scene.motions),
         1000 * cdc(codes),
         fmean(fullness),
         fmean(ratios),

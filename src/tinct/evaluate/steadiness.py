@@ -3,8 +3,7 @@
 Flicker is a change of colour where the scene did not change, so everything is judged on what the
 true film tells: where it stands still, where each place was a frame ago, and what was hidden then.
 
-Colours are looked at in cells of 4x4 pixels. The grain of a film is in its luma, of which ab of
-single pixels depends a little: it would hide how steady the colours themselves are.
+Colours are looked at in cells of 4x4 pixels, the size of the network's answers.
 """
 
 from __future__ import annotations
@@ -81,9 +80,34 @@ def observe(frames: Sequence[NDArray[np.uint8]]) -> Scene:
     return Scene(tuple(windows), motions)
 
 
-def ab_of_cells(rgb: Floats) -> Floats:
-    """Return ab of a frame (H, W, 3), sRGB-encoded in 0..1, in its cells, (h, w, 2)."""
-    return np.ascontiguousarray(rgb_to_lab(_shrink(rgb))[..., 1:])
+def shrink(plane: Floats) -> Floats:
+    """Average over cells, (H, W) or (H, W, channels)."""
+    size = (max(plane.shape[1] // CELL, 1), max(plane.shape[0] // CELL, 1))
+    small: Any = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return cast("Floats", small)
+
+
+def ab_of(cells: Floats) -> Floats:
+    """Return ab, (h, w, 2), of (h, w, 3), sRGB-encoded in 0..1."""
+    return np.ascontiguousarray(rgb_to_lab(cells)[..., 1:])
+
+
+def ab_in_mean_light(cells: Sequence[Floats], windows: Sequence[Window]) -> list[Floats]:
+    """Return ab of every frame as if each place had its mean luma of a window all the time.
+
+    What is left is the change of chroma: with equal chroma, ab depends on luma, and so on grain.
+
+    Args:
+        cells: (h, w, 3) for each frame, sRGB-encoded in 0..1.
+        windows: All of the film, in order.
+    """
+    ab: list[Floats] = []
+    for window in windows:
+        part = np.stack(cells[window.begin : window.end])
+        luma = rgb_to_luma(part)
+        lit = part + (luma.mean(axis=0) - luma)[..., None]  # equal steps leave Cb and Cr alone
+        ab += [ab_of(one) for one in lit.clip(0, 1)]
+    return ab
 
 
 def temporal_deviation(ab: Sequence[Floats], windows: Sequence[Window]) -> float:
@@ -176,20 +200,13 @@ def _motion(flow: Any, before: Floats, after: Floats) -> Motion:
     left = np.abs(_without_grain(after) - _move(_without_grain(before), back))
     visible = (np.hypot(missed[..., 0], missed[..., 1]) < FLOW_ERROR) & (left < FLOW_LUMA)
     return Motion(
-        _shrink(back) / np.float32(CELL), _whole(visible), bool(visible.mean() < CUT_VISIBLE)
+        shrink(back) / np.float32(CELL), _whole(visible), bool(visible.mean() < CUT_VISIBLE)
     )
-
-
-def _shrink(plane: Floats) -> Floats:
-    """Average over cells."""
-    size = (max(plane.shape[1] // CELL, 1), max(plane.shape[0] // CELL, 1))
-    small: Any = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    return cast("Floats", small)
 
 
 def _whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells that lie in a mask with all their pixels."""
-    return _shrink(mask.astype(np.float32)) > 0.999
+    return shrink(mask.astype(np.float32)) > 0.999
 
 
 def _move(plane: Floats, flow: Floats) -> Floats:

@@ -36,10 +36,10 @@ METHOD = (
     "Luma planes in memory (8 bits, limited range, BT.709; a pan over a photograph with grain) to "
     "chroma planes in memory (4:2:0), colours steadied over time, with {jobs} frames in work at "
     "once and one thread for each. Models take turns; frames per second are medians over the "
-    "rounds, quartiles in brackets. Processor time is that of all threads, in milliseconds a frame; "
-    "what else runs on the machine changes it much less. Stages are milliseconds of one frame in "
-    "one thread, medians. Networks of others are in the same ONNX Runtime and the same pipeline, "
-    "seeing the same frames."
+    "rounds, quartiles in brackets. Processor time is that of all threads, in milliseconds a "
+    "frame; what else runs on the machine changes it much less. Stages are milliseconds of one "
+    "frame in one thread, medians. Networks of others are in the same ONNX Runtime and the same "
+    "pipeline, seeing the same frames."
 )
 
 
