@@ -302,15 +302,30 @@ def test_a_part_is_cut_with_its_sound(call: Call, tmp_path: Path) -> None:
 
 
 def test_a_preview_stands_side_by_side(call: Call, tmp_path: Path) -> None:
-    source = make_film(tmp_path / "in.mkv", Film(rate=Fraction(1), frames=12))
+    film = Film("rawvideo", rate=Fraction(1), frames=12, width=65, height=47)
+    source = make_film(tmp_path / "in.avi", film)
     _color(call, source, "-o", "out.mkv", *_LOSSLESS, "--preview")
     after = read_film(tmp_path / "out.mkv")
     assert len(after.lumas) == 10
     left, right = np.hsplit(after.lumas[0], 2)
     assert np.array_equal(left, right)
-    grey, colored = np.hsplit(after.chromas[0], 2)
-    assert np.ptp(grey) == 0
-    assert np.ptp(colored) > 2
+    assert after.chromas[0].shape == (24, 65)
+    assert np.ptp(after.chromas[0][:, :33]) == 0
+    assert np.ptp(after.chromas[0][:, 33:]) > 2
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_a_preview_of_a_turned_film_has_grey_at_the_left(
+    call: Call, tmp_path: Path, rotation: int
+) -> None:
+    film = Film("libx264", rotation=rotation, width=64, height=96)
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "out.mp4", "--crf", "5", "--preview")
+    after = read_film(tmp_path / "out.mp4")
+    shown = np.rot90(after.chromas[0], rotation // 90)  # both count against the clock
+    grey, colored = np.hsplit(shown, 2)
+    assert np.ptp(grey[:, :-8]) < 4
+    assert np.ptp(colored) > 4
 
 
 # -- interrupted, finished, in the way
@@ -338,7 +353,7 @@ def test_a_run_that_goes_on_gives_the_same_film(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(film_frames, "SEGMENT", 6)
-    lines = _color(call, source, "-o", "out.mp4")
+    lines = _color(call, source, "-o", "out.mp4", "--overwrite")
     assert lines == [f"{source}: goes on after 12 frames that are finished"]
     assert packets(tmp_path / "out.mp4") == packets(tmp_path / "whole.mp4")
     assert not (tmp_path / "out.mp4.parts").exists()
@@ -371,7 +386,7 @@ def test_other_options_do_not_take_up_a_run(
     assert code == 1
     assert lines == [
         f"{source}: goes on after 4 frames that are finished",
-        "tinct: error: out.mkv.parts/000000.npz: damaged; --overwrite begins anew",
+        "tinct: error: out.mkv.parts/000000.npz: damaged; remove the folder to begin anew",
     ]
     code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS, "--vividness", "1")
     assert code == 1

@@ -74,6 +74,14 @@ class FilmFacts:
     """What the user should know, one sentence each."""
 
     @property
+    def left_side(self) -> tuple[int, bool]:
+        """Along which axis of the array left and right lie as shown, and whether left is first."""
+        if self.display is None:
+            return 1, True
+        across, down = self.display[0], self.display[3]  # what each adds to the way to the right
+        return (1, across > 0) if across else (0, down > 0)
+
+    @property
     def is_interlaced(self) -> bool:
         """Whether frames consist of two fields."""
         return self.field_order > _PROGRESSIVE

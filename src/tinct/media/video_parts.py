@@ -200,7 +200,7 @@ class Parts:
             with np.load(path, allow_pickle=False) as held:
                 return {name: held[name] for name in names or held.files}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise OutputError(f"{path}: damaged; --overwrite begins anew") from error
+            raise OutputError(f"{path}: damaged; remove the folder to begin anew") from error
 
     def times(self) -> NDArray[np.int64]:
         """Return the ticks of all finished frames, as they are shown.
