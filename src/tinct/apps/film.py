@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from tinct.apps.film_frames import Colored
     from tinct.apps.photographs import ColorOptions
-    from tinct.media.video import FilmFacts, FilmSource
+    from tinct.media.video import FilmSource
     from tinct.media.video_encode import EncoderPlan
+    from tinct.media.video_facts import FilmFacts
 
 PREVIEW = Fraction(10)
 """Seconds of a preview."""
@@ -268,11 +269,14 @@ def _keep_partial(job: Job, parts: Parts) -> None:
     end = parts.segments[-1].end * base
     join(job.reader, parts, job.plan, replace(job.cut, end=end), job.partial, overwrite=True)
     length = float(end - parts.segments[0].begin * base)
-    say(f"{job.partial}: what is finished, {length:.1f} s; the same command goes on from there")
     if parts.segments[-1].frames < SEGMENT:
         parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
     if not parts.segments:
         parts.remove()
+    say(
+        f"{job.partial}: what is finished, {length:.1f} s; the same command goes on after "
+        f"{parts.frames} frames"
+    )
 
 
 def _count(facts: FilmFacts, options: FilmOptions) -> int | None:

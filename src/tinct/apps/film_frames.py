@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from tinct.apps.photographs import ColorOptions
     from tinct.media.frame import FrameFormat
-    from tinct.media.video import FilmFacts, FilmFrame
+    from tinct.media.video import FilmFrame
     from tinct.media.video_encode import EncoderPlan
+    from tinct.media.video_facts import FilmFacts
 
 SEGMENT = 250
 """Frames of a segment: as many as encoders put between two key frames anyway."""

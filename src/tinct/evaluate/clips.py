@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import cv2
@@ -53,16 +53,20 @@ def read_film(path: str | Path, limit: int) -> Clip:
         limit: Frames at most.
 
     Raises:
-        InputError: The file cannot be read, or holds no picture.
+        InputError: The file cannot be read, or does not hold two pictures.
     """
     try:
         with av.open(str(path)) as container:
             frames = tuple(islice(_decode(container), limit))
-    except (OSError, IndexError) as error:  # PyAV's errors are also OSError
-        raise InputError(f"{path}: no film that can be read ({error})") from error
-    if not frames:
-        raise InputError(f"{path}: a film without pictures")
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise InputError(f"{path}: no film that can be read ({_reason(error)})") from error
+    if len(frames) < 2:
+        raise InputError(f"{path}: {len(frames)} pictures, of which two or more make a film")
     return Clip(Path(path).stem, frames)
+
+
+def _reason(error: av.FFmpegError | OSError | IndexError) -> str:
+    return "it has no pictures" if isinstance(error, IndexError) else error.strerror or str(error)
 
 
 def _decode(container: Any) -> Iterator[RGB]:
@@ -114,8 +118,7 @@ def _object(photograph: RGB, other: RGB, rng: np.random.Generator) -> Iterator[R
     radius = height // 4
     for time in _times():
         left = (width + 2 * radius) * time - 2 * radius  # from outside to outside
-        shift = np.float32([[1, 0, left - width / 2 + radius], [0, 1, 0]])
-        moved = cv2.warpAffine(disc, shift, SIZE, flags=cv2.INTER_LINEAR)
+        moved = _shift(disc, left + radius - width / 2)
         x, y = np.arange(width) - (left + radius), np.arange(height)[:, None] - height / 2
         opacity = (radius - np.hypot(x, y)).clip(0, 1)[..., None]
         yield _to_bytes(ground + opacity * (moved - ground))
@@ -157,13 +160,19 @@ def _view(photograph: RGB, x: float = 0, y: float = 0, zoom: float = 1) -> NDArr
     scale = max(SIZE[0] / width, SIZE[1] / height) * MARGIN * zoom
     slack = np.array([width * scale - SIZE[0], height * scale - SIZE[1]]) / 2
     left, top = slack * (1 + np.array([x, y]) * (MARGIN - 1) / MARGIN)
-    matrix = np.float32([[scale, 0, -left], [0, scale, -top]])
+    matrix = np.array([[scale, 0, -left], [0, scale, -top]])
     view: Any = cv2.warpAffine(
         photograph.astype(np.float32), matrix, SIZE, flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )  # fmt: skip
-    return view
+    return cast("NDArray[np.float32]", view)
+
+
+def _shift(view: NDArray[np.float32], right: float) -> NDArray[np.float32]:
+    matrix = np.array([[1.0, 0, right], [0, 1, 0]])
+    moved: Any = cv2.warpAffine(view, matrix, SIZE, flags=cv2.INTER_LINEAR)
+    return cast("NDArray[np.float32]", moved)
 
 
 def _to_bytes(pixels: NDArray[np.floating[Any]]) -> RGB:
-    return np.rint(pixels.clip(0, 255)).astype(np.uint8)
+    return cast("RGB", np.rint(pixels.clip(0, 255)).astype(np.uint8))
