@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinct.color import dequantize_chroma, luma_chroma_to_rgb, rgb_to_luma
 from tinct.evaluate.benchmark import Timing, time_interleaved
-from tinct.evaluate.clips import NUM_FRAMES, Clip
+from tinct.evaluate.clips import NOISY_FRAMES, NUM_FRAMES, Clip
 from tinct.evaluate.metrics import colorfulness, psnr
 from tinct.evaluate.steadiness import (
     Floats,
@@ -53,7 +53,8 @@ METRICS = (
 METHOD = (
     f"Frames have 256 rows. Rows see the 8-bit BT.601 luma of the true film; chroma is composed "
     f"at full size in 16 bits, so that rounding counts for nothing. Films made of photographs "
-    f"have {NUM_FRAMES} frames; their numbers are means over the photographs. SD of ab: standard "
+    f"have {NUM_FRAMES} frames, that with noise {NOISY_FRAMES}; their numbers are means over the "
+    f"photographs. SD of ab: standard "
     f"deviation of (a, b) over time in cells of 4x4 pixels, where the true film stands still over "
     f"a second, the first second of each scene included; ab is that of the chroma with the mean "
     f"luma of the place, because grain in luma alone moves ab too. Warp error: root mean square "
