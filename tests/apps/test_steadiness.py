@@ -40,6 +40,7 @@ def test_films_are_made_of_photographs(tmp_path, monkeypatch, capsys):
     from PIL import Image
 
     monkeypatch.setattr(clips, "NUM_FRAMES", 2)
+    monkeypatch.setattr(clips, "NOISY_FRAMES", 2)
     monkeypatch.setattr(clips, "SIZE", (48, 32))
     for index in range(2):
         pixels = np.random.default_rng(index).integers(0, 256, (30, 40, 3), np.uint8)

@@ -15,6 +15,7 @@ def clips():
     photographs = [rng.integers(0, 256, (40, 60, 3), np.uint8), np.full((70, 50, 3), 90, np.uint8)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "NUM_FRAMES", NUM_FRAMES)
+        patch.setattr(module, "NOISY_FRAMES", NUM_FRAMES)
         return list(make_clips(photographs))
 
 

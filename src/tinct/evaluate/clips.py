@@ -25,6 +25,8 @@ SHORT_SIDE = 256
 """Of all frames, in pixels."""
 NUM_FRAMES = 72
 """Of a film made of photographs: three seconds."""
+NOISY_FRAMES = 144
+"""Of the one with noise: six seconds, for an average that begins with one frame to show itself."""
 SIZE = (320, SHORT_SIDE)
 """Width and height of films made of photographs."""
 MARGIN = 1.25
@@ -97,7 +99,7 @@ def make_clips(photographs: Sequence[RGB]) -> Iterator[Clip]:
 def _noise(photograph: RGB, other: RGB, rng: np.random.Generator) -> Iterator[RGB]:
     """Stand still, with the noise of a grey film: the same in all three channels."""
     still = _view(photograph)
-    for _ in range(NUM_FRAMES):
+    for _ in range(NOISY_FRAMES):
         yield _to_bytes(still + rng.normal(0, NOISE, (*still.shape[:2], 1)))
 
 

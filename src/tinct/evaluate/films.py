@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from statistics import fmean
 
 import cv2
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinct.color import dequantize_chroma, luma_chroma_to_rgb, rgb_to_luma
 from tinct.evaluate.benchmark import Timing, time_interleaved
-from tinct.evaluate.clips import NUM_FRAMES, Clip
+from tinct.evaluate.clips import NOISY_FRAMES, NUM_FRAMES, Clip
 from tinct.evaluate.metrics import colorfulness, psnr
 from tinct.evaluate.steadiness import (
     Floats,
@@ -40,8 +39,9 @@ FRAME = (1920, 1080)
 TIMED_ROUNDS = 40
 
 METRICS = (
-    ("deviation", "SD of ab", 2),
+    ("answered", "SD of ab in maps", 2),
     ("steadier", "times less", 1),
+    ("deviation", "SD of ab in frames", 2),
     ("warp", "warp error of ab", 2),
     ("cdc", "CDC x1000", 2),
     ("colorfulness", "CF", 1),
@@ -53,16 +53,18 @@ METRICS = (
 METHOD = (
     f"Frames have 256 rows. Rows see the 8-bit BT.601 luma of the true film; chroma is composed "
     f"at full size in 16 bits, so that rounding counts for nothing. Films made of photographs "
-    f"have {NUM_FRAMES} frames; their numbers are means over the photographs. SD of ab: standard "
-    f"deviation of (a, b) over time in cells of 4x4 pixels, where the true film stands still over "
-    f"a second, the first second of each scene included; ab is that of the chroma with the mean "
-    f"luma of the place, because grain in luma alone moves ab too. Warp error: root mean square "
-    f"change of ab along the optical flow of the true film, where the frame before shows the "
-    f"same. CDC: Jensen-Shannon divergence of the histograms of R, G and B between frames 1, 2 "
-    f"and 4 apart; it holds changes of luma as well, the same in all rows, and a grey film is as "
-    f"low as a perfect one: see CF beside it. PSNR: of each frame against the true one, mean over "
-    f"frames. Times less and dB gained: against frame by frame. A plain average is one of ab with "
-    f"the weight 1/{AVERAGED} for each new frame, that knows nothing of motion or cuts."
+    f"have {NUM_FRAMES} frames, that with noise {NOISY_FRAMES}; their numbers are means over the "
+    f"photographs. SD of ab: standard deviation of (a, b) over time where the true film stands "
+    f"still over a second, the first second of each scene included. In maps: of the network's "
+    f"answers, as they are or averaged, from which chroma is made. In frames: of the finished "
+    f"ones, in cells of 4x4 pixels, each with its mean luma; there chroma follows luma, its "
+    f"grain included, as edges demand. Warp error: root mean square change of ab along the "
+    f"optical flow of the true film, where the frame before shows the same. CDC: Jensen-Shannon "
+    f"divergence of the histograms of R, G and B between frames 1, 2 and 4 apart; it holds "
+    f"changes of luma as well, the same in all rows, and a grey film is as low as a perfect one: "
+    f"see CF beside it. PSNR: of each frame against the true one, mean over frames. Times less "
+    f"(in maps) and dB gained: against frame by frame. A plain average is one of ab with the "
+    f"weight 1/{AVERAGED} for each new frame, that knows nothing of motion or cuts."
 )
 
 
@@ -71,12 +73,13 @@ class Row:
     """How steady and how true one way of colouring is; NaN where nothing can be said."""
 
     name: str
-    deviation: float
+    deviation: float  # of the finished frames
     warp: float
     cdc: float
     colorfulness: float
     psnr: float
-    steadier: float = math.nan
+    answered: float = math.nan  # deviation of the maps that chroma is fitted to
+    steadier: float = math.nan  # of the maps
     gain: float = math.nan
 
 
@@ -145,20 +148,23 @@ def measure_clip(clip: Clip, colorizer: Colorizer) -> ClipResult:
     Raises:
         ModelError: The model answers NaN or infinity.
     """
-    film = _film(clip, colorizer, steady=False)
+    film = _film(clip, colorizer)
     luma = [_luma(frame) for frame in clip.frames]
     views = [film.look(plane) for plane in luma]
     truth = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
-    steadied = _film(clip, colorizer, steady=True)
-    ways: dict[str, Callable[[], Iterable[Floats]]] = {
-        "grey": lambda: map(_gray, luma),
-        "truth": lambda: truth,
-        "frame by frame": partial(_colored, film, luma, views),
-        "plain average": partial(_colored, film, luma, _average(views)),
-        "steadied": partial(_colored, steadied, luma, views),
-    }
     scene = observe(clip.frames)
-    rows = {name: _measure(name, way(), truth, scene) for name, way in ways.items()}
+    rows = {
+        "grey": _measure("grey", map(_gray, luma), truth, scene),
+        "truth": _measure("truth", truth, truth, scene),
+    }
+    ways = {
+        "frame by frame": views,
+        "plain average": list(_average(views)),
+        "steadied": list(_steady(views)),
+    }
+    for name, way in ways.items():
+        row = _measure(name, _colored(film, luma, way), truth, scene)
+        rows[name] = replace(row, answered=_deviation_of_maps(way, scene))
     single = rows["frame by frame"]
     rows |= {name: _compare(rows[name], single) for name in ("plain average", "steadied")}
     return ClipResult(clip.name, len(clip.frames), tuple(rows.values()))
@@ -193,10 +199,11 @@ def measure_cost(clip: Clip, colorizer: Colorizer) -> Cost:
     return Cost(Timing.of(seconds["smoother"]), Timing.of(seconds["frame"]))
 
 
-def _film(clip: Clip, colorizer: Colorizer, steady: bool) -> FilmColorizer:
+def _film(clip: Clip, colorizer: Colorizer) -> FilmColorizer:
+    """Make what colours a clip; colours are steadied outside of it, to be looked at."""
     height, width = clip.frames[0].shape[:2]
     form = FrameFormat(width, height, bits=16, shift=(0, 0), full_range=True, matrix="bt601")
-    return FilmColorizer(colorizer, form, steady=steady)
+    return FilmColorizer(colorizer, form, steady=False)
 
 
 def _luma(frame: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -213,6 +220,18 @@ def _average(views: Sequence[View]) -> Iterator[View]:
     for view in views:
         mean = mean + (view.ab - mean) / np.float32(AVERAGED)
         yield replace(view, ab=mean)
+
+
+def _steady(views: Sequence[View]) -> Iterator[View]:
+    smoother = TemporalSmoother()
+    for view in views:
+        yield replace(view, ab=smoother(view.luma, view.ab, view.confidence))
+
+
+def _deviation_of_maps(views: Sequence[View], scene: Scene) -> float:
+    maps = [np.moveaxis(view.ab, 0, -1) for view in views]
+    windows = [window.resized(*maps[0].shape[:2]) for window in scene.windows]
+    return temporal_deviation(maps, windows)
 
 
 def _colored(
@@ -243,7 +262,7 @@ def _measure(name: str, frames: Iterable[Floats], truth: Sequence[Floats], scene
 
 
 def _compare(row: Row, single: Row) -> Row:
-    steadier = single.deviation / row.deviation if row.deviation else math.nan
+    steadier = single.answered / row.answered if row.answered else math.nan
     return replace(row, steadier=steadier, gain=row.psnr - single.psnr)
 
 

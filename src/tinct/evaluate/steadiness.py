@@ -9,7 +9,7 @@ Colours are looked at in cells of 4x4 pixels, the size of the network's answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -37,6 +37,7 @@ CUT_VISIBLE = 0.5
 """Share of a frame that the one before shows at least, within a scene."""
 CDC_DISTANCES = (1, 2, 4)
 """Frames between which histograms are compared."""
+_ALL = 0.999  # share of a cell that lies in a mask with all its pixels
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ class Window:
     begin: int
     end: int
     still: NDArray[np.bool_]  # (h, w)
+
+    def resized(self, height: int, width: int) -> Window:
+        """Return the same for maps of another size."""
+        share: Any = cv2.resize(
+            self.still.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+        )
+        return replace(self, still=share > _ALL)
 
 
 @dataclass(frozen=True)
@@ -206,7 +214,7 @@ def _motion(flow: Any, before: Floats, after: Floats) -> Motion:
 
 def _whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells that lie in a mask with all their pixels."""
-    return shrink(mask.astype(np.float32)) > 0.999
+    return shrink(mask.astype(np.float32)) > _ALL
 
 
 def _move(plane: Floats, flow: Floats) -> Floats:
