@@ -15,7 +15,11 @@ _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "py
 _EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
 _EXTRAS |= {"datasets", "fsspec", "bracex", "h5py", "onnxscript", "openvino"}
 _EXTRAS |= {"pygame", "pyvirtualcam"}
-_MAY_IMPORT_TORCH = ("networks/", "train/", "evaluate/lpips.py", "evaluate/frechet.py")
+_MAY_IMPORT_TORCH = (
+    "networks/",
+    "train/",
+    *(f"evaluate/{n}.py" for n in ("lpips", "frechet", "views")),
+)
 
 
 def _loaded_by(statement: str, environment: dict[str, str]) -> set[str]:

@@ -19,7 +19,8 @@ from films import Content, Film, luma, make_film, packets, read_film
 from PIL import Image
 
 from tinct.apps import film_frames
-from tinct.media import read_picture
+from tinct.errors import OutputError
+from tinct.media import read_picture, video_parts
 
 Call = Callable[..., tuple[int, str, list[str]]]
 _LOSSLESS = ("--codec", "ffv1")
@@ -107,7 +108,7 @@ def test_a_transport_stream_begins_at_zero(call: Call, tmp_path: Path) -> None:
     film = Film("mpeg2video", times=range(250, 260), format="mpegts")
     source = make_film(tmp_path / "in.ts", film)
     assert read_film(source).times[0] > 9
-    _color(call, source, "-o", "out.mp4")
+    _color(call, source, "-o", "out.mp4", "--start", "0")
     assert read_film(tmp_path / "out.mp4").times == [Fraction(n, 25) for n in range(10)]
 
 
@@ -140,6 +141,16 @@ def test_an_interlaced_film_stays_so(call: Call, tmp_path: Path) -> None:
     assert len(lines) == 1
     assert "interlaced" in lines[0]
     assert read_film(tmp_path / "out.mp4").first.interlaced_frame
+
+
+def test_metadata_of_hdr_that_is_lost_is_said(call: Call, tmp_path: Path) -> None:
+    light = "log-level=none:hdr10=1:max-cll=1000,400:" + (
+        "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    )
+    film = Film("libx265", pix_fmt="yuv420p10le", options=(("x265-params", light),))
+    source = make_film(tmp_path / "in.mp4", film)
+    lines = _color(call, source, "-o", "out.mp4", "--preset", "ultrafast")
+    assert lines == [f"tinct: warning: {source}: its metadata of HDR are not kept"]
 
 
 def test_fewer_bits_are_said(call: Call, tmp_path: Path) -> None:
@@ -243,6 +254,37 @@ def test_subtitles_are_converted_and_attachments_named(
     assert spans == [(0.1, b"Who is it?"), (0.6, b"The lodger.")]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
+    film = make_film(tmp_path / "film.mp4", Film("libx264", sound="aac"))
+    cover = _png(tmp_path)
+    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mp4"), "w") as output:
+        copies = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
+        picture: Any = output.add_stream("png", rate=1)
+        picture.width, picture.height, picture.pix_fmt = 16, 16, "rgb24"
+        picture.disposition = 1 << 10
+        packet = av.Packet(cover)
+        packet.stream, packet.pts, packet.dts = picture, 0, 0
+        packet.time_base = Fraction(1)
+        output.mux(packet)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    assert _color(call, "in.mp4", "-o", f"out.{suffix}", "--preset", "ultrafast") == []
+    with av.open(str(tmp_path / f"out.{suffix}")) as container:
+        pictures = [s for s in container.streams.video if s.disposition & (1 << 10)]
+        assert len(pictures) == 1
+        assert len(container.streams.audio) == 1
+        assert cover in {bytes(packet) for packet in container.demux(pictures[0])}
+    assert len(read_film(tmp_path / f"out.{suffix}").times) == 8
+
+
+def _png(folder: Path) -> bytes:
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(folder / "cover.png")
+    return (folder / "cover.png").read_bytes()
+
+
 # -- parts of a film
 
 
@@ -260,15 +302,30 @@ def test_a_part_is_cut_with_its_sound(call: Call, tmp_path: Path) -> None:
 
 
 def test_a_preview_stands_side_by_side(call: Call, tmp_path: Path) -> None:
-    source = make_film(tmp_path / "in.mkv", Film(rate=Fraction(1), frames=12))
+    film = Film("rawvideo", rate=Fraction(1), frames=12, width=65, height=47)
+    source = make_film(tmp_path / "in.avi", film)
     _color(call, source, "-o", "out.mkv", *_LOSSLESS, "--preview")
     after = read_film(tmp_path / "out.mkv")
     assert len(after.lumas) == 10
     left, right = np.hsplit(after.lumas[0], 2)
     assert np.array_equal(left, right)
-    grey, colored = np.hsplit(after.chromas[0], 2)
-    assert np.ptp(grey) == 0
-    assert np.ptp(colored) > 2
+    assert after.chromas[0].shape == (24, 65)
+    assert np.ptp(after.chromas[0][:, :33]) == 0
+    assert np.ptp(after.chromas[0][:, 33:]) > 2
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_a_preview_of_a_turned_film_has_grey_at_the_left(
+    call: Call, tmp_path: Path, rotation: int
+) -> None:
+    film = Film("libx264", rotation=rotation, width=64, height=96)
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "out.mp4", "--crf", "5", "--preview")
+    after = read_film(tmp_path / "out.mp4")
+    shown = np.rot90(after.chromas[0], rotation // 90)  # both count against the clock
+    grey, colored = np.hsplit(shown, 2)
+    assert np.ptp(grey[:, :-8]) < 4
+    assert np.ptp(colored) > 4
 
 
 # -- interrupted, finished, in the way
@@ -296,7 +353,7 @@ def test_a_run_that_goes_on_gives_the_same_film(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(film_frames, "SEGMENT", 6)
-    lines = _color(call, source, "-o", "out.mp4")
+    lines = _color(call, source, "-o", "out.mp4", "--overwrite")
     assert lines == [f"{source}: goes on after 12 frames that are finished"]
     assert packets(tmp_path / "out.mp4") == packets(tmp_path / "whole.mp4")
     assert not (tmp_path / "out.mp4.parts").exists()
@@ -324,6 +381,13 @@ def test_other_options_do_not_take_up_a_run(
     with monkeypatch.context() as patch:
         _stop_after(patch, 6)
         assert call("video", source, "-o", "out.mkv", *_LOSSLESS)[0] == 130
+    (tmp_path / "out.mkv.parts/000000.npz").write_bytes(b"damaged")
+    code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)
+    assert code == 1
+    assert lines == [
+        f"{source}: goes on after 4 frames that are finished",
+        "tinct: error: out.mkv.parts/000000.npz: damaged; remove the folder to begin anew",
+    ]
     code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS, "--vividness", "1")
     assert code == 1
     assert lines == [
@@ -334,12 +398,14 @@ def test_other_options_do_not_take_up_a_run(
     assert not (tmp_path / "out.mkv.parts").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_a_film_that_plays(tmp_path: Path, environment: dict[str, str]) -> None:
-    film = Film("libx264", width=320, height=240, frames=1500, options=(("preset", "ultrafast"),))
-    source = make_film(tmp_path / "in.mp4", film)
-    command = [sys.executable, "-m", "tinct", "video", str(source), "-o", "out.mp4"]
+    source = make_film(tmp_path / "in.mkv", Film(width=320, height=240, frames=400))
+    program = (
+        "import sys; from tinct.apps import cli, film_frames; film_frames.SEGMENT = 10; "
+        "sys.exit(cli.main())"
+    )
+    command = [sys.executable, "-c", program, "video", str(source), "-o", "out.mp4"]
     running = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     )
@@ -348,8 +414,31 @@ def test_ctrl_c_leaves_a_film_that_plays(tmp_path: Path, environment: dict[str, 
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said
-    assert len(read_film(tmp_path / "out.partial.mp4").times) >= film_frames.SEGMENT
+    assert 10 <= len(read_film(tmp_path / "out.partial.mp4").times) < 400
     assert "Traceback" not in said
+
+
+def test_a_disk_that_is_full_ends_the_run_and_keeps_what_is_finished(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_frames, "SEGMENT", 4)
+    source = make_film(tmp_path / "in.mkv", Film(frames=40))
+    write = video_parts.write_atomically
+
+    def fail(data: bytes, path: Path, *, overwrite: bool) -> None:
+        if path.name == "000002.npz":
+            raise OutputError(f"{path}: no space left on the disk")
+        write(data, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video_parts, "write_atomically", fail)
+        code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)
+    assert code == 1
+    assert lines == ["tinct: error: out.mkv.parts/000002.npz: no space left on the disk"]
+    assert not (tmp_path / "out.mkv").exists()
+    lines = _color(call, source, "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [f"{source}: goes on after 8 frames that are finished"]
+    assert len(read_film(tmp_path / "out.mkv").times) == 40
 
 
 def test_a_finished_film_is_skipped(call: Call, tmp_path: Path) -> None:
@@ -359,6 +448,29 @@ def test_a_finished_film_is_skipped(call: Call, tmp_path: Path) -> None:
     assert code == 0
     assert "skipped" in lines[0]
     assert (tmp_path / "out.mkv").read_bytes() == b"mine"
+
+
+def test_a_film_alone_is_coloured_beside_itself(call: Call, tmp_path: Path) -> None:
+    make_film(tmp_path / "Film.MKV", Film(format="matroska"))
+    code, _, lines = call("Film.MKV", "--preset", "ultrafast")
+    assert code == 0, lines
+    assert lines[-1].startswith("Film.MKV -> Film-color.mkv (8 frames")
+
+
+def test_the_second_film_in_a_file_is_left_out(call: Call, tmp_path: Path) -> None:
+    one = make_film(tmp_path / "one.mkv", Film("libx264"))
+    with av.open(str(one)) as source, av.open(str(tmp_path / "two.mkv"), "w") as output:
+        copies = [output.add_stream_from_template(source.streams[0], opaque=True) for _ in "12"]
+        for packet in source.demux():
+            for copy in copies if packet.size else []:
+                packet.stream = copy
+                output.mux(packet)
+    lines = _color(call, "two.mkv", "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [
+        "tinct: warning: two.mkv: it holds 2 films: the first is coloured, the others are left out"
+    ]
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert len(container.streams) == 1
 
 
 def test_the_name_beside_and_the_report(call: Call, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tinct.apps.live.loss import LossCurve
 from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.painter import PaintedFrame, Painter
 from tinct.apps.live.session import Session
-from tinct.apps.panels import PANELS, Box, arrange, axis_ticks, parse_panels
+from tinct.apps.panels import PANELS, Box, arrange, axis_ticks, parse_panels, split_at_gaps
 from tinct.apps.window import HELP, KEYS, Window
 from tinct.errors import MissingExtraError, OptionError
 from tinct.media.camera import Camera, CapturedFrame
@@ -112,7 +112,7 @@ def test_panels_that_are_switched_off(open_window: Open) -> None:
     window = open_window(panels=("coloured",), size=(640, 480))
     _show(window, _painted(Scene(64, 64).at(0)))
     assert [place.name for place in window.places] == ["coloured"]
-    assert not window.shows_loss
+    assert not window.has_loss
     picture = _picture(window, "coloured")
     assert picture.shape[0] == picture.shape[1]
     assert picture.shape[0] > 350  # as large as there is room
@@ -344,3 +344,9 @@ def test_an_axis_holds_every_value() -> None:
         ticks = axis_ticks(float(highest))
         assert ticks[-1] >= 1.05 * highest
         assert 4 <= len(ticks) - 1 <= 5
+
+
+def test_curves_are_cut_at_gaps() -> None:
+    points = [(0.0, 1.0), (0.5, 2.0), (2.0, 3.0)]
+    assert split_at_gaps(points, 1.0) == [points[:2], points[2:]]
+    assert split_at_gaps([], 1.0) == []

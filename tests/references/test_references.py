@@ -134,14 +134,14 @@ def test_a_shipped_model_colours_as_it_did(model: str, request: pytest.FixtureRe
 
 
 def _resize_bilinearly(patch: pytest.MonkeyPatch) -> None:
-    original = colorizer.working_luma
+    original = colorizer.working_pixels
 
-    def working_luma(*arguments: object) -> np.ndarray:
+    def working_pixels(*arguments: object) -> np.ndarray:
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(cv2, "INTER_AREA", cv2.INTER_LINEAR)
-            return original(*arguments)
+            return original(*arguments, method=cv2.INTER_LINEAR)
 
-    patch.setattr(colorizer, "working_luma", working_luma)
+    patch.setattr(colorizer, "working_pixels", working_pixels)
 
 
 def _use_gamma(patch: pytest.MonkeyPatch) -> None:

@@ -235,6 +235,20 @@ def test_options_may_change_between_frames(colorizer: Colorizer, grey: NDArray[n
     assert strength(ColorOptions()) == usual
 
 
+@pytest.mark.parametrize(("short_side", "seen"), [(None, (224, 288)), (160, (160, 224))])
+def test_how_large_the_network_sees_a_frame(
+    colorizer: Colorizer,
+    grey: NDArray[np.float64],
+    short_side: int | None,
+    seen: tuple[int, int],
+) -> None:
+    format = FrameFormat(321, 240)
+    view = FilmColorizer(colorizer, format, short_side=short_side).look(to_codes(grey, format))
+    cells = (seen[0] // 4, seen[1] // 4)
+    assert (view.luma.shape, view.ab.shape, view.confidence.shape) == (seen, (2, *cells), cells)
+    assert view.luma.mean() == pytest.approx(grey.mean(), abs=0.01)
+
+
 def test_steadying_remembers_until_reset(
     colorizer: Colorizer, grey: NDArray[np.float64], rng: np.random.Generator
 ) -> None:

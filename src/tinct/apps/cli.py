@@ -1,4 +1,4 @@
-"""The command line: ``tinct photo.jpg``, ``tinct COMMAND ...``.
+"""The command line: ``tinct photo.jpg``, ``tinct film.mp4``, ``tinct COMMAND ...``.
 
 Start-up counts: a single photograph is coloured in less time than importing everything would take.
 So nothing heavy is imported here, and naming photographs alone does not even load Typer.
@@ -27,6 +27,7 @@ _COMMANDS = (
     "bench",
     "evaluate",
     "robustness",
+    "steadiness",
     "compare",
     "statistics",
     "train",
@@ -35,6 +36,9 @@ _COMMANDS = (
     "export",
 )
 """Each is a function in the module of the same name in ``commands``."""
+_FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts",
+          ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv")  # fmt: skip
+"""How names of films end: ``tinct FILM`` is short for ``tinct video FILM``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 
 _FAILED = 1
@@ -74,6 +78,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _run_command(["--help"])
     if not is_shortcut(arguments[0]):
         return _run_command(arguments)
+    if arguments[0].lower().endswith(_FILMS):
+        return _run_command(["video", *arguments])
     if any(argument.startswith("-") for argument in arguments):
         return _run_command(["image", *arguments])
     from tinct.apps.photographs import color_photographs

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from tinct.apps.film_frames import Colored
     from tinct.apps.photographs import ColorOptions
-    from tinct.media.video import FilmFacts, FilmSource
+    from tinct.media.video import FilmSource
     from tinct.media.video_encode import EncoderPlan
+    from tinct.media.video_facts import FilmFacts
 
 PREVIEW = Fraction(10)
 """Seconds of a preview."""
@@ -46,6 +47,8 @@ class Job:
     color: ColorOptions
     options: FilmOptions
     target: Path
+    notes: tuple[str, ...]
+    """What the user has been told of it."""
 
     @property
     def facts(self) -> FilmFacts:
@@ -166,12 +169,18 @@ def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions
     facts = reader.facts
     options = _shortened(options)
     width, height = facts.form.width, facts.form.height
-    size = (2 * width, height) if options.preview else (width, height)
+    size = doubled(facts, width, height) if options.preview else (width, height)
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
     for note in (*facts.notes, *notes):
         warn(f"{source}: {note}")
-    return Job(reader, plan, color, options, target)
+    return Job(reader, plan, color, options, target, (*facts.notes, *notes))
+
+
+def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
+    """Return width and height of two frames that are shown side by side."""
+    axis, _ = facts.left_side
+    return (2 * width, height) if axis == 1 else (width, 2 * height)
 
 
 def _shortened(options: FilmOptions) -> FilmOptions:
@@ -193,9 +202,7 @@ def run(job: Job) -> FilmRecord:
         InputError, OutputError, OptionError, ModelError, DeviceError, KeyboardInterrupt: As
             ``color_film``.
     """
-    if job.options.overwrite:
-        remove_parts(job.folder)
-    parts = Parts(job.folder, _identity(job))
+    parts = _open_parts(job)
     resumed = parts.frames
     if resumed:
         say(f"{job.facts.name}: goes on after {resumed} frames that are finished")
@@ -212,7 +219,7 @@ def run(job: Job) -> FilmRecord:
         warn(f"{job.facts.name}: {text}")
     parts.remove()
     job.partial.unlink(missing_ok=True)
-    notes = (*job.facts.notes, *warnings)
+    notes = (*job.notes, *warnings)
     return FilmRecord(
         job.facts.name,
         str(job.target),
@@ -223,12 +230,25 @@ def run(job: Job) -> FilmRecord:
     )
 
 
+def _open_parts(job: Job) -> Parts:
+    """Open the folder of segments; one that does not fit is given up only if that was asked for."""
+    identity = _identity(job)
+    try:
+        return Parts(job.folder, identity)
+    except OutputError:
+        if not job.options.overwrite:
+            raise
+    remove_parts(job.folder)
+    return Parts(job.folder, identity)
+
+
 def _color(job: Job, parts: Parts) -> None:
     """Colour what is not finished yet."""
     # ONNX Runtime: not before the film is known to be one.
     from tinct.apps.film_frames import Finish, encode_segments, make_colorizer
 
-    form = replace(job.plan.form(job.facts.form), width=job.facts.form.width)
+    source = job.facts.form
+    form = replace(job.plan.form(source), width=source.width, height=source.height)
     film = make_colorizer(job.color, form, job.options.steady)
     if parts.segments:
         film.memory = parts.load(len(parts.segments) - 1).memory
@@ -268,11 +288,14 @@ def _keep_partial(job: Job, parts: Parts) -> None:
     end = parts.segments[-1].end * base
     join(job.reader, parts, job.plan, replace(job.cut, end=end), job.partial, overwrite=True)
     length = float(end - parts.segments[0].begin * base)
-    say(f"{job.partial}: what is finished, {length:.1f} s; the same command goes on from there")
     if parts.segments[-1].frames < SEGMENT:
         parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
     if not parts.segments:
         parts.remove()
+    say(
+        f"{job.partial}: what is finished, {length:.1f} s; the same command goes on after "
+        f"{parts.frames} frames"
+    )
 
 
 def _count(facts: FilmFacts, options: FilmOptions) -> int | None:

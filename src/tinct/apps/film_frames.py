@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from tinct.apps.photographs import ColorOptions
     from tinct.media.frame import FrameFormat
-    from tinct.media.video import FilmFacts, FilmFrame
+    from tinct.media.video import FilmFrame
     from tinct.media.video_encode import EncoderPlan
+    from tinct.media.video_facts import FilmFacts
 
 SEGMENT = 250
 """Frames of a segment: as many as encoders put between two key frames anyway."""
@@ -103,7 +104,7 @@ class Finish:
         Args:
             facts: The film as it is read.
             form: Of the coloured frames.
-            preview: Put the grey frame at the left of each.
+            preview: Put the grey frame at the left of each, as it is shown.
         """
         self._facts, self._form, self._preview = facts, form, preview
 
@@ -117,8 +118,13 @@ class Finish:
         form = self._form
         if self._preview:
             grey = np.full_like(cb, 128 << (form.bits - 8))
-            luma, cb, cr = (np.hstack(pair) for pair in ((luma, luma), (grey, cb), (grey, cr)))
-            form = replace(form, width=2 * form.width)
+            pairs = ((luma, luma), (grey, cb), (grey, cr))
+            axis, is_left_first = self._facts.left_side
+            step = 1 if is_left_first else -1
+            luma, cb, cr = (np.concatenate(pair[::step], axis) for pair in pairs)
+            form = replace(form, height=luma.shape[0], width=luma.shape[1])
+            rows, columns = form.chroma_shape  # an odd side has half a sample of chroma twice
+            cb, cr = cb[:rows, :columns], cr[:rows, :columns]
         made = build_frame((luma, cb, cr), form, self._facts.tags)
         return Colored(made, frame.time, frame.duration, frame.is_exact)
 

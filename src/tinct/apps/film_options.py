@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.errors import OptionError
@@ -60,7 +61,7 @@ def open_film(source: str, options: FilmOptions, full_range: bool) -> FilmSource
         InputError: It cannot be read.
         OptionError: A rate is given for a film.
     """
-    if is_pattern(source):
+    if is_pattern(source) and not Path(source).exists():
         return SequenceReader(source, options.rate or USUAL_RATE, full_range=full_range)
     if options.rate is not None:
         raise OptionError("--fps is for pictures in a row; a film has times of its own")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tinct.apps.photographs import ColorOptions
     from tinct.media.formats import Format
     from tinct.media.frame import FrameFormat
-    from tinct.media.video import FilmFacts, FilmFrame, FilmSource
+    from tinct.media.video import FilmFrame, FilmSource
+    from tinct.media.video_facts import FilmFacts
     from tinct.runtime.film import Samples
 
 WARM_UP = 50

@@ -96,3 +96,18 @@ def axis_ticks(highest: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(wanted))
     step, count = next(pair for pair in _STEPS if pair[0] * pair[1] * power >= wanted)
     return [number * step * power for number in range(count + 1)]
+
+
+def split_at_gaps(points: list[tuple[float, float]], gap: float) -> list[list[tuple[float, float]]]:
+    """Cut a curve where no point follows for some time.
+
+    Args:
+        points: Moments and values, in their order.
+        gap: The longest time, in the unit of the moments, over which a line is drawn.
+    """
+    pieces: list[list[tuple[float, float]]] = []
+    for point in points:
+        if not pieces or point[0] - pieces[-1][-1][0] > gap:
+            pieces.append([])
+        pieces[-1].append(point)
+    return pieces

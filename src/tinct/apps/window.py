@@ -93,9 +93,9 @@ class Window:
         self._curve = CurveSurface(self._texts)
 
     @property
-    def shows_loss(self) -> bool:
-        """Whether the curve is on the screen."""
-        return "loss" in self._visible
+    def has_loss(self) -> bool:
+        """Whether the curve is on the screen, or a key away."""
+        return "loss" in (*self._panels, self._single)
 
     def events(self) -> list[str]:
         """Return what the keys mean that were pressed since the last call, see ``KEYS``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tinct.apps.panels import axis_ticks
+from tinct.apps.panels import axis_ticks, split_at_gaps
 from tinct.apps.window_text import Texts, load_pygame
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _PAPER, _GRID, _INK, _SOFT, _LINE = (
     (28, 31, 37), (52, 56, 64), (232, 232, 232), (150, 155, 165), (86, 180, 233)
 )  # fmt: skip
+_GAP = 1.0  # seconds without a loss, as in a pause, over which no line is drawn
+_SMALLEST = 20  # pixels of a side with axes; below, there is only the number
 _INTERVAL = 0.1  # seconds between drawings: faster than anybody reads
 _NUM_STEPS = 4  # of the axis of time
 
@@ -49,32 +51,35 @@ class CurveSurface:
         self._surface.blit(text, text.get_rect(center=self._surface.get_rect().center))
 
     def _draw_curve(self, curve: LossCurve) -> None:
-        line = self._texts.line
+        high = self._texts.line
         width, height = self._surface.get_size()
         ticks = axis_ticks(max(loss for _, loss in curve.points))
-        left = max(self._texts.width(f"{tick:.4g}") for tick in ticks) + line
-        plot = self._pygame.Rect(left, line + 6, width - left - line, height - 3 * line)
-        if plot.width < 20 or plot.height < 20:
-            return self._write_middle(f"{curve.current:.4f}")
+        left = max(self._texts.width(f"{tick:.4g}") for tick in ticks) + high
+        plot = self._pygame.Rect(left, high + 6, width - left - high, height - 3 * high)
+        if plot.width < _SMALLEST or plot.height < _SMALLEST:
+            self._write_middle(f"{curve.current:.4f}")
+            return
         self._draw_axes(plot, ticks, curve.seconds)
-        end = curve.points[-1][0]
-        points = [
-            (
-                plot.right - (end - moment) / curve.seconds * plot.width,
-                plot.bottom - loss / ticks[-1] * plot.height,
-            )
-            for moment, loss in curve.points
-        ]
-        if len(points) > 1:
-            for lower in (0, 1):  # smooth lines are one pixel thin
-                line_points = [(x, y + lower) for x, y in points]
-                self._pygame.draw.aalines(self._surface, _LINE, False, line_points)
-        self._pygame.draw.circle(self._surface, _LINE, points[-1], 4)
+        self._draw_line(plot, curve, ticks[-1])
         words = f"{curve.current:.4f}   mean squared error of ab / 127.5, the paper's loss"
         if self._texts.width(words) > width - left:
             words = f"{curve.current:.4f}   MSE of ab / 127.5"
         self._surface.blit(self._texts.get(words, _INK), (left, 4))
-        return None
+
+    def _draw_line(self, plot: Any, curve: LossCurve, top: float) -> None:
+        end = curve.points[-1][0]
+        for piece in split_at_gaps(list(curve.points), _GAP):
+            points = [
+                (
+                    plot.right - (end - moment) / curve.seconds * plot.width,
+                    plot.bottom - loss / top * plot.height,
+                )
+                for moment, loss in piece
+            ]
+            for lower in (0, 1) if len(points) > 1 else ():  # smooth lines are one pixel thin
+                line = [(x, y + lower) for x, y in points]
+                self._pygame.draw.aalines(self._surface, _LINE, False, line)
+        self._pygame.draw.circle(self._surface, _LINE, points[-1], 4)
 
     def _draw_axes(self, plot: Any, ticks: list[float], seconds: float) -> None:
         for tick in ticks:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import cv2
@@ -25,6 +25,8 @@ SHORT_SIDE = 256
 """Of all frames, in pixels."""
 NUM_FRAMES = 72
 """Of a film made of photographs: three seconds."""
+NOISY_FRAMES = 144
+"""Of the one with noise: six seconds, for an average that begins with one frame to show itself."""
 SIZE = (320, SHORT_SIDE)
 """Width and height of films made of photographs."""
 MARGIN = 1.25
@@ -53,16 +55,20 @@ def read_film(path: str | Path, limit: int) -> Clip:
         limit: Frames at most.
 
     Raises:
-        InputError: The file cannot be read, or holds no picture.
+        InputError: The file cannot be read, or does not hold two pictures.
     """
     try:
         with av.open(str(path)) as container:
             frames = tuple(islice(_decode(container), limit))
-    except (OSError, IndexError) as error:  # PyAV's errors are also OSError
-        raise InputError(f"{path}: no film that can be read ({error})") from error
-    if not frames:
-        raise InputError(f"{path}: a film without pictures")
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise InputError(f"{path}: no film that can be read ({_reason(error)})") from error
+    if len(frames) < 2:
+        raise InputError(f"{path}: {len(frames)} pictures, of which two or more make a film")
     return Clip(Path(path).stem, frames)
+
+
+def _reason(error: av.FFmpegError | OSError | IndexError) -> str:
+    return "it has no pictures" if isinstance(error, IndexError) else error.strerror or str(error)
 
 
 def _decode(container: Any) -> Iterator[RGB]:
@@ -93,7 +99,7 @@ def make_clips(photographs: Sequence[RGB]) -> Iterator[Clip]:
 def _noise(photograph: RGB, other: RGB, rng: np.random.Generator) -> Iterator[RGB]:
     """Stand still, with the noise of a grey film: the same in all three channels."""
     still = _view(photograph)
-    for _ in range(NUM_FRAMES):
+    for _ in range(NOISY_FRAMES):
         yield _to_bytes(still + rng.normal(0, NOISE, (*still.shape[:2], 1)))
 
 
@@ -114,8 +120,7 @@ def _object(photograph: RGB, other: RGB, rng: np.random.Generator) -> Iterator[R
     radius = height // 4
     for time in _times():
         left = (width + 2 * radius) * time - 2 * radius  # from outside to outside
-        shift = np.float32([[1, 0, left - width / 2 + radius], [0, 1, 0]])
-        moved = cv2.warpAffine(disc, shift, SIZE, flags=cv2.INTER_LINEAR)
+        moved = _shift(disc, left + radius - width / 2)
         x, y = np.arange(width) - (left + radius), np.arange(height)[:, None] - height / 2
         opacity = (radius - np.hypot(x, y)).clip(0, 1)[..., None]
         yield _to_bytes(ground + opacity * (moved - ground))
@@ -157,13 +162,19 @@ def _view(photograph: RGB, x: float = 0, y: float = 0, zoom: float = 1) -> NDArr
     scale = max(SIZE[0] / width, SIZE[1] / height) * MARGIN * zoom
     slack = np.array([width * scale - SIZE[0], height * scale - SIZE[1]]) / 2
     left, top = slack * (1 + np.array([x, y]) * (MARGIN - 1) / MARGIN)
-    matrix = np.float32([[scale, 0, -left], [0, scale, -top]])
+    matrix = np.array([[scale, 0, -left], [0, scale, -top]])
     view: Any = cv2.warpAffine(
         photograph.astype(np.float32), matrix, SIZE, flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )  # fmt: skip
-    return view
+    return cast("NDArray[np.float32]", view)
+
+
+def _shift(view: NDArray[np.float32], right: float) -> NDArray[np.float32]:
+    matrix = np.array([[1.0, 0, right], [0, 1, 0]])
+    moved: Any = cv2.warpAffine(view, matrix, SIZE, flags=cv2.INTER_LINEAR)
+    return cast("NDArray[np.float32]", moved)
 
 
 def _to_bytes(pixels: NDArray[np.floating[Any]]) -> RGB:
-    return np.rint(pixels.clip(0, 255)).astype(np.uint8)
+    return cast("RGB", np.rint(pixels.clip(0, 255)).astype(np.uint8))

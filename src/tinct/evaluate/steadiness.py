@@ -1,13 +1,15 @@
 """How steady the colours of a film are, and how true.
 
 Flicker is a change of colour where the scene did not change, so everything is judged on what the
-true film tells: where it stands still, where each pixel was a frame ago, and what was hidden then.
+true film tells: where it stands still, where each place was a frame ago, and what was hidden then.
+
+Colours are looked at in cells of 4x4 pixels, the size of the network's answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -15,10 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color import rgb_to_luma
+from tinct.color import rgb_to_lab, rgb_to_luma
 
 Floats = NDArray[np.float32]
 
+CELL = 4
+"""Pixels of a frame to the side of a cell."""
 WINDOW = 24
 """Frames in which a place counts as still or not: a second of film."""
 STILL_LUMA = 2 / 255
@@ -29,23 +33,43 @@ FLOW_ERROR = 1.0
 """Pixels by which flow there and back may miss; further, a pixel was hidden before."""
 FLOW_LUMA = 0.05
 """Difference of luma that flow may leave; with more, it did not find the pixel."""
+CUT_VISIBLE = 0.5
+"""Share of a frame that the one before shows at least, within a scene."""
 CDC_DISTANCES = (1, 2, 4)
 """Frames between which histograms are compared."""
+_ALL = 0.999  # share of a cell that lies in a mask with all its pixels
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the pixels of a frame were in the frame before."""
+    """Where the cells of a frame were in the frame before; planes are (h, w)."""
 
-    flow: Floats  # (H, W, 2), pixels
-    visible: NDArray[np.bool_]  # (H, W): were seen there at all
+    flow: Floats  # (h, w, 2), cells
+    visible: NDArray[np.bool_]  # were seen there at all
+    is_cut: bool  # whether another scene begins
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some frames of one scene, a second at most, and where it stands still meanwhile."""
+
+    begin: int
+    end: int
+    still: NDArray[np.bool_]  # (h, w)
+
+    def resized(self, height: int, width: int) -> Window:
+        """Return the same for maps of another size."""
+        share: Any = cv2.resize(
+            self.still.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+        )
+        return replace(self, still=share > _ALL)
 
 
 @dataclass(frozen=True)
 class Scene:
     """What a true film tells about motion."""
 
-    still: tuple[NDArray[np.bool_], ...]  # (H, W) for each window of ``WINDOW`` frames
+    windows: tuple[Window, ...]
     motions: tuple[Motion, ...]  # one for each frame but the first
 
 
@@ -54,29 +78,65 @@ def observe(frames: Sequence[NDArray[np.uint8]]) -> Scene:
     lumas = [rgb_to_luma(frame.astype(np.float32) / np.float32(255)) for frame in frames]
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     motions = tuple(_motion(flow, *pair) for pair in pairwise(lumas))
-    windows = [lumas[begin : begin + WINDOW] for begin in range(0, len(lumas), WINDOW)]
-    return Scene(tuple(map(_find_still, windows)), motions)
+    cuts = [0, *(index + 1 for index, motion in enumerate(motions) if motion.is_cut), len(lumas)]
+    spans = [
+        (begin, min(begin + WINDOW, last))
+        for first, last in pairwise(cuts)
+        for begin in range(first, last, WINDOW)
+    ]
+    windows = (Window(*span, _find_still(lumas[slice(*span)])) for span in spans)
+    return Scene(tuple(windows), motions)
 
 
-def temporal_deviation(ab: Sequence[Floats], still: Sequence[NDArray[np.bool_]]) -> float:
-    """Standard deviation of ab over time where the scene stands still, in CIE units.
+def shrink(plane: Floats) -> Floats:
+    """Average over cells, (H, W) or (H, W, channels)."""
+    size = (max(plane.shape[1] // CELL, 1), max(plane.shape[0] // CELL, 1))
+    small: Any = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return cast("Floats", small)
 
-    It is the root of the mean squared distance of (a, b) from its mean over each window of
-    ``WINDOW`` frames, over all places that stand still in that window.
+
+def ab_of(cells: Floats) -> Floats:
+    """Return ab, (h, w, 2), of (h, w, 3), sRGB-encoded in 0..1."""
+    return np.ascontiguousarray(rgb_to_lab(cells)[..., 1:])
+
+
+def ab_in_mean_light(cells: Sequence[Floats], windows: Sequence[Window]) -> list[Floats]:
+    """Return ab of every frame as if each place had its mean luma of a window all the time.
+
+    What is left is the change of chroma: with equal chroma, ab depends on luma, and so on grain.
 
     Args:
-        ab: (H, W, 2) each.
-        still: (H, W) for each window.
+        cells: (h, w, 3) for each frame, sRGB-encoded in 0..1.
+        windows: All of the film, in order.
+    """
+    ab: list[Floats] = []
+    for window in windows:
+        part = np.stack(cells[window.begin : window.end])
+        luma = rgb_to_luma(part)
+        lit = part + (luma.mean(axis=0) - luma)[..., None]  # equal steps leave Cb and Cr alone
+        ab += [ab_of(one) for one in lit.clip(0, 1)]
+    return ab
+
+
+def temporal_deviation(ab: Sequence[Floats], windows: Sequence[Window]) -> float:
+    """Standard deviation of ab over time where the scene stands still, in CIE units.
+
+    It is the root of the mean squared distance of (a, b) from its mean over each window, over all
+    places that stand still in it.
+
+    Args:
+        ab: (h, w, 2) for each frame.
+        windows: Those of one frame do not count.
 
     Returns:
         NaN where nothing stands still.
     """
     total, count = 0.0, 0
-    for index, mask in enumerate(still):
-        window = np.stack(ab[index * WINDOW : (index + 1) * WINDOW])[:, mask]  # (T, places, 2)
-        if len(window) > 1:
-            total += float(window.var(axis=0, dtype=np.float64).sum())
-            count += int(mask.sum())
+    for window in windows:
+        values = np.stack(ab[window.begin : window.end])[:, window.still]  # (frames, places, 2)
+        if len(values) > 1:
+            total += float(values.var(axis=0, dtype=np.float64).sum())
+            count += values.shape[1]
     return float(np.sqrt(total / count)) if count else float("nan")
 
 
@@ -84,14 +144,18 @@ def warp_error(ab: Sequence[Floats], motions: Sequence[Motion]) -> float:
     """Change of ab along the motion of the scene, root mean square in CIE units.
 
     Each frame is compared with the frame before it, moved as the true film moves, where that shows
-    the same things.
+    the same things; not over cuts.
+
+    Args:
+        ab: (h, w, 2) for each frame.
+        motions: One for each frame but the first.
 
     Returns:
         NaN where no frame shows anything of the one before.
     """
     errors = []
     for (before, after), motion in zip(pairwise(ab), motions, strict=True):
-        if motion.visible.any():
+        if motion.visible.any() and not motion.is_cut:
             difference = (after - _move(before, motion.flow))[motion.visible]
             errors.append(float(np.square(difference).sum(axis=-1).mean(dtype=np.float64)))
     return float(np.sqrt(np.mean(errors))) if errors else float("nan")
@@ -128,12 +192,12 @@ def _histograms(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _divergence(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Jensen-Shannon divergence over the last axis."""
-    middle = (one + other) / 2
-    sides = [
-        np.where(side > 0, side * np.log(np.where(side > 0, side / middle, 1)), 0)
+    middle = np.maximum((one + other) / 2, np.finfo(np.float64).tiny)
+    terms = [
+        side * np.log(side / middle, where=side > 0, out=np.zeros_like(side))
         for side in (one, other)
     ]
-    return cast("NDArray[np.float64]", sum(side.sum(axis=-1) for side in sides) / 2)
+    return np.asarray((terms[0] + terms[1]).sum(axis=-1) / 2)
 
 
 def _motion(flow: Any, before: Floats, after: Floats) -> Motion:
@@ -143,7 +207,14 @@ def _motion(flow: Any, before: Floats, after: Floats) -> Motion:
     missed = back + _move(forth, back)
     left = np.abs(_without_grain(after) - _move(_without_grain(before), back))
     visible = (np.hypot(missed[..., 0], missed[..., 1]) < FLOW_ERROR) & (left < FLOW_LUMA)
-    return Motion(back, visible)
+    return Motion(
+        shrink(back) / np.float32(CELL), _whole(visible), bool(visible.mean() < CUT_VISIBLE)
+    )
+
+
+def _whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells that lie in a mask with all their pixels."""
+    return shrink(mask.astype(np.float32)) > _ALL
 
 
 def _move(plane: Floats, flow: Floats) -> Floats:
@@ -167,4 +238,4 @@ def _find_still(lumas: Sequence[Floats]) -> NDArray[np.bool_]:
     """Return where a scene stands still, (H, W), be it lit more or less."""
     level = float(np.mean([luma.mean() for luma in lumas]))
     smooth = np.stack([_without_grain(_light(luma, level)) for luma in lumas])
-    return cast("NDArray[np.bool_]", smooth.std(axis=0) < STILL_LUMA)
+    return _whole(smooth.std(axis=0) < STILL_LUMA)

@@ -19,7 +19,8 @@ from tinct.errors import InputError, OptionError
 from tinct.media.files import file_facts
 from tinct.media.frame import FrameFormat
 from tinct.media.images import Picture, encode_picture, read_picture
-from tinct.media.video import FilmFacts, FilmFrame
+from tinct.media.video import FilmFrame
+from tinct.media.video_facts import FilmFacts
 from tinct.media.video_pixels import COLORSPACES, ColorTags
 
 if TYPE_CHECKING:

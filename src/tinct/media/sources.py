@@ -27,7 +27,7 @@ from tinct.media.pattern import PatternSource
 if TYPE_CHECKING:
     import av
 
-_LATE = 0.5  # seconds behind its clock after which a film's clock is set anew
+_LATE = 1.0  # seconds behind its clock after which a film's clock is set anew
 _LIVE_OPTIONS = {"fflags": "nobuffer", "rtsp_transport": "tcp"}
 
 

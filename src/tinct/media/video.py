@@ -15,21 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import av
-import numpy as np
-from av.sidedata.sidedata import Type
-from av.stream import Discard, Disposition
+from av.stream import Discard
 
 from tinct.errors import InputError
 from tinct.media.files import open_source
-from tinct.media.frame import FrameFormat
+from tinct.media.video_facts import FilmFacts, choose_stream, read_facts
 from tinct.media.video_pixels import (
-    ColorTags,
-    depth_and_shift,
     fit_frame,
-    has_alpha,
-    has_luma_plane,
     luma_of,
-    planar_twin,
 )
 
 if TYPE_CHECKING:
@@ -41,51 +34,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-_NO_FILMS = ("image2", "tty", "webp")
-_SOME_RATE = Fraction(25)
-"""Frames a second of a film that does not say; only the length of its last frame follows."""
-_OFFSET_FORMATS = ("mpegts", "mpeg", "mpegvideo")
-"""Their clocks begin anywhere: the film begins at zero, as players show it."""
-_UNKNOWN, _PROGRESSIVE = 0, 1  # field orders; larger ones are interlaced
 _GENERATE_TIMES = 1  # AVFMT_FLAG_GENPTS, which is late by a frame for H.264 in AVI
+_ROUNDING = Fraction(1, av.time_base)  # of the time at which a file says that it begins
 _SHORTER = Fraction(1, 2)  # seconds that a film may end early before it is said
-
-
-@dataclass(frozen=True)
-class FilmFacts:
-    """What a film says about itself."""
-
-    name: str
-    stream: int
-    """Index of the stream that is read."""
-    pix_fmt: str
-    """FFmpeg's name of the format of the samples in the file."""
-    form: FrameFormat
-    """Of the samples as they are handed over."""
-    tags: ColorTags
-    time_base: Fraction
-    """Seconds in a tick of the times."""
-    origin: Fraction
-    """Seconds at which the film begins: what ``--start 0`` means."""
-    shift: Fraction
-    """Seconds to take from all times, because the file counts from anywhere."""
-    rate: Fraction
-    """Frames a second, on average."""
-    aspect: Fraction | None
-    """Width over height of a sample, if stated."""
-    display: tuple[int, ...] | None
-    """Matrix by which players turn the picture, if there is one."""
-    field_order: int
-    """As FFmpeg counts: 0 unknown, 1 progressive, 2..5 interlaced."""
-    end: int | None
-    """Ticks at which it ends by the header, if that says so."""
-    notes: tuple[str, ...]
-    """What the user should know, one sentence each."""
-
-    @property
-    def is_interlaced(self) -> bool:
-        """Whether frames consist of two fields."""
-        return self.field_order > _PROGRESSIVE
 
 
 @dataclass(frozen=True)
@@ -143,11 +94,11 @@ class FilmReader:
         with open_source(self.path, os.fspath(path)):
             pass
         with self.open() as container:
-            stream, notes = _choose_stream(container, os.fspath(path))
+            stream, notes = choose_stream(container, os.fspath(path))
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise InputError(f"{path}: no frame of it can be decoded")
-            self.facts = _facts(os.fspath(path), container, stream, first, notes)
+            self.facts = read_facts(os.fspath(path), container, stream, first, notes)
         self.damage.clear()  # it will be met again
 
     @property
@@ -195,8 +146,9 @@ class FilmReader:
             after: Time of the last frame left out, in ticks, if known: saves decoding the others.
         """
         facts = self.facts
-        first = None if begin is None else facts.origin + begin
-        last = math.inf if end is None else (facts.origin + end) / facts.time_base
+        zero = facts.origin - _ROUNDING
+        first = None if begin is None else zero + begin
+        last = math.inf if end is None else (zero + end) / facts.time_base
         start = None if first is None else math.ceil(first / facts.time_base)
         frames = self._resume(after) if after is not None else None
         for frame in frames or islice(self._from(start), skip, None):
@@ -302,102 +254,6 @@ class FilmReader:
             self.damage.append("it ends after {:.2f} s of {:.2f} s".format(*seconds))
 
 
-def _choose_stream(container: InputContainer, name: str) -> tuple[VideoStream, list[str]]:
-    """Choose the first stream that is a film, and say so if there are more."""
-    format_name = container.format.name
-    if format_name in _NO_FILMS or format_name.endswith("_pipe"):
-        raise InputError(f"{name}: not a film (a photograph? tinct image colours it)")
-    real = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
-    ]
-    if not real:
-        held = "cover art and sound" if container.streams.video else "sound"
-        what = f"only {held}" if container.streams.audio else "nothing that moves"
-        raise InputError(f"{name}: not a film, it holds {what}")
-    if real[0].codec_context is None:
-        raise InputError(f"{name}: its codec is unknown here")
-    notes = []
-    if len(real) > 1:
-        notes.append(f"it holds {len(real)} films: the first is coloured, the others are left out")
-    return real[0], notes
-
-
 def _video(stream: Any) -> VideoStream:
     video: VideoStream = stream
     return video
-
-
-def _facts(
-    name: str,
-    container: InputContainer,
-    stream: VideoStream,
-    first: VideoFrame,
-    notes: list[str],
-) -> FilmFacts:
-    context = stream.codec_context
-    pix_fmt = first.format.name
-    tags = ColorTags.of(first)
-    bits, shift = depth_and_shift(planar_twin(pix_fmt)) or (8, (1, 1))
-    time_base = stream.time_base or Fraction(1, 1000)
-    start = container.start_time if container.start_time is not None else 0
-    origin = Fraction(start, av.time_base)
-    field_order = context.field_order
-    if first.interlaced_frame and field_order <= _PROGRESSIVE:
-        field_order = 2
-    if not first.interlaced_frame and field_order == _UNKNOWN:
-        field_order = _PROGRESSIVE
-    notes = [*notes, *_notes_on_samples(context.name, first, field_order)]
-    counts_from_anywhere = container.format.name in _OFFSET_FORMATS
-    return FilmFacts(
-        name=name,
-        stream=stream.index,
-        pix_fmt=pix_fmt,
-        form=FrameFormat(first.width, first.height, bits, shift, tags.full_range, tags.name),
-        tags=tags,
-        time_base=time_base,
-        origin=origin,
-        shift=origin if counts_from_anywhere else Fraction(0),
-        rate=stream.average_rate or stream.guessed_rate or _SOME_RATE,
-        aspect=stream.sample_aspect_ratio or None,
-        display=_display_matrix(first),
-        field_order=field_order,
-        end=_end(container, stream, time_base),
-        notes=tuple(notes),
-    )
-
-
-def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[str]:
-    notes, pix_fmt = [], first.format.name
-    if field_order > _PROGRESSIVE:
-        notes.append("interlaced: coloured as it is, frame by frame, and kept interlaced")
-    if has_alpha(pix_fmt) and codec != "gif":  # which is decoded with it, used or not
-        notes.append("its transparency is not kept")
-    if not has_luma_plane(pix_fmt):
-        notes.append(f"its samples ({pix_fmt}) are converted to {planar_twin(pix_fmt)} first")
-    elif ColorTags.of(first).matrix != first.colorspace and first.colorspace not in (0, 2, 3):
-        notes.append(
-            f"its colour matrix ({first.colorspace}) is taken for {ColorTags.of(first).name}"
-        )
-    return notes
-
-
-def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    side_data: Any = frame.side_data  # a mapping by names or types, whatever the stubs say
-    matrix = side_data.get(Type.DISPLAYMATRIX)
-    return None if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
-
-
-def _end(container: InputContainer, stream: VideoStream, base: Fraction) -> int | None:
-    """Return the ticks at which the pictures end by the header, if it says so."""
-    start = stream.start_time or 0
-    if stream.duration:
-        return start + stream.duration
-    stated = stream.metadata.get("DURATION")  # Matroska
-    if stated and stated.count(":") == 2:
-        hours, minutes, seconds = stated.split(":")
-        return round((int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) / base)
-    if container.duration and len(container.streams) == 1:
-        return start + round(Fraction(container.duration, av.time_base) / base)
-    return None

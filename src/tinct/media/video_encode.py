@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
     from tinct.media.frame import FrameFormat
-    from tinct.media.video import FilmFacts
+    from tinct.media.video_facts import FilmFacts
     from tinct.media.video_pixels import ColorTags
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -187,18 +188,19 @@ class Parts:
         Raises:
             OutputError: It is damaged, or gone.
         """
+        held = self._read(number)
+        data, ends = held["data"].tobytes(), np.cumsum(held["sizes"])
+        pieces = [data[end - size : end] for end, size in zip(ends, held["sizes"], strict=True)]
+        return Packets(pieces, held["order"], held["is_key"], held["times"], held.get("memory"))
+
+    def _read(self, number: int, *names: str) -> dict[str, NDArray[Any]]:
+        """Read arrays of a segment, all if none is named."""
         path = self._path(number)
         try:
             with np.load(path, allow_pickle=False) as held:
-                ends = np.cumsum(held["sizes"])
-                data = held["data"].tobytes()
-                pieces = [
-                    data[end - size : end] for end, size in zip(ends, held["sizes"], strict=True)
-                ]
-                memory = held["memory"] if "memory" in held.files else None
-                return Packets(pieces, held["order"], held["is_key"], held["times"], memory)
-        except (OSError, ValueError, KeyError) as error:
-            raise OutputError(f"{path}: damaged; --overwrite begins anew") from error
+                return {name: held[name] for name in names or held.files}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise OutputError(f"{path}: damaged; remove the folder to begin anew") from error
 
     def times(self) -> NDArray[np.int64]:
         """Return the ticks of all finished frames, as they are shown.
@@ -206,7 +208,8 @@ class Parts:
         Raises:
             OutputError: A segment is damaged, or gone.
         """
-        return np.concatenate([self.load(i).times for i in range(len(self.segments))])
+        held = [self._read(i, "times")["times"] for i in range(len(self.segments))]
+        return np.concatenate(held)
 
     def drop_last(self) -> None:
         """Forget the last segment: it is not whole."""

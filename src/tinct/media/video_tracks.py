@@ -30,7 +30,8 @@ _OPUS_RATE = 48_000
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 _WITH_ATTACHMENTS = ("matroska",)
-_WRITTEN_ANEW = ("bin_data", "tmcd")  # chapters of MP4, and its clock, which lie in tracks as well
+_COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+_WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
 _STALE = ("DURATION", "BPS", "NUMBER_OF_", "_STATISTICS", "encoder", "ENCODER", "rotate",
           "vendor_id")  # fmt: skip
 """Beginnings of tags that describe the old file, not the film."""
@@ -74,6 +75,11 @@ class CopiedTrack:
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Move a packet in time, and leave out those outside of the cut."""
         base = packet.time_base
+        if self._is_picture() and packet.size:
+            packet.pts = packet.dts = 0
+            packet.stream = self._output
+            yield packet
+            return
         stamp = packet.pts if packet.pts is not None else packet.dts
         if packet.size == 0 or stamp is None:
             return
@@ -84,7 +90,7 @@ class CopiedTrack:
                 return
             packet.pts = packet.dts = round(span[0] / base)
             packet.duration = round((span[1] - span[0]) / base)
-        elif not self._cut.holds(time) and not self._is_picture():
+        elif not self._cut.holds(time):
             return
         shift = round(self._cut.zero / base)
         packet.pts = None if packet.pts is None else packet.pts - shift
@@ -193,8 +199,10 @@ def _make_track(
             return None, f"{label} is left out: {container} holds no attachments"
         output.add_stream_from_template(stream)
         return None, None
+    if container in _WITH_ATTACHMENTS and stream.disposition & Disposition.attached_pic:
+        return None, _attach_cover(stream, output, label)
     if stream.codec_context is None:
-        is_kept = _codec_name(stream) in _WRITTEN_ANEW
+        is_kept = _codec_name(stream) in _WRITTEN_ANEW or "timecode" in stream.metadata
         return None, None if is_kept else f"{label} is left out: {container} cannot hold it"
     try:
         copied = _describe(stream, output.add_stream_from_template(stream, opaque=True))
@@ -202,6 +210,18 @@ def _make_track(
     except ValueError:
         pass
     return _make_other(stream, output, cut, label)
+
+
+def _attach_cover(stream: Stream, output: OutputContainer, label: str) -> str | None:
+    """Attach cover art, as Matroska has it; return a note where that cannot be."""
+    if _codec_name(stream) not in _COVERS:
+        return f"{label} is left out: no cover art of its kind is known"
+    source = cast("InputContainer", stream.container)
+    picture = next((bytes(packet) for packet in source.demux(stream) if packet.size), None)
+    source.seek(0)
+    if picture is not None:
+        output.add_attachment(*_COVERS[_codec_name(stream)], picture)
+    return None
 
 
 def _make_other(

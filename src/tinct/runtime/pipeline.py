@@ -10,6 +10,9 @@ from typing import TypeVar
 
 from tinct.runtime.film import FilmColorizer, Samples
 
+AHEAD = 2
+"""Frames taken ahead for each in work, so that a slow one does not make the others wait."""
+
 Frame = TypeVar("Frame")
 Result = TypeVar("Result")
 
@@ -25,8 +28,8 @@ def color_frames(
 ) -> Iterator[Result]:
     """Colour the frames of a film, several at a time, with one thread for each.
 
-    Frames are taken from their iterator in the thread that asks for results, ``jobs`` ahead of
-    them. Everything but the steadying over time goes on at once.
+    Frames are taken from their iterator in the thread that asks for results, up to ``AHEAD`` times
+    ``jobs`` ahead of them. Everything but the steadying over time goes on at once.
 
     Args:
         film: Colours them.
@@ -76,7 +79,7 @@ def color_frames(
     try:
         for future in submit_all():
             waiting.append(future)
-            if len(waiting) > jobs:
+            if len(waiting) > AHEAD * jobs:
                 yield from _results(waiting.popleft())
         while waiting:
             yield from _results(waiting.popleft())

@@ -103,13 +103,13 @@ class TemporalSmoother:
             size come back as they are.
         """
         small: Any = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
-        weight = np.maximum(confidence, np.float32(LEAST_CONFIDENCE))
+        weight: Plane = np.maximum(confidence, np.float32(LEAST_CONFIDENCE))
         recall = self._recall(small)
         if recall is None:
             self._memory = _merge(*ab, weight, small)
             return ab
         total = recall.evidence + weight
-        gain = weight / total
+        gain = (weight / total).astype(np.float32, copy=False)
         a, b = recall.a + gain * (ab[0] - recall.a), recall.b + gain * (ab[1] - recall.b)
         kept = np.minimum(total, recall.limit * weight)
         self._memory = _merge(a, b, kept, _follow(recall.luma, small, gain))
@@ -147,7 +147,7 @@ def _merge(*planes: Plane) -> NDArray[np.float32]:
 
 def _follow(reference: Plane, luma: Plane, gain: Plane) -> Plane:
     """Bring averaged luma nearer to that of the frame, where that is not clipped."""
-    share = np.maximum(gain, np.float32(1 / REFERENCE_FRAMES)) * _is_telling(luma)
+    share: Plane = np.maximum(gain, np.float32(1 / REFERENCE_FRAMES)) * _is_telling(luma)
     return reference + share * (luma - reference)
 
 
@@ -203,7 +203,7 @@ def _validity(difference: Plane) -> Plane:
 
 
 def _median(plane: Plane) -> np.float32:
-    return cast("np.float32", np.median(plane.ravel()[::_SPARSE]))
+    return np.float32(np.median(plane.ravel()[::_SPARSE]))
 
 
 def _likeness(one: Plane, other: Plane) -> float:

@@ -57,14 +57,10 @@ class ChromaModel:
         strips can be enlarged apart. They are no fewer than they were, unless the picture's are.
         """
         step = min(max(height // len(self.slope_cb), 1), LONGEST_STEP)
-        restep = partial(_restep, height=height, step=step)
-        return ChromaModel(
-            restep(self.slope_cb),
-            restep(self.slope_cr),
-            restep(self.offset_cb),
-            restep(self.offset_cr),
-            step,
-        )
+        planes = (self.slope_cb, self.slope_cr, self.offset_cb, self.offset_cr)
+        sheet = _restep(np.hstack(planes), height, step)  # at one go
+        slope_cb, slope_cr, offset_cb, offset_cr = np.hsplit(sheet, 4)
+        return ChromaModel(slope_cb, slope_cr, offset_cb, offset_cr, step)
 
     def rows(self, top: int, luma: Plane) -> tuple[Plane, Plane]:
         """Return chroma of some rows of a picture that the model is suited to.

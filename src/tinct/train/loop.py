@@ -150,8 +150,9 @@ def _steps(
     on_progress: Callable[[Progress], None],
 ) -> None:
     config, clock = run.config, _Clock(run)
-    with connected(run.fabric), stop_on_signal() as stopped:
-        for batch in _batches(run, photographs):
+    batches = _batches(run, photographs)
+    with connected(run.fabric), stop_on_signal() as stopped, batches as loaded:
+        for batch in loaded:
             if run.step == 0 and config.start:  # what a model was like that is trained on
                 loss = run.first_loss(batch)
                 row = _validate(run, record, loss)
@@ -171,7 +172,9 @@ def _steps(
         run.fabric.barrier()  # nobody leaves before everything is saved
 
 
-def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
+@contextmanager
+def _batches(run: Run, photographs: Cache) -> Iterator[Iterator[Batch]]:
+    """Make batches in other processes, which are gone afterwards whatever happened."""
     config = run.config
     # Not forked: a fork of OpenCV's and torch's threads can stand still forever.
     loader: DataLoader[Batch] = DataLoader(
@@ -184,7 +187,15 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Batch]:
         worker_init_fn=_quiet_worker,
         pin_memory=run.fabric.device.type == "cuda",
     )
-    return iter(loader)
+    loaded = iter(loader)
+    try:
+        yield loaded
+    finally:
+        # Left to the collector of garbage, a worker that outlives an error keeps the program from
+        # ending: it is deaf to the signal that would end it.
+        shut_down = getattr(loaded, "_shutdown_workers", None)  # there is no public name
+        if shut_down:
+            shut_down()
 
 
 def _quiet_worker(index: int) -> None:

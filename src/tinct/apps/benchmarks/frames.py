@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -37,8 +36,10 @@ METHOD = (
     "Luma planes in memory (8 bits, limited range, BT.709; a pan over a photograph with grain) to "
     "chroma planes in memory (4:2:0), colours steadied over time, with {jobs} frames in work at "
     "once and one thread for each. Models take turns; frames per second are medians over the "
-    "rounds, quartiles in brackets. Stages are milliseconds of one frame in one thread, medians. "
-    "Networks of others are in the same ONNX Runtime and the same pipeline, seeing the same frames."
+    "rounds, quartiles in brackets. Processor time is that of all threads, in milliseconds a "
+    "frame; what else runs on the machine changes it much less. Stages are milliseconds of one "
+    "frame in one thread, medians. Networks of others are in the same ONNX Runtime and the same "
+    "pipeline, seeing the same frames."
 )
 
 
@@ -68,6 +69,7 @@ class FrameLine:
     jobs: int
     timing: Timing  # seconds a frame, with all threads at work
     times_as_long: float  # as the first model
+    processor: float  # seconds of processor time a frame, all threads together
     stages: dict[str, float]  # seconds a frame, in one thread
 
 
@@ -136,20 +138,16 @@ def measure_frames(plan: FramesPlan, source: Path, scratch: Path) -> list[FrameL
     for width, height in plan.sizes:
         say(f"measuring film frames of {width}x{height} ...")
         scene = make_scene(source, width, height)
-        films = [FilmColorizer(item, FrameFormat(width, height)) for item in colorizers]
-        counts = [_count(film, scene, jobs) for film in films]
-        seconds = time_interleaved(
-            {
-                str(index): partial(_color, film, scene, count, jobs)
-                for index, (film, count) in enumerate(zip(films, counts, strict=True))
-            },
-            plan.rounds,
-        )
-        timings = [
-            Timing.of([value / count for value in values])
-            for values, count in zip(seconds.values(), counts, strict=True)
+        films = [
+            _Film(FilmColorizer(colorizer, FrameFormat(width, height)), scene, jobs)
+            for colorizer in colorizers
         ]
-        for model, film, timing in zip(models, films, timings, strict=True):
+        seconds = time_interleaved(
+            {str(index): film.run for index, film in enumerate(films)}, plan.rounds
+        )
+        first = median(seconds["0"]) / films[0].count
+        for model, film, taken in zip(models, films, seconds.values(), strict=True):
+            timing = Timing.of([value / film.count for value in taken])
             lines.append(
                 FrameLine(
                     model.name,
@@ -157,14 +155,53 @@ def measure_frames(plan: FramesPlan, source: Path, scratch: Path) -> list[FrameL
                     plan.device,
                     width,
                     height,
-                    film.look(scene[0]).luma.shape[::-1],
+                    film.colorizer.look(scene[0]).luma.shape[::-1],
                     jobs,
                     timing,
-                    timing.median / timings[0].median,
-                    time_stages(film, scene),
+                    timing.median / first,
+                    median(film.processor[-plan.rounds :]) / film.count,
+                    time_stages(film.colorizer, scene),
                 )
             )
     return lines
+
+
+class _Film:
+    """A film that is coloured again and again.
+
+    Attributes:
+        colorizer: Colours it.
+        count: Its frames, so many that it takes about ``_TURN`` seconds.
+        processor: Seconds of processor time of each run so far, all threads together.
+    """
+
+    def __init__(self, colorizer: FilmColorizer, scene: Sequence[Samples], jobs: int) -> None:
+        self.colorizer = colorizer
+        self.processor: list[float] = []
+        self._scene, self._jobs = scene, jobs
+        self.count = _FEWEST * jobs
+        self.run()
+        start = time.perf_counter()
+        self.run()
+        each = (time.perf_counter() - start) / _FEWEST
+        self.count = jobs * int(np.clip(_TURN / each, _FEWEST, _MOST))
+
+    def run(self) -> None:
+        """Colour it once."""
+        self.colorizer.reset()
+        start = time.process_time()
+        frames = islice(cycle(self._scene), self.count)
+        for _ in color_frames(self.colorizer, frames, _itself, _planes, jobs=self._jobs):
+            pass
+        self.processor.append(time.process_time() - start)
+
+
+def _itself(luma: Samples) -> Samples:
+    return luma
+
+
+def _planes(*planes: Samples) -> tuple[Samples, ...]:
+    return planes
 
 
 def make_scene(source: Path, width: int, height: int) -> list[Samples]:
@@ -200,8 +237,8 @@ def time_stages(film: FilmColorizer, scene: Sequence[Samples]) -> dict[str, floa
 def to_table(lines: Sequence[FrameLine]) -> str:
     """Render the table, in Markdown."""
     head = (
-        "| frame | model | sees | frames per second | times as long | look, with network | steady "
-        "| fit | compose |\n|---|---|---|---:|---:|---:|---:|---:|---:|"
+        "| frame | model | sees | frames per second | times as long | processor time | look, with "
+        "network | steady | fit | compose |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|"
     )
     return "\n".join([head, *(_to_row(line) for line in lines)])
 
@@ -215,6 +252,7 @@ def _to_row(line: FrameLine) -> str:
         "x".join(map(str, line.sees)),
         f"{rates[0]} [{rates[1]}, {rates[2]}]",
         f"{line.times_as_long:.2f}",
+        f"{1000 * line.processor:.2f}",
         *(f"{1000 * value:.2f}" for value in line.stages.values()),
     )
 
@@ -225,19 +263,3 @@ def _models(plan: FramesPlan, scratch: Path) -> Iterator[_Model]:
     for spec in plan.peers:
         peer = export_peer_model(spec, scratch)
         yield _Model(peer.path, peer.name, peer.note)
-
-
-def _count(film: FilmColorizer, scene: Sequence[Samples], jobs: int) -> int:
-    """Return how many frames are coloured in a turn."""
-    _color(film, scene, _FEWEST * jobs, jobs)
-    start = time.perf_counter()
-    _color(film, scene, _FEWEST * jobs, jobs)
-    each = (time.perf_counter() - start) / _FEWEST
-    return jobs * int(np.clip(_TURN / each, _FEWEST, _MOST))
-
-
-def _color(film: FilmColorizer, scene: Sequence[Samples], count: int, jobs: int) -> None:
-    film.reset()
-    frames = islice(cycle(scene), count)
-    for _ in color_frames(film, frames, lambda luma: luma, lambda *planes: planes, jobs=jobs):
-        pass

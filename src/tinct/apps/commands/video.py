@@ -59,7 +59,9 @@ def video(
     ] = None,
     fps: Annotated[
         str | None,
-        typer.Option(metavar="RATE", help="Frames a second of pictures in a row: 24, 30000/1001."),
+        typer.Option(
+            metavar="RATE", show_default="24", help="Of pictures in a row: 16, 24000/1001."
+        ),
     ] = None,
     start: Annotated[
         str | None, typer.Option(metavar=_TIME, help="Leave out what comes before.")
@@ -75,7 +77,9 @@ def video(
     ] = False,
     json: Json = None,
 ) -> int:
-    """Colour a film: frame times, sound, subtitles, chapters and rotation stay as they are.
+    """Colour a film. `tinct film.mp4` is short for `tinct video film.mp4`.
+
+    Frame times, sound, subtitles, chapters, rotation and colour tags stay as they are.
 
     An interrupted run goes on where it was when the same command is given again.
     """

@@ -132,7 +132,7 @@ class Session:
         """Compare and display; and count how long each took."""
         self._last, stages = painted, dict(painted.stages)
         begin = time.perf_counter()
-        if self._window is not None and self._window.shows_loss and not painted.is_again:
+        if self._window is not None and self._window.has_loss and not painted.is_again:
             self._losses.add(painted.frame.time, painted.frame.rgb, painted.chroma)
             stages["loss"] = time.perf_counter() - begin
         begin = time.perf_counter()
