@@ -13,7 +13,16 @@ import pytest
 _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
 _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
 _EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
-_EXTRAS |= {"datasets", "fsspec", "bracex", "h5py", "onnxscript", "openvino"}
+_EXTRAS |= {
+    "datasets",
+    "fsspec",
+    "bracex",
+    "h5py",
+    "onnxscript",
+    "openvino",
+    "lightning_fabric",
+    "filelock",
+}
 _EXTRAS |= {"pygame", "pyvirtualcam"}
 _MAY_IMPORT_TORCH = (
     "networks/",

@@ -33,6 +33,7 @@ from tinct.runtime.upsample import ChromaModel
 Call = Callable[..., tuple[int, str, list[str]]]
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
+VIVIDNESS = Colorizer(threads=1).vividness  # by default
 _SHORT = "test://?size=96x64&rate=50&frames=12"
 _LIMIT = 60.0
 
@@ -72,7 +73,7 @@ def test_numbers_of_a_run(call: Call, tmp_path: Path) -> None:
     assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"]
     assert list(numbers["stages_ms"]) == [name for name in STAGES if name != "loss"]
     assert numbers["options"] == {
-        "vividness": 0.6, "cautious": 0.0, "saturation": 1.0, "steady": True
+        "vividness": VIVIDNESS, "cautious": 0.0, "saturation": 1.0, "steady": True
     }  # fmt: skip
     assert "12 frames captured" in lines[-1]
     assert _names(tmp_path) == ["stats.json"]

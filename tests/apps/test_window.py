@@ -29,6 +29,8 @@ from tinct.media.sources import find_source
 from tinct.runtime import Colorizer
 from tinct.runtime.upsample import ChromaModel
 
+VIVIDNESS = Colorizer(threads=1).vividness  # by default
+
 Open = Callable[..., Window]
 
 
@@ -258,7 +260,7 @@ def test_keys_steer_the_run(
         with painter:
             session.run(60)
     assert [options["vividness"] for options in seen] == pytest.approx(
-        [0.6, 0.6, 0.6, 0.65, 0.7, 0.7, 0.7, 0.7, 0.65, 0.65, 0.65]
+        [VIVIDNESS + step for step in (0, 0, 0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05)]
     )
     assert [options["cautious"] for options in seen] == [0.0] * 5 + [0.5] * 6
     assert [options["steady"] for options in seen] == [True] * 6 + [False] * 5

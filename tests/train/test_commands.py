@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,9 +44,12 @@ def last_words(capsys):
 def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(config), "--steps", "2"]) == 0
-    *_, validation, last = last_words(capsys)
+    *_, validation, best, last = last_words(capsys)
     assert "test_loss" in validation
     assert "rate" in validation
+    assert re.fullmatch(
+        r"lowest test loss [\d.]+ at step 2, kept in runs/short/best\.safetensors", best
+    )
     assert last == "saved runs/short/last.safetensors; curves and sheets are in runs/short"
     assert load_checkpoint(Path("runs/short/last.safetensors")).step == 2
     assert main(["train", str(config)]) == 1

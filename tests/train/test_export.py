@@ -131,7 +131,7 @@ def tampered(model, change):
     "change",
     [
         lambda network: network.head.bias[3].add_(0.1),
-        lambda network: network.bin_centers[50].add_(1.0),
+        lambda network: network.bin_centers[network.log_prior.argmax()].add_(1.0),
         lambda network: network.log_prior[0].add_(0.5),
         lambda network: network.head.bias.fill_(float("nan")),
     ],
