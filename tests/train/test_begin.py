@@ -88,7 +88,7 @@ def test_a_model_file_gives_back_the_network_it_was_made_from(model_file):
 def test_a_model_of_another_network_is_refused(model_file):
     config = config_from_dict(fine_tuning(model_file[0]) | {"network": "base"}, "config")
     with pytest.raises(ModelError, match=r"small\.onnx: its weights do not fit"):
-        begin(make_network(config), config, torch.zeros(1, 1, 32, 32))
+        begin(make_network(config), config, lambda: torch.zeros(1, 1, 32, 32))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -140,7 +140,7 @@ def test_a_run_may_begin_with_norms_put_back(model_file):
     network = make_network(config)
     assert any(isinstance(module, torch.nn.BatchNorm2d) for module in network.stem.modules())
     lightness = torch.nn.functional.interpolate(torch.rand(2, 1, 6, 6) * 100, (64, 64))
-    begin(network, config, lightness)
+    begin(network, config, lambda: lightness)
     with torch.no_grad():
         assert torch.allclose(
             network.eval()(lightness), load_classifier(path)(lightness), atol=1e-3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,13 @@ def _fold(network: nn.Module) -> nn.Module:
     return network.train()
 
 
-def begin(network: nn.Module, config: TrainConfig, lightness: Tensor) -> None:
+def begin(network: nn.Module, config: TrainConfig, lightness: Callable[[], Tensor]) -> None:
     """Give a network the weights that its run begins with, if the configuration names any.
 
     Args:
         network: Of the run, see :func:`make_network`.
         config: The choices of the run.
-        lightness: L* of some photographs, (N, 1, S, S), on which norms put back are measured.
+        lightness: Gives L* of some photographs, (N, 1, S, S): norms put back are measured on them.
 
     Raises:
         ModelError: They are missing, or of another network.
@@ -63,7 +64,7 @@ def begin(network: nn.Module, config: TrainConfig, lightness: Tensor) -> None:
     if config.start and config.norms:
         folded = _fold(build(config.network, **config.options))
         load_model(folded, config.start)
-        unfold(network, folded, lightness)
+        unfold(network, folded, lightness())
     elif config.start:
         load_model(network, config.start)
 

@@ -64,8 +64,8 @@ class Run:
         if checkpoint:
             self._restore(checkpoint)
         else:
-            first = make_batches(config, self.network, cache)[0]
-            begin(self.network, config, first["lightness"])
+            batches = make_batches(config, self.network, cache)
+            begin(self.network, config, lambda: batches[0]["lightness"])
             if not config.start:
                 set_bins(self.network, cache)
             self.average.load_state_dict(self.network.state_dict())

@@ -15,6 +15,7 @@ from tinct.apps.commands.options import (
     Fit,
     Limit,
     Lpips,
+    MeasuringJobs,
     Seed,
     Vividnesses,
     split_arguments,
@@ -69,12 +70,7 @@ def evaluate(
     ] = None,
     limit: Limit = None,
     seed: Seed = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", min=1, show_default="all cores", help="Photographs in work at once."
-        ),
-    ] = None,
+    jobs: MeasuringJobs = None,
     output: Annotated[
         Path | None,
         typer.Option(

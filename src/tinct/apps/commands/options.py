@@ -59,6 +59,12 @@ Fit = Annotated[
 ]
 Lpips = Annotated[bool, typer.Option("--lpips", help="Compute LPIPS as well.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many photographs.")]
+MeasuringJobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, show_default="all cores", help="Photographs in work at once."
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Take --limit photographs at random, the same for the same seed."),

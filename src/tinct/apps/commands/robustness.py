@@ -13,6 +13,7 @@ from tinct.apps.commands.options import (
     SOURCES_HELP,
     SPECS_HELP,
     Limit,
+    MeasuringJobs,
     Seed,
     Vividnesses,
     split_arguments,
@@ -39,12 +40,7 @@ def robustness(
     vividness: Vividnesses = "default",
     limit: Limit = 200,
     seed: Seed = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", min=1, show_default="all cores", help="Photographs in work at once."
-        ),
-    ] = None,
+    jobs: MeasuringJobs = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Markdown file to write.")
     ] = None,
