@@ -14,16 +14,12 @@ from tinct.networks.decode import DecodeConfig
 
 Numbers = NDArray[np.float64]
 
-TEMPERATURES = (0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 """Of the prior, over the temperature: what divides the annealed probabilities at vividness 1."""
 GAINS = (0.0, 0.3, 0.6)
 """Of the chroma of sure colours, at vividness 1."""
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of vividness, between which colourfulness is interpolated."""
-FLAT = 0.05
-"""dB that count for nothing: of temperatures that lose no more the lowest is taken, which keeps
-most of the PSNR when the prior is taken away."""
 EYE = 0.03
 """dB at vividness 1 that a higher gain may cost: it leaves unsure places alone."""
 STEP = 0.05
@@ -60,7 +56,9 @@ class Choice:
 
 
 def calibrate(views: Views, targets: Targets, start: DecodeConfig) -> Choice:
-    """Choose temperature, vividness and its default, and the scale of the confidence.
+    """Choose vividness and its default, and the scale of the confidence.
+
+    The temperature stays: PSNR alone would choose a low one, which costs LPIPS.
 
     Args:
         views: Of photographs that nothing will be measured on later.
@@ -71,20 +69,12 @@ def calibrate(views: Views, targets: Targets, start: DecodeConfig) -> Choice:
         OptionError: Even the most faithful colours are worse than the targets allow.
     """
     plain = replace(start, gain=0.0, vividness_curve=1.0)
-    plain = replace(plain, temperature=choose_temperature(views, plain))
     plain = fit_confidence(views, plain, 0)  # the gain follows it
     decode = fit_confidence(views, choose_vivid(views, plain, targets), 0.5)
     shares = [views.measure(decode, level).share for level in LEVELS]
     curve = even_curve(LEVELS, shares)
     default = default_vividness(LEVELS, shares, curve, targets.default_share)
     return Choice(replace(decode, vividness_curve=curve), default)
-
-
-def choose_temperature(views: Views, decode: DecodeConfig) -> float:
-    """Return the lowest temperature whose PSNR at vividness 0 is (nearly) the best."""
-    tried = {t: views.measure(replace(decode, temperature=t), 0).psnr for t in TEMPERATURES}
-    best = max(tried.values())
-    return min(t for t, psnr in tried.items() if psnr >= best - FLAT)
 
 
 def choose_vivid(views: Views, decode: DecodeConfig, targets: Targets) -> DecodeConfig:

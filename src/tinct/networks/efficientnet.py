@@ -48,12 +48,13 @@ _PUBLISHED_LAYERS = {
 
 
 class Encoder(nn.Module):
-    """All of EfficientNet-Lite0 but its classifier, for pictures of one channel."""
+    """All of EfficientNet-Lite0 but its classifier, for pictures of one channel, or of three."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
         """Build it with random weights."""
         super().__init__()
-        self.stem = ConvNorm(1, STEM, 3, stride=2, act=nn.ReLU6, eps=NORM_EPS)
+        self.channels = channels
+        self.stem = ConvNorm(channels, STEM, 3, stride=2, act=nn.ReLU6, eps=NORM_EPS)
         self.stages = nn.ModuleList()
         inputs = STEM
         for blocks, kernel, stride, expansion, outputs in STAGES:
@@ -63,7 +64,7 @@ class Encoder(nn.Module):
             inputs = outputs
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Map (N, 1, H, W), -1..1, to maps at 1/4, 1/8, 1/16, 1/32 with ``CHANNELS`` channels."""
+        """Map (N, C, H, W), -1..1, to maps at 1/4, 1/8, 1/16, 1/32 with ``CHANNELS`` channels."""
         x = self.stem(x)
         maps = []
         for index, stage in enumerate(self.stages):
@@ -90,7 +91,9 @@ class Encoder(nn.Module):
 
     def _renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         stem = _conv_norm(state, "stem", "_conv_stem", "_bn0")
-        renamed = stem | {"stem.0.weight": stem["stem.0.weight"].sum(dim=1, keepdim=True)}
+        if self.channels == 1:
+            stem["stem.0.weight"] = stem["stem.0.weight"].sum(dim=1, keepdim=True)
+        renamed = dict(stem)
         number = 0
         for index, stage in enumerate(self.stages):
             assert isinstance(stage, nn.Sequential)

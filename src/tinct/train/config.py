@@ -42,11 +42,13 @@ class AugmentConfig:
     tone_curve: float = 0.3
     """Another contrast, faded blacks and whites."""
     blur: float = 0.1
-    """Gaussian blur, 0.4 to 1.5 pixels."""
+    """Gaussian blur, 0.4 to 2 pixels."""
     grain: float = 0.2
-    """Grain, 1 to 8 levels of 255."""
+    """Grain, 1 to 12 levels of 255."""
+    damage: float = 0.1
+    """Scratches and dust."""
     jpeg: float = 0.1
-    """JPEG at quality 25 to 80."""
+    """JPEG at quality 12 to 80."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class TrainConfig:
     """Model whose distributions the network learns from besides the photographs."""
     teacher_share: float = 0.7
     """Share of the loss that is measured against the teacher."""
+    picture_weight: float = 0.0
+    """Of the error of the most faithful pictures in the loss of a classification."""
+    feature_weight: float = 0.0
+    """Of how differently pictures of middling vividness look to a network that recognises
+    things."""
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     crop: int = 192
@@ -118,7 +125,7 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     AugmentConfig: {
         "crop": (0.1, 1),
         **dict.fromkeys(("true_lightness", "film_response", "tone_curve"), (0, 1)),
-        **dict.fromkeys(("blur", "grain", "jpeg"), (0, 1)),
+        **dict.fromkeys(("blur", "grain", "damage", "jpeg"), (0, 1)),
     },
     TrainConfig: {
         **dict.fromkeys(("batch", "steps", "validate_every"), (1, math.inf)),
@@ -129,7 +136,7 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
             (0, 1),
         ),
         "crop": (32, 4096),
-        "clip_norm": (0, math.inf),
+        **dict.fromkeys(("clip_norm", "picture_weight", "feature_weight"), (0, math.inf)),
     },
 }
 """Lowest and highest value of each number."""

@@ -30,11 +30,12 @@ class Batch(TypedDict):
     """What a training step sees.
 
     ``lightness`` is L* (N, 1, S, S), 0..100; ``target`` is (N, C, S/stride, S/stride): ab in CIE
-    units, or RGB from 0 to 1. Both are float32.
+    units, or RGB from 0 to 1. Both are float32. ``rgb``, (N, S, S, 3) uint8, is the true picture.
     """
 
     lightness: Tensor
     target: Tensor
+    rgb: Tensor
 
 
 @dataclass(frozen=True)
@@ -99,27 +100,29 @@ class PhotographBatches(Dataset[Batch]):
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.cache))
             self._epoch, self._order = epoch, np.resize(order, max(len(order), self.batch))
         chosen = self._order[place * self.batch : (place + 1) * self.batch]
-        pairs = [
-            self._pair(self.cache.photograph(chosen[row]), self._rng(step, row))
+        triples = [
+            self._triple(self.cache.photograph(chosen[row]), self._rng(step, row))
             for row in range(self.batch)[self.share.rows(self.batch)]
         ]
-        small = np.stack([rgb for _, rgb in pairs])  # (N, S/stride, S/stride, 3)
+        lightness, small, rgb = (np.stack(facts) for facts in zip(*triples, strict=True))
         return {
-            "lightness": torch.from_numpy(np.stack([grey for grey, _ in pairs])[:, None]),
+            "lightness": torch.from_numpy(lightness[:, None]),
             "target": torch.from_numpy(target_planes(small, self.target)),
+            "rgb": torch.from_numpy(rgb),
         }
 
     def _rng(self, step: int, row: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, 1, step, row])
 
-    def _pair(
+    def _triple(
         self, photograph: NDArray[np.uint8], rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+        """Return L*, the truth at the size of the target, and at that of the crop."""
         rgb = random_crop(photograph, self.crop, self.augment.crop, rng)
         side = self.crop // self.target_stride
         small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
         lightness = grey_lightness(rgb, self.augment, rng)
-        return lightness, small.astype(np.float32) / np.float32(255)
+        return lightness, small.astype(np.float32) / np.float32(255), rgb
 
 
 def target_planes(rgb: NDArray[np.float32], target: str) -> NDArray[np.float32]:
@@ -164,12 +167,14 @@ def grey_lightness(
     if chance[1] < augment.tone_curve:
         grey = tone_curve(grey, rng)
     if chance[2] < augment.blur:
-        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 1.5)), np.float32)
+        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 2)), np.float32)
     if chance[3] < augment.grain:
         grey = add_grain(grey, rng)
+    if chance[5] < augment.damage:
+        grey = add_damage(grey, rng)
     levels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
     if chance[4] < augment.jpeg:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 81))]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 81))]
         encoded = cv2.imencode(".jpg", levels, quality)[1]
         levels = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
     return _LIGHTNESS[levels]
@@ -201,8 +206,8 @@ def tone_curve(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
     value = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(np.exp(rng.normal(0, 0.25)))
     amount = rng.uniform(0, 0.6)  # of a smooth S curve
     value = (1 - amount) * value + amount * value**2 * (3 - 2 * value)
-    black, white = rng.uniform(0, 0.15), 1 - rng.uniform(0, 0.15)
-    curve = (black + (white - black) * value).astype(np.float32) * np.float32(255)
+    black, faded = 0.35 * rng.random(2) ** 2  # mostly a little, now and then a pale ghost
+    curve = np.asarray(black + (1 - faded - black) * value, np.float32) * np.float32(255)
     return curve[np.clip(np.rint(grey), 0, 255).astype(np.uint8)]
 
 
@@ -212,4 +217,26 @@ def add_grain(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     if rng.random() < 0.5:  # coarse grain, brought back to unit strength
         noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32)
         noise /= noise.std() + 1e-6
-    return grey + noise * np.float32(rng.uniform(1, 8))
+    return grey + noise * np.float32(rng.uniform(1, 12))
+
+
+def add_damage(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Scratch the picture as a film's transport does, nearly upright, and strew dust; 0..255."""
+    height, width = grey.shape
+    grey = grey.copy()
+    for _ in range(rng.integers(0, 9)):
+        left = rng.uniform(0, width)
+        ends = rng.uniform(-0.2, 1.2, 2) * height
+        points = [(left, ends[0]), (left + rng.normal(0, 0.05) * height, ends[1])]
+        first, last = (tuple(int(8 * value) for value in point) for point in points)
+        cv2.line(grey, first, last, _mark(rng), 1, cv2.LINE_AA, shift=3)
+    for _ in range(rng.integers(0, 40)):
+        center = (int(rng.integers(width)), int(rng.integers(height)))
+        size = (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+        cv2.ellipse(grey, center, size, rng.uniform(0, 180), 0, 360, _mark(rng), cv2.FILLED)
+    return grey
+
+
+def _mark(rng: np.random.Generator) -> float:
+    """Return the level of a scratch or a speck: most are light."""
+    return rng.uniform(200, 255) if rng.random() < 0.75 else rng.uniform(0, 50)

@@ -15,6 +15,7 @@ from tinct.networks.paper import AB_SCALE, PaperNetwork
 from tinct.train.cache import Cache
 from tinct.train.config import TrainConfig
 from tinct.train.data import WHOLE, Share
+from tinct.train.pictures import PictureObjective, lightness_of, true_planes
 
 REGRESSION_SCALE = {"ab": 1 / AB_SCALE, "rgb": 2.0}
 """From the units of the output to those of the paper's loss, in which outputs span -1..1."""
@@ -26,13 +27,21 @@ class Objective(nn.Module):
     A module around the network, for that is what moves to a device and is shared by processes.
     """
 
-    def forward(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    def forward(
+        self,
+        lightness: Tensor,
+        target: Tensor,
+        generator: torch.Generator,
+        rgb: Tensor | None = None,
+    ) -> Tensor:
         """Return the training loss of a batch, a scalar in 32 bits with its graph.
 
         Args:
             lightness: L* (N, 1, H, W), 0..100.
             target: (N, C, H/stride, W/stride), what the network should answer.
             generator: Of random numbers, on the processor, the same in all processes.
+            rgb: (N, H, W, 3) uint8, the true pictures; without them errors of pictures are left
+                out of the loss, as they are of the test loss.
         """
         raise NotImplementedError
 
@@ -59,6 +68,7 @@ class Classification(Objective):
         teacher: Classifier | None = None,
         teacher_share: float = 0.0,
         share: Share = WHOLE,
+        pictures: PictureObjective | None = None,
     ) -> None:
         """Take the bins from the network.
 
@@ -68,9 +78,11 @@ class Classification(Objective):
             teacher: In evaluation mode, with bins of its own.
             teacher_share: Share of the loss that is measured against the teacher.
             share: The part of each batch that this process sees.
+            pictures: Errors of the finished pictures that are added.
         """
         super().__init__()
         self.network, self.positions, self.share = network, positions, share
+        self.pictures = pictures
         self.teacher, self.teacher_share = teacher, teacher_share if teacher else 0.0
         code = bins.encode_bins(network.bin_centers.numpy())
         self._keep("index", torch.from_numpy(code.index).reshape(-1, 3))
@@ -85,12 +97,32 @@ class Classification(Objective):
         """Have a table go along to the device, but not into checkpoints."""
         self.register_buffer(name, table, persistent=False)
 
-    def forward(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the mean cross-entropy at randomly chosen places.
+    def forward(
+        self,
+        lightness: Tensor,
+        target: Tensor,
+        generator: torch.Generator,
+        rgb: Tensor | None = None,
+    ) -> Tensor:
+        """Return the mean cross-entropy at randomly chosen places, and errors of pictures if any.
 
         Head and loss are the dearest part of a step, and neighbouring places say nearly the same.
         """
         features = self.network.features(lightness)
+        clean = lightness
+        if self.teacher is not None and rgb is not None:
+            # What it says of the picture as it was is right for the worn one, too.
+            clean = lightness_of(true_planes(rgb))
+        loss = self._distribution_loss(features, clean, target, generator)
+        if self.pictures is None or rgb is None:
+            return loss
+        added: Tensor = self.pictures(self.network.head(features).float(), rgb)
+        return loss + added
+
+    def _distribution_loss(
+        self, features: Tensor, clean: Tensor, target: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Return the mean cross-entropy; ``clean`` is the L* that a teacher sees."""
         at = self._draw(len(features), features.shape[2] * features.shape[3], generator)
         at = at.to(features.device)
         logits = _logits_at(self.network, features, at)
@@ -100,7 +132,7 @@ class Classification(Objective):
         loss: Tensor = -(scores.gather(1, self.index[cell]) * self.weight[cell]).sum(1).mean()
         if self.teacher is None:
             return loss
-        taught: Tensor = -(scores * self._teach(lightness, at)).sum(1).mean()
+        taught: Tensor = -(scores * self._teach(clean, at)).sum(1).mean()
         return (1 - self.teacher_share) * loss + self.teacher_share * taught
 
     def _draw(self, count: int, places: int, generator: torch.Generator) -> Tensor:
@@ -148,9 +180,15 @@ class Regression(Objective):
         self.network = network
         self.scale = REGRESSION_SCALE[network.target]
 
-    def forward(self, lightness: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    def forward(
+        self,
+        lightness: Tensor,
+        target: Tensor,
+        generator: torch.Generator,
+        rgb: Tensor | None = None,
+    ) -> Tensor:
         """Return the mean squared error over all places."""
-        del generator
+        del generator, rgb
         answer = self.network.predict(lightness).float()
         return F.mse_loss(answer * self.scale, target * self.scale)
 
@@ -170,6 +208,8 @@ def check_objective(config: TrainConfig, network: nn.Module) -> None:
     is_regressor = isinstance(network, PaperNetwork | NanoRegression)
     if not {"classification": is_classifier, "regression": is_regressor}[config.objective]:
         raise TrainingError(f"network {config.network!r} is not trained by {config.objective}")
+    if is_regressor and (config.picture_weight or config.feature_weight):
+        raise TrainingError("picture_weight and feature_weight are for classification alone")
 
 
 def make_objective(
@@ -191,7 +231,12 @@ def make_objective(
     """
     check_objective(config, network)
     if isinstance(network, Classifier):
-        return Classification(network, config.positions, teacher, config.teacher_share, share)
+        pictures = None
+        if config.picture_weight or config.feature_weight:
+            pictures = PictureObjective(network, config.picture_weight, config.feature_weight)
+        return Classification(
+            network, config.positions, teacher, config.teacher_share, share, pictures
+        )
     assert isinstance(network, PaperNetwork | NanoRegression)
     return Regression(network)
 

@@ -97,9 +97,9 @@ class Run:
     @torch.no_grad()
     def first_loss(self, batch: Batch) -> float:
         """Return the loss of a batch before anything is learnt, in evaluation mode."""
-        lightness, target = self.fabric.to_device((batch["lightness"], batch["target"]))
+        seen = self.fabric.to_device(batch)
         generator = torch.Generator().manual_seed(self.config.seed)
-        loss = self.average_objective(lightness, target, generator)
+        loss = self.average_objective(seen["lightness"], seen["target"], generator)
         return float(mean_of(self.fabric, loss))
 
     def train_step(self, batch: Batch) -> float:
@@ -108,8 +108,9 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("share", 1.0)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-        lightness, target = self.fabric.to_device((batch["lightness"], batch["target"]))
-        loss = self.objective(lightness.contiguous(memory_format=self.layout), target, generator)
+        seen = self.fabric.to_device(batch)
+        lightness = seen["lightness"].contiguous(memory_format=self.layout)
+        loss = self.objective(lightness, seen["target"], generator, seen["rgb"])
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -52,6 +53,15 @@ def calibrate(
             help="PSNR at vividness 1, dB above grey, at least; comes before its colourfulness.",
         ),
     ] = 0.0,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.2,
+            max=2,
+            help="Of the mean that is read: below 1 likelier colours count more.",
+            show_default="that of the model",
+        ),
+    ] = None,
     precision: Annotated[
         Literal["fp32", "fp16-weights"] | None,
         typer.Option(
@@ -68,8 +78,8 @@ def calibrate(
 ) -> int:
     """Make vividness even from the most faithful to vivid colours, and confidence a probability.
 
-    Temperature, power of the prior, gain of chroma and default vividness are chosen on the
-    photographs; weights stay as they are. The exit code is 1 if a photograph could not be read.
+    Power of the prior, gain of chroma and default vividness are chosen on the photographs;
+    temperature and weights stay as they are. The exit code is 1 if a photograph could not be read.
     """
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -90,7 +100,8 @@ def calibrate(
     source = Photographs(*photographs, limit=limit, seed=seed)
     with progress_bar(source.total, "photographs") as advance:
         views = Views(colors.network, source, advance)
-    choice = Choice(colors.config, spec.default_vividness)
+    decode = replace(colors.config, temperature=temperature or colors.config.temperature)
+    choice = Choice(decode, spec.default_vividness)
     if output:
         choice = _choose(views, Targets(default_share, vivid_share, vivid_gain), choice)
         _write(output, colors, _describe(spec, views, choice), choice, stored)
