@@ -44,7 +44,7 @@ COMMON: dict[str, Any] = {
     "augment": {
         "crop": [1.0, 1.0],
         "true_lightness": 1,
-        **dict.fromkeys(("film_response", "tone_curve", "blur", "grain", "jpeg"), 0),
+        **dict.fromkeys(("film_response", "tone_curve", "blur", "grain", "damage", "jpeg"), 0),
     },
 }
 

@@ -257,6 +257,7 @@ def test_json_report(call: Call, tmp_path: Path) -> None:
         "files": 5, "done": 3, "skipped": 1, "failed": 1, "seconds": 0,
     }  # fmt: skip
     assert report["options"]["vividness"] == 0.5
+    assert report["options"]["model"] == "base"  # the one for photographs
 
 
 @pytest.mark.usefixtures("photo")

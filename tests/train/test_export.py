@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -18,7 +19,14 @@ from tinct.networks.nano import Nano
 from tinct.spec import METADATA_KEY, ModelSpec
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.train.config import TrainConfig
-from tinct.train.export import check_parity, color_model, export_model, fuse, to_onnx
+from tinct.train.export import (
+    check_parity,
+    color_model,
+    export_model,
+    fuse,
+    open_model,
+    to_onnx,
+)
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]  # an export takes some ten seconds
 
@@ -102,6 +110,15 @@ def test_the_average_is_exported(finished, model):
     average = load_checkpoint(finished.last).part("ema")
     for key, value in model.network.state_dict().items():
         assert torch.equal(value, average[key])
+
+
+def test_of_a_teacher_only_the_name_is_told(finished, tmp_path):
+    checkpoint = load_checkpoint(finished.last)
+    config = dataclasses.replace(checkpoint.config, teacher="/home/somebody/runs/teacher.onnx")
+    path = tmp_path / "taught.safetensors"
+    save_checkpoint(dataclasses.replace(checkpoint, config=config), path)
+    spec = open_model(str(path))[1]
+    assert spec.provenance["config"]["teacher"] == "teacher.onnx"
 
 
 @torch.no_grad()

@@ -32,6 +32,7 @@ _COMMANDS = (
     "statistics",
     "train",
     "curves",
+    "average",
     "calibrate",
     "export",
 )

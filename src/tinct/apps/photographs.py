@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class ColorOptions:
     """How pictures are coloured, as the report states it."""
 
-    model: str = "nano"
+    model: str = "base"
     vividness: float | None = None
     cautious: float = 0.0
     saturation: float = 1.0

@@ -58,7 +58,7 @@ class Colorizer:
 
     def __init__(
         self,
-        model: str | Path = "nano",
+        model: str | Path = "base",
         *,
         vividness: float | None = None,
         cautious: float = 0.0,

@@ -172,6 +172,7 @@ def _spec(
     config = asdict(checkpoint.config)
     data = config.pop("data")
     data |= {key: [Path(item).name for item in data[key]] for key in ("train", "validation")}
+    config |= {key: Path(config[key]).name for key in ("start", "teacher") if config[key]}
     provenance = {
         "tinct": tinct.__version__,
         "torch": torch.__version__,

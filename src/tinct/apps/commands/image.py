@@ -34,7 +34,7 @@ def image(
             help="File, folder (the tree of a folder is kept), or - for standard output.",
         ),
     ] = None,
-    model: Model = "nano",
+    model: Model = "base",
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,
