@@ -33,7 +33,7 @@ from tinct.runtime.upsample import ChromaModel
 Call = Callable[..., tuple[int, str, list[str]]]
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
-VIVIDNESS = Colorizer(threads=1).vividness  # by default
+VIVIDNESS = Colorizer("nano", threads=1).vividness  # by default
 _SHORT = "test://?size=96x64&rate=50&frames=12"
 _LIMIT = 60.0
 
@@ -44,7 +44,7 @@ def _names(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(threads=1)
+    return Colorizer("nano", threads=1)
 
 
 def _flat_chroma(cb: float, cr: float) -> ChromaModel:

@@ -29,7 +29,7 @@ from tinct.media.sources import find_source
 from tinct.runtime import Colorizer
 from tinct.runtime.upsample import ChromaModel
 
-VIVIDNESS = Colorizer(threads=1).vividness  # by default
+VIVIDNESS = Colorizer("nano", threads=1).vividness  # by default
 
 Open = Callable[..., Window]
 
@@ -255,7 +255,7 @@ def test_keys_steer_the_run(
 
     monkeypatch.setattr(window, "events", type_now_and_then)
     with Outputs() as outputs, Camera(name, connect) as camera:
-        painter = Painter(camera, Colorizer(threads=1))
+        painter = Painter(camera, Colorizer("nano", threads=1))
         session = Session(camera, painter, outputs, window, losses)
         with painter:
             session.run(60)
@@ -273,7 +273,7 @@ def test_keys_steer_the_run(
 def test_a_whole_run_with_the_window(capsys: pytest.CaptureFixture[str]) -> None:
     source = "test://?size=96x64&rate=50&frames=20"
     options = LiveOptions(window_size=(320, 240), stats="-")
-    assert run_live(source, Colorizer(threads=1), CaptureOptions(), options) == 0
+    assert run_live(source, Colorizer("nano", threads=1), CaptureOptions(), options) == 0
     assert '"loss"' in capsys.readouterr().out
 
 

@@ -26,7 +26,7 @@ SHIFTS = ((1, 1), (1, 0), (0, 0))
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(threads=1)
+    return Colorizer("nano", threads=1)
 
 
 @pytest.fixture(scope="module")

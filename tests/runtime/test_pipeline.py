@@ -20,7 +20,7 @@ FORMAT = FrameFormat(96, 64)
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(threads=1)
+    return Colorizer("nano", threads=1)
 
 
 @pytest.fixture
