@@ -30,8 +30,6 @@ FID_NAME = "fid-inception"
 FID_FEATURES = 2048
 BUILT_IN = "efficientnet-lite0"
 BUILT_IN_SIZE = 224
-# As the weights were trained: codes 0..255, less 127, over 128.
-BUILT_IN_SCALE, BUILT_IN_SHIFT = 255 / 128, 127 / 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,17 +207,22 @@ def _efficientnet() -> FeatureNetwork:
     try:
         import torch
 
-        from tinct.networks.efficientnet import Encoder, published_weights
+        from tinct.networks.efficientnet import (
+            INPUT_SCALE,
+            INPUT_SHIFT,
+            Encoder,
+            published_weights,
+        )
     except ModuleNotFoundError as error:
         raise MissingExtraError("EfficientNet-Lite0", "evaluate") from error
     state, name = published_weights()
-    encoder = Encoder()
+    encoder = Encoder(channels=3)
     encoder.load_published(state, name)
-    _make_original(encoder, state["_conv_stem.weight"])
+    _pad_as_original(encoder)
     encoder.eval().requires_grad_(False)
 
     def features(rgb: Pixels) -> NDArray[np.float64]:
-        scaled = _resize(rgb, BUILT_IN_SIZE, BUILT_IN_SIZE) * BUILT_IN_SCALE - BUILT_IN_SHIFT
+        scaled = _resize(rgb, BUILT_IN_SIZE, BUILT_IN_SIZE) * INPUT_SCALE - INPUT_SHIFT
         with torch.inference_mode():
             maps = encoder(torch.from_numpy(_batch(scaled.astype(np.float32), False)))
         return _pool(maps[-1].numpy(), Path(name))
@@ -229,16 +232,13 @@ def _efficientnet() -> FeatureNetwork:
     return FeatureNetwork(title, origin, features)
 
 
-def _make_original(encoder: nn.Module, stem: Any) -> None:
-    """Let the encoder of grey pictures see colour again, padded as when it was trained.
+def _pad_as_original(encoder: nn.Module) -> None:
+    """Pad as when the weights were trained.
 
     TensorFlow's padding of strided convolutions has the odd pixel at the end, not at both sides.
     """
     from torch import nn
 
-    first = next(module for module in encoder.modules() if isinstance(module, nn.Conv2d))
-    first.weight = nn.Parameter(stem)
-    first.in_channels = stem.shape[1]
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
             before = (module.kernel_size[0] - 2) // 2

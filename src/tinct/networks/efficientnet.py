@@ -21,6 +21,8 @@ from tinct.networks.blocks import ConvNorm, InvertedResidual
 
 NORM_EPS = 1e-3
 """As the weights were trained with."""
+INPUT_SCALE, INPUT_SHIFT = 255 / 128, 127 / 128
+"""From RGB in 0..1 to what the weights were trained on: codes 0..255, less 127, over 128."""
 STEM = 32
 # Blocks, kernel, stride of the first, expansion, channels.
 STAGES = (

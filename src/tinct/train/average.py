@@ -12,6 +12,7 @@ from tinct.networks.decode import ColorModel
 from tinct.spec import ModelSpec
 from tinct.train.begin import load_classifier, model_spec
 from tinct.train.export import decoding_of, with_decoding
+from tinct.train.run import update_average
 
 
 def average_models(one: str, other: str, share: float) -> tuple[ColorModel, ModelSpec]:
@@ -36,10 +37,7 @@ def average_models(one: str, other: str, share: float) -> tuple[ColorModel, Mode
     networks = [load_classifier(model) for model in (one, other)]
     specs = [model_spec(model) for model in (one, other)]
     _check_same_kind(networks, specs, f"{one}, {other}")
-    states = [network.state_dict() for network in networks]
-    for name, weights in states[0].items():
-        if weights.is_floating_point():  # the others are counters
-            weights.lerp_(states[1][name], share)
+    update_average(networks[0], networks[1], 1 - share)
     decode = decoding_of(specs[0])
     notes: dict[str, Any] = {
         "averaged_with": {"share": share, "provenance": specs[1].provenance},
@@ -52,7 +50,6 @@ def _check_same_kind(networks: list[Classifier], specs: list[ModelSpec], names: 
     shapes = [{k: v.shape for k, v in network.state_dict().items()} for network in networks]
     if specs[0].name != specs[1].name or shapes[0] != shapes[1]:
         raise ModelError(f"{names}: not of the same network")
-    if not torch.allclose(
-        networks[0].bin_centers, networks[1].bin_centers, atol=0.1
-    ):  # 16 bits round
+    ours, theirs = (network.bin_centers for network in networks)
+    if not torch.allclose(ours, theirs, atol=0.1):  # 16 bits round them
         raise ModelError(f"{names}: their bins are different colours")

@@ -15,12 +15,10 @@ from tinct import color
 from tinct.networks.blocks import fuse
 from tinct.networks.classifier import Classifier
 from tinct.networks.decode import ColorModel
-from tinct.networks.efficientnet import Encoder, published_weights
+from tinct.networks.efficientnet import INPUT_SCALE, INPUT_SHIFT, Encoder, published_weights
 
 LEAST_ERROR = 1e-4
 """Added to mean squared errors: 40 dB, where nobody sees a difference."""
-SHIFT, SCALE = 127 / 255, 255 / 128
-"""Of RGB in 0..1, as the encoder's weights were trained."""
 NEAR_STAGES = 3
 """Stages of the encoder that pictures are compared in, down to 1/8 size."""
 MIDDLING = 0.5
@@ -110,7 +108,7 @@ class FeatureError(nn.Module):
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
         """Return maps of unit length over channels, of pictures (N, 3, H, W) in 0..1."""
-        x = ((rgb - SHIFT) * SCALE).contiguous(memory_format=torch.channels_last)
+        x = (rgb * INPUT_SCALE - INPUT_SHIFT).contiguous(memory_format=torch.channels_last)
         found = self.encoder(x)
         return [F.normalize(one.float(), dim=1, eps=_TINY) for one in found]
 
