@@ -96,6 +96,8 @@ def test_the_paper_and_its_variants_are_trained_alike():
         ({"augment": {"true_lightness": 0.9}}, "together at most 1"),
         ({"crop": 100}, "crop must be a multiple of 32, not 100"),
         ({"crop": 0}, "crop must be between 32 and"),
+        ({"data": {"validation_side": 250}}, "data.validation_side must be a multiple of 32"),
+        ({"data": {"validation_side": -32}}, "data.validation_side must be between 0 and"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
         ({"seed": -1}, "seed must be at least 0, not -1"),
         ({"positions": 1.1}, "positions must be between 0 and 1, not 1.1"),

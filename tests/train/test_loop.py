@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import math
 import signal
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tinct.errors import InputError, TrainingError
+from tinct.errors import InputError, MissingExtraError, TrainingError
 from tinct.networks import build
 from tinct.train.checkpoint import load_checkpoint
 from tinct.train.loop import stop_on_signal, train
@@ -79,6 +80,13 @@ def test_a_run_leaves_pictures_and_a_tensorboard_log(finished):
     plot = cv2.imread(str(finished.folder / "loss.png"))
     assert plot.shape == (600, 900, 3)
     assert plot.std() > 5
+
+
+def test_validation_may_be_larger_than_the_crops(finished, tmp_path):
+    data = replace(finished.config.data, validation_side=96)
+    train(replace(finished.config, data=data, steps=1), tmp_path / "run")
+    sheet = cv2.imread(str(tmp_path / "run" / "sheet-0000001.png"))
+    assert sheet.shape == (3 * 96, 6 * 96, 3)
 
 
 def test_tensorboard_has_the_curves(finished):
@@ -164,7 +172,7 @@ def test_resume_needs_a_checkpoint_of_this_run(finished, make_config, tmp_path):
         train(make_config(seed=5), finished.folder, resume=True)
 
 
-def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path):
+def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     data = {"train": ["none-*.tar"], "cache": str(cache)}
     changes = {"network": "paper", "data": data}
@@ -172,6 +180,10 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path):
         train(make_config(**changes), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):
         train(make_config(data=data), tmp_path / "run", resume=True)
+    monkeypatch.setattr("tinct.networks.efficientnet.find_spec", lambda name: None)
+    for needy in ({"feature_weight": 1}, {"network": "base", "encoder": "efficientnet-lite0"}):
+        with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
+            train(make_config(data=data, **needy), tmp_path / "run")
     with pytest.raises(InputError, match="no such folder or tar file"):
         train(make_config(data=data), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

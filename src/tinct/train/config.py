@@ -27,6 +27,8 @@ class DataConfig:
     """Photographs are reduced to this short side in the cache (never enlarged)."""
     validation_limit: int = 512
     """Validate on this many photographs, the first ones."""
+    validation_side: int = 0
+    """Validate on squares of this many pixels, a multiple of 32; 0 for the side of the crops."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,11 @@ class TrainConfig:
 
 
 _RANGES: dict[type, dict[str, tuple[float, float]]] = {
-    DataConfig: {"short_side": (32, math.inf), "validation_limit": (1, math.inf)},
+    DataConfig: {
+        "short_side": (32, math.inf),
+        "validation_limit": (1, math.inf),
+        "validation_side": (0, 4096),
+    },
     AugmentConfig: {
         "crop": (0.1, 1),
         **dict.fromkeys(("true_lightness", "film_response", "tone_curve"), (0, 1)),
@@ -188,8 +194,10 @@ def config_from_dict(table: dict[str, Any], name: str) -> TrainConfig:
         TrainingError: A key is not known, or a value has the wrong type or makes no sense.
     """
     config: TrainConfig = _fill(TrainConfig, table, f"{name}: ")
-    if config.crop % 32:
-        raise TrainingError(f"{name}: crop must be a multiple of 32, not {config.crop}")
+    sides = {"crop": config.crop, "data.validation_side": config.data.validation_side}
+    for key, side in sides.items():
+        if side % 32:
+            raise TrainingError(f"{name}: {key} must be a multiple of 32, not {side}")
     for key, known in _CHOICES.items():
         if getattr(config, key) not in known:
             text = f"{' or '.join(known)}, not {getattr(config, key)!r}"

@@ -15,6 +15,7 @@ import cv2
 from torch.utils.data import DataLoader
 
 from tinct.errors import TrainingError
+from tinct.networks.efficientnet import published_file
 from tinct.train.begin import make_network
 from tinct.train.cache import Cache, open_cache
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -68,12 +69,15 @@ def train(
     Raises:
         DeviceError: This machine has not the devices that were asked for.
         InputError: A source of photographs is missing, damaged or out of reach.
+        MissingExtraError: A package with weights that the run needs is not installed.
         TrainingError: The photographs or the checkpoint cannot be used, ``folder`` cannot be
             written, or it holds a run already that is not to be resumed.
     """
     # Before hours may go into decoding.
     fabric = make_fabric(config)
     check_objective(config, make_network(config))
+    if config.encoder or config.feature_weight:
+        published_file()
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
     run = Run(config, photographs, checkpoint, fabric)
@@ -86,7 +90,8 @@ def train(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with closing(Report(folder, run.step)) as report:
-            validation = ValidationSet.from_cache(held_out, config.crop)
+            side = config.data.validation_side or config.crop
+            validation = ValidationSet.from_cache(held_out, side)
             _steps(run, photographs, Record(report, validation), on_progress)
     except OSError as error:
         raise TrainingError(f"{folder}: cannot be written: {error.strerror or error}") from error
