@@ -1,10 +1,13 @@
-"""Train the variants that the paper argues for and against, with equal budgets, and compare them.
+"""Train variants of the networks with equal budgets, and compare them.
 
-    python scripts/ablations.py --data 'photographs/train-*.tar' --validation photographs/val.tar
+    python scripts/ablations.py paper --data 'photographs/train-*.tar' --validation val.tar
+    python scripts/ablations.py nano --data 'photographs/train-*.tar' --validation val.tar
 
-Every variant sees the same photographs in the same order, whole squares of them at 64x64, with the
-same optimizer. A run that was stopped goes on, one that is finished is not repeated. The table says
-how fast the variants are at 256x256 as well, all timed in turn by ONNX Runtime on one thread.
+``paper``: what the paper argues for and against, on whole squares of photographs at 64x64.
+``nano``: where that network spends its parameters and multiplications, on crops at 128x128. Within
+a table every variant sees the same photographs in the same order, with the same optimizer. A run
+that was stopped goes on, one that is finished is not repeated. The table says how fast the variants
+are at 256x256 as well, all timed in turn by ONNX Runtime on one thread.
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ from tinct.networks.summary import summarize
 from tinct.train.config import TrainConfig, config_from_dict
 from tinct.train.loop import LAST, train
 
-STEPS = 1200
-EPOCH = 2500  # steps in which 40,000 photographs are seen once
-COMMON: dict[str, Any] = {
+EPOCH = 2500  # steps of the paper's table in which 40,000 photographs are seen once
+PAPER: dict[str, Any] = {
+    "steps": 1200,
     "objective": "regression",
     "crop": 64,
     "batch": 16,
@@ -47,6 +50,16 @@ COMMON: dict[str, Any] = {
         **dict.fromkeys(("film_response", "tone_curve", "blur", "grain", "damage", "jpeg"), 0),
     },
 }
+NANO: dict[str, Any] = {
+    "steps": 1000,
+    "validate_every": 1000,
+    "crop": 128,
+    "learning_rate": 4e-3,
+    "warmup": 50,
+    "ema": 0.99,
+    "precision": "bf16",
+    "augment": {"film_response": 0.25},
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +69,11 @@ class Variant:
     title: str
     network: str
     changes: dict[str, Any] = field(default_factory=dict)
-    steps: int = STEPS
 
     def config(self, data: list[str], validation: list[str], cache: str) -> TrainConfig:
         """Return the choices of the run."""
-        table = COMMON | self.changes | {"network": self.network, "steps": self.steps}
-        table["validate_every"] = self.steps // 10
+        table = self.changes | {"network": self.network}
+        table.setdefault("validate_every", table["steps"] // 10)
         table["data"] = {
             "train": data,
             "validation": validation,
@@ -75,22 +87,51 @@ class Variant:
         return build(self.network, **self.changes.get("options", {})).eval()
 
 
-def filters(*numbers: int) -> dict[str, Any]:
-    """Return what changes with the filters of the paper's network."""
-    return {"options": {"filters": list(numbers)}}
+def paper(title: str, network: str, **changes: Any) -> Variant:
+    """Return a row of the paper's table."""
+    return Variant(title, network, PAPER | changes)
 
 
-CLASSIFICATION = {"objective": "classification", "positions": 1.0}
-VARIANTS = {
-    "paper": Variant("the paper: Lab, regression, 75/90/105 filters", "paper"),
-    "paper-rgb": Variant("RGB output", "paper-rgb"),
-    "paper-skip": Variant("residual connections", "paper-skip"),
-    "paper-half": Variant("38/45/53 filters", "paper", filters(38, 45, 53)),
-    "paper-wide": Variant("90/110/130 filters", "paper", filters(90, 110, 130)),
-    "nano-regression": Variant("`nano`, regression", "nano-regression"),
-    "nano": Variant("`nano`, classification", "nano", CLASSIFICATION),
-    "nano-epochs-1": Variant("`nano`, 1 epoch", "nano", CLASSIFICATION, EPOCH),
-    "nano-epochs-2": Variant("`nano`, 2 epochs", "nano", CLASSIFICATION, 2 * EPOCH),
+def nano(title: str, seed: int = 0, **options: Any) -> Variant:
+    """Return a row of the table of ``nano``, with other sizes than those that are shipped."""
+    return Variant(title, "nano", NANO | {"seed": seed, "options": options})
+
+
+CLASSIFICATION: dict[str, Any] = {"objective": "classification", "positions": 1.0}
+HALF, WIDE = {"filters": [38, 45, 53]}, {"filters": [90, 110, 130]}
+TABLES = {
+    "paper": {
+        "paper": paper("the paper: Lab, regression, 75/90/105 filters", "paper"),
+        "paper-rgb": paper("RGB output", "paper-rgb"),
+        "paper-skip": paper("residual connections", "paper-skip"),
+        "paper-half": paper("38/45/53 filters", "paper", options=HALF),
+        "paper-wide": paper("90/110/130 filters", "paper", options=WIDE),
+        "nano-regression": paper("`nano`, regression", "nano-regression"),
+        "nano": paper("`nano`, classification", "nano", **CLASSIFICATION),
+        "nano-epochs-1": paper("`nano`, 1 epoch", "nano", **CLASSIFICATION, steps=EPOCH),
+        "nano-epochs-2": paper("`nano`, 2 epochs", "nano", **CLASSIFICATION, steps=2 * EPOCH),
+    },
+    "nano": {
+        "shipped": nano("as shipped"),
+        "seed": nano("as shipped, another seed", seed=1),
+        "bins-64": nano("64 bins", num_bins=64),
+        "bins-313": nano("313 bins", num_bins=313),
+        "no-attention": nano("no attention at 1/32", heads=0),
+        "no-dense": nano("no block at 1/4, more at 1/8 and 1/16", blocks=[0, 2, 4, 1]),
+        "stem": nano("20 channels at 1/4, one more block at 1/8", stem=20, blocks=[1, 2, 3, 2]),
+        "decoder": nano("decoder of 48/32/32 channels", decoder=[48, 32, 32]),
+        "decoder-block": nano(
+            "decoder of 48/40/40 channels, one more block at 1/8",
+            decoder=[48, 40, 40],
+            blocks=[1, 2, 3, 2],
+        ),
+        "narrow": nano(
+            "32/56/88 channels at 1/8 to 1/32, one more block at 1/8 and at 1/16",
+            channels=[32, 56, 88],
+            blocks=[1, 2, 4, 2],
+            hidden=[96, 128, 128],
+        ),
+    },
 }
 
 
@@ -113,14 +154,14 @@ class Colors(nn.Module):
 
 
 def train_all(
-    names: list[str], data: list[str], validation: list[str], cache: str, runs: Path
+    variants: dict[str, Variant], data: list[str], validation: list[str], cache: str, runs: Path
 ) -> None:
     """Train what is not finished."""
-    for name in names:
-        variant, folder = VARIANTS[name], runs / name
+    for name, variant in variants.items():
+        folder = runs / name
         config = variant.config(data, validation, cache)
         train(config, folder, resume=(folder / LAST).exists())
-        if last_row(folder)["step"] < variant.steps:
+        if last_row(folder)["step"] < config.steps:
             sys.exit("stopped; the same command goes on")
 
 
@@ -147,18 +188,18 @@ def milliseconds(networks: dict[str, nn.Module]) -> dict[str, float]:
     return {name: 1000 * float(np.median(values)) for name, values in seconds.items()}
 
 
-def table(names: list[str], runs: Path) -> str:
+def table(variants: dict[str, Variant], runs: Path) -> str:
     """Return the results as Markdown."""
-    networks = {name: VARIANTS[name].network_like() for name in names}
+    networks = {name: variant.network_like() for name, variant in variants.items()}
     times = milliseconds(networks)
     lines = [
         "| | parameters | MMAC | ms | photographs | PSNR dB | over grey | RMSE ab | chroma |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name in names:
+    for name, variant in variants.items():
         summary, row = summarize(networks[name]), last_row(runs / name)
         cells = (
-            VARIANTS[name].title,
+            variant.title,
             f"{summary.num_trainable:,}",
             f"{summary.mmac:,.0f}",
             f"{times[name]:.1f}",
@@ -177,15 +218,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("table", choices=list(TABLES))
     parser.add_argument("--data", nargs="+", required=True, help="photographs to train on")
     parser.add_argument("--validation", nargs="+", required=True)
     parser.add_argument("--cache", default="cache")
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
-    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="of the rows")
     parser.add_argument("--output", type=Path, default=Path("ablations.md"))
     options = parser.parse_args()
-    train_all(options.only, options.data, options.validation, options.cache, options.runs)
-    options.output.write_text(table(options.only, options.runs), "utf-8")
+    every = TABLES[options.table]
+    if unknown := set(options.only or ()) - every.keys():
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}; known: {', '.join(every)}")
+    variants = {name: every[name] for name in options.only or every}
+    runs = options.runs / options.table
+    train_all(variants, options.data, options.validation, options.cache, runs)
+    options.output.write_text(table(variants, runs), "utf-8")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class NanoConfig:
     hidden: tuple[int, int, int] = (112, 128, 128)
     """Channels inside the blocks at 1/8, 1/16 and 1/32."""
     heads: int = 4
-    """Heads of the attention at 1/32."""
+    """Heads of the attention at 1/32; 0 for none."""
     decoder: tuple[int, int, int] = (64, 48, 48)
     """Channels of the decoder at 1/16, 1/8 and 1/4."""
 
@@ -67,7 +67,7 @@ class NanoTrunk(nn.Module):
         self.stage32 = nn.Sequential(
             InvertedResidual(c16, hidden[1], c32, 5, 2),
             self._stage(c32, hidden[2], config.blocks[3], 3),
-            Attention(c32, config.heads),
+            *([Attention(c32, config.heads)] if config.heads else []),
             Context(c32),
         )
         self.up16 = UpBlock(c32, c16, d16, 2 * d16)
