@@ -51,8 +51,8 @@ PAPER: dict[str, Any] = {
     },
 }
 NANO: dict[str, Any] = {
-    "steps": 1000,
-    "validate_every": 1000,
+    "steps": 600,
+    "validate_every": 600,
     "crop": 128,
     "learning_rate": 4e-3,
     "warmup": 50,
