@@ -184,6 +184,8 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
     for needy in ({"feature_weight": 1}, {"network": "base", "encoder": "efficientnet-lite0"}):
         with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
             train(make_config(data=data, **needy), tmp_path / "run")
+    with pytest.raises(TrainingError, match="no such checkpoint"):  # which has the weights
+        train(make_config(data=data, **needy), tmp_path / "run", resume=True)
     with pytest.raises(InputError, match="no such folder or tar file"):
         train(make_config(data=data), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

@@ -76,7 +76,7 @@ def train(
     # Before hours may go into decoding.
     fabric = make_fabric(config)
     check_objective(config, make_network(config))
-    if config.encoder or config.feature_weight:
+    if config.feature_weight or (config.encoder and not resume):
         published_file()
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
