@@ -104,7 +104,7 @@ def test_the_paper_and_its_variants_are_trained_alike():
         ({"learning_rate": float("nan")}, "learning_rate must be between 0 and 1, not nan"),
         ({"data": {"validation_limit": 0}}, "data.validation_limit must be at least 1"),
         ({"objective": "gan"}, "objective must be classification or regression, not 'gan'"),
-        ({"optimizer": "sgd"}, "optimizer must be adamw or adam, not 'sgd'"),
+        ({"optimizer": "sgd"}, "optimizer must be adamw or muon or adam, not 'sgd'"),
     ],
 )
 def test_mistakes_are_named_in_one_line(table, part):

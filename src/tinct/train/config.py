@@ -93,11 +93,12 @@ class TrainConfig:
     warmup: int = 500
     """Steps over which the learning rate rises."""
     optimizer: str = "adamw"
-    """``adamw``, or ``adam`` with a constant rate, as in the paper."""
+    """``adamw``; ``muon`` for the matrices inside the network, with ``adamw`` for the rest; or
+    ``adam`` with a constant rate, as in the paper."""
     learning_rate: float = 2e-3
     """The highest it gets."""
     weight_decay: float = 0.02
-    """Of ``adamw``."""
+    """Of ``adamw`` and ``muon``."""
     clip_norm: float = 5.0
     """Gradients are scaled down to this norm."""
     ema: float = 0.9995
@@ -151,7 +152,7 @@ _CHOICES = {
     "accelerator": ("auto", "cpu", "cuda"),
     "encoder": ("", "efficientnet-lite0"),
     "objective": ("classification", "regression"),
-    "optimizer": ("adamw", "adam"),
+    "optimizer": ("adamw", "muon", "adam"),
     "precision": ("32", "bf16"),
 }
 

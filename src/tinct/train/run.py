@@ -1,10 +1,9 @@
-"""A training run: its network, moving average and optimizer, on the devices that it has."""
+"""A training run: its network, moving average and optimizers, on the devices that it has."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -23,6 +22,7 @@ from tinct.train.checkpoint import (
 from tinct.train.config import TrainConfig
 from tinct.train.data import WHOLE, Batch, PhotographBatches, Share
 from tinct.train.objectives import make_objective, set_bins
+from tinct.train.optimizers import make_optimizers
 from tinct.train.processes import average_statistics, launch, mean_of, synchronize_norms
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -39,7 +39,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 class Run:
-    """A training run: its network, moving average and optimizer, and how far it is."""
+    """A training run: its network, moving average and optimizers, and how far it is."""
 
     def __init__(
         self, config: TrainConfig, cache: Cache, checkpoint: Checkpoint | None, fabric: Fabric
@@ -60,7 +60,7 @@ class Run:
         self.step, self.best, self.seconds = 0, math.inf, 0.0
         self.losses: list[float] = []  # since the last validation
         freeze(self.network, config.frozen)
-        self.optimizer = make_optimizer(config, self.network)
+        self.optimizers = make_optimizers(config, self.network)
         if checkpoint:
             self._restore(checkpoint)
         else:
@@ -84,13 +84,15 @@ class Run:
         self.objective = self.fabric.setup_module(objective)
         self.average_objective = make_objective(self.config, self.average)
         self.average_objective.to(self.fabric.device)
-        # What it remembers of the gradients moves to where the weights are.
-        self.optimizer.load_state_dict(self.optimizer.state_dict())
+        # What they remember of the gradients moves to where the weights are.
+        for optimizer in self.optimizers.values():
+            optimizer.load_state_dict(optimizer.state_dict())
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.network, checkpoint, "network", LAST)
         load_weights(self.average, checkpoint, "ema", LAST)
-        restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
+        for name, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, checkpoint.part(name))
         self.step, self.best = checkpoint.step, checkpoint.best
         self.seconds, self.losses = checkpoint.seconds, list(checkpoint.losses)
 
@@ -105,16 +107,18 @@ class Run:
     def train_step(self, batch: Batch) -> float:
         """Do one step and return its loss."""
         rate = learning_rate(self.config, self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group.get("share", 1.0)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group.get("share", 1.0)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         seen = self.fabric.to_device(batch)
         lightness = seen["lightness"].contiguous(memory_format=self.layout)
         loss = self.objective(lightness, seen["target"], generator, seen["rgb"])
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         self.step += 1
         # The average follows closely at first, so that it never lags behind random weights.
         decay = min(self.config.ema, self.step / (self.step + 10))
@@ -132,8 +136,7 @@ class Run:
         parts: Mapping[str, Mapping[str, Tensor]] = {
             "network": self.network.state_dict(),
             "ema": self.average.state_dict(),
-            "optimizer": optimizer_tensors(self.optimizer),
-        }
+        } | {name: optimizer_tensors(one) for name, one in self.optimizers.items()}
         tensors = {f"{part}.{key}": parts[part][key] for part in parts for key in parts[part]}
         losses = tuple(self.losses)
         return Checkpoint(self.config, self.step, tensors, self.best, self.seconds, losses)
@@ -167,26 +170,6 @@ def freeze(network: nn.Module, frozen: tuple[str, ...]) -> None:
             raise TrainingError(f"frozen: no weights are called {start!r}...")
         for parameter in found:
             parameter.requires_grad_(False)
-
-
-def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimizer; norms and biases are not decayed."""
-    if config.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), config.learning_rate)
-    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    is_pretrained = bool(config.encoder or config.norms)
-    begun = [p for name, p in named if is_pretrained and name.startswith("encoder.")]
-    own = [p for name, p in named if not (is_pretrained and name.startswith("encoder."))]
-    groups = _by_decay(own, 1.0) + _by_decay(begun, config.encoder_rate)
-    return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
-
-
-def _by_decay(parameters: list[nn.Parameter], share: float) -> list[dict[str, Any]]:
-    """Group parameters by whether they are decayed; ``share`` is that of the learning rate."""
-    decayed = [p for p in parameters if p.ndim > 1]
-    others = [p for p in parameters if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    return [group | {"share": share} for group in groups if group["params"]]
 
 
 @torch.no_grad()
