@@ -4,10 +4,11 @@
     python scripts/ablations.py nano --data 'photographs/train-*.tar' --validation val.tar
 
 ``paper``: what the paper argues for and against, on whole squares of photographs at 64x64.
-``nano``: where that network spends its parameters and multiplications, on crops at 128x128. Within
-a table every variant sees the same photographs in the same order, with the same optimizer. A run
-that was stopped goes on, one that is finished is not repeated. The table says how fast the variants
-are at 256x256 as well, all timed in turn by ONNX Runtime on one thread.
+``nano``: where that network spends its parameters and multiplications, on crops at 128x128; and
+other ways to learn. Within a table every variant sees the same photographs in the same order, and
+has the same optimizer where its row names no other. A run that was stopped goes on, one that is
+finished is not repeated. The table says how fast the variants are at 256x256 as well, all timed in
+turn by ONNX Runtime on one thread.
 """
 
 from __future__ import annotations
@@ -97,6 +98,11 @@ def nano(title: str, seed: int = 0, **options: Any) -> Variant:
     return Variant(title, "nano", NANO | {"seed": seed, "options": options})
 
 
+def learnt(title: str, optimizer: str, rate: float) -> Variant:
+    """Return a row of the table of ``nano`` that differs in how it is learnt."""
+    return Variant(title, "nano", NANO | {"optimizer": optimizer, "learning_rate": rate})
+
+
 CLASSIFICATION: dict[str, Any] = {"objective": "classification", "positions": 1.0}
 HALF, WIDE = {"filters": [38, 45, 53]}, {"filters": [90, 110, 130]}
 TABLES = {
@@ -131,6 +137,10 @@ TABLES = {
             blocks=[1, 2, 4, 2],
             hidden=[96, 128, 128],
         ),
+        "adamw-fast": learnt("AdamW at 0.01", "adamw", 0.01),
+        "muon": learnt("Muon at 0.004", "muon", 0.004),
+        "muon-fast": learnt("Muon at 0.012", "muon", 0.012),
+        "muon-faster": learnt("Muon at 0.03", "muon", 0.03),
     },
 }
 

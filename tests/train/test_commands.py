@@ -115,11 +115,13 @@ def test_notes_are_key_and_value(finished, capsys):
 def test_export_says_what_it_wrote(finished, tmp_path, capsys):
     output = tmp_path / "model.onnx"
     notes = ["--note", "data=generated pictures", "--note", "why=a=b"]
-    assert main(["export", str(finished.last), "-o", str(output), *notes]) == 0
+    command = ["export", str(finished.last), "-o", str(output), "--short-side", "288", *notes]
+    assert main(command) == 0
     (line,) = last_words(capsys)
     assert line.startswith(f"{output}: nano, 292,840 parameters, 1.")
     assert b"generated pictures" in output.read_bytes()
     assert b'"why": "a=b"' in output.read_bytes()
+    assert Colorizer(output).session.spec.short_side == 288
 
 
 def start(program, arguments, folder):

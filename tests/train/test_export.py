@@ -20,6 +20,7 @@ from tinct.spec import METADATA_KEY, ModelSpec
 from tinct.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.train.config import TrainConfig
 from tinct.train.export import (
+    Reading,
     check_parity,
     color_model,
     export_model,
@@ -43,7 +44,8 @@ def exported(finished, tmp_path_factory):
     """The model file of the short run, and its spec."""
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
     notes = {"data": "generated"}
-    spec = export_model(finished.last, path, decode=DECODE, default_vividness=0.25, notes=notes)
+    reading = Reading(DECODE, default_vividness=0.25, short_side=320)
+    spec = export_model(finished.last, path, reading=reading, notes=notes)
     return path, spec
 
 
@@ -90,7 +92,7 @@ def test_spec_travels_in_the_file(exported, finished):
     metadata = open_session(path).get_modelmeta().custom_metadata_map
     assert ModelSpec.from_json(metadata[METADATA_KEY], "model.onnx") == spec
     assert (spec.name, spec.stride, spec.multiple) == ("nano", 4, 32)
-    assert spec.default_vividness == 0.25
+    assert (spec.default_vividness, spec.short_side) == (0.25, 320)
     assert spec.parameters == sum(p.numel() for p in Nano().parameters()) <= 300_000
     facts = spec.provenance
     assert facts["steps"] == 12

@@ -6,7 +6,7 @@ import copy
 import io
 import logging
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +57,25 @@ def color_model(
     return ColorModel(network, decode).eval()
 
 
-def decoding_before(path: Path) -> tuple[DecodeConfig, float]:
-    """Return how colours were read from the distribution of the model that a run began with.
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are shown to a network, and colours read from its distribution."""
+
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    default_vividness: float = 0.5
+    """Used where the user names none."""
+    short_side: int = 256
+    """Of photographs as the network sees them, in pixels."""
+
+
+def reading_before(path: Path) -> Reading:
+    """Return how the model was read that a run began with.
 
     Args:
         path: A checkpoint of the run.
 
     Returns:
-        That and its default vividness; the usual ones of a run that began with no model.
+        That; the usual reading of a run that began with no model.
 
     Raises:
         TrainingError: There is no such checkpoint.
@@ -72,17 +83,16 @@ def decoding_before(path: Path) -> tuple[DecodeConfig, float]:
     """
     start = load_checkpoint(path).config.start
     if not start:
-        return DecodeConfig(), 0.5
+        return Reading()
     spec = model_spec(start)
-    return decoding_of(spec), spec.default_vividness
+    return Reading(decoding_of(spec), spec.default_vividness, spec.short_side)
 
 
 def export_model(
     path: Path,
     output: Path,
     *,
-    decode: DecodeConfig | None = None,
-    default_vividness: float = 0.5,
+    reading: Reading | None = None,
     notes: dict[str, Any] | None = None,
 ) -> ModelSpec:
     """Export a checkpoint to a model file.
@@ -90,8 +100,7 @@ def export_model(
     Args:
         path: The checkpoint.
         output: The ONNX file to write; it appears only if the check below holds.
-        decode: How colours are read from the distribution.
-        default_vividness: Goes into the spec.
+        reading: How it is to be used; the usual way when left out.
         notes: Further facts for the provenance.
 
     Returns:
@@ -102,9 +111,9 @@ def export_model(
         OutputError: ``output`` cannot be written.
     """
     check_folder(output)
-    checkpoint = load_checkpoint(path)
-    model = color_model(checkpoint, str(path), decode)
-    spec = _spec(checkpoint, model, default_vividness, notes or {})
+    checkpoint, reading = load_checkpoint(path), reading or Reading()
+    model = color_model(checkpoint, str(path), reading.decode)
+    spec = _spec(checkpoint, model, reading, notes or {})
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
     return spec
 
@@ -128,10 +137,10 @@ def open_model(model: str) -> tuple[ColorModel, ModelSpec]:
     if not model.endswith(".safetensors"):
         spec = model_spec(model)
         return ColorModel(load_classifier(model), decoding_of(spec)).eval(), spec
-    decode, default_vividness = decoding_before(Path(model))
+    reading = reading_before(Path(model))
     checkpoint = load_checkpoint(Path(model))
-    colors = color_model(checkpoint, model, decode)
-    return colors, _spec(checkpoint, colors, default_vividness, {})
+    colors = color_model(checkpoint, model, reading.decode)
+    return colors, _spec(checkpoint, colors, reading, {})
 
 
 def decoding_of(spec: ModelSpec) -> DecodeConfig:
@@ -167,7 +176,7 @@ def checked_onnx(model: ColorModel, spec: ModelSpec, name: str) -> bytes:
 
 
 def _spec(
-    checkpoint: Checkpoint, model: ColorModel, default_vividness: float, notes: dict[str, Any]
+    checkpoint: Checkpoint, model: ColorModel, reading: Reading, notes: dict[str, Any]
 ) -> ModelSpec:
     config = asdict(checkpoint.config)
     data = config.pop("data")
@@ -186,8 +195,9 @@ def _spec(
     }
     spec = ModelSpec(
         name=checkpoint.config.network,
+        short_side=reading.short_side,
         stride=model.network.stride,
-        default_vividness=default_vividness,
+        default_vividness=reading.default_vividness,
         parameters=sum(item.numel() for item in model.network.parameters()),
         provenance=provenance,
     )

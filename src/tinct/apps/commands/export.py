@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -60,6 +60,16 @@ def export(
             show_default="likewise, or 0.5",
         ),
     ] = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            max=4096,
+            help="Of photographs as the network sees them, in pixels; films have a size of "
+            "their own.",
+            show_default="likewise, or 256",
+        ),
+    ] = None,
     note: Annotated[
         list[str] | None, typer.Option(help="key=value for the provenance; repeatable.")
     ] = None,
@@ -82,29 +92,30 @@ def export(
     if precision == "int8" and not calibration:
         raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
     try:
-        from tinct.train.export import decoding_before, export_model
+        from tinct.train.export import export_model, reading_before
         from tinct.train.precision import convert_model
     except ModuleNotFoundError as error:
         raise MissingExtraError("Exporting", "train") from error
     with tempfile.TemporaryDirectory(prefix="tinct-export-") as folder:
         whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
         if not is_model:
-            decode, vividness = decoding_before(checkpoint)
-            changes = {"temperature": temperature, "prior_power": prior_power}
-            given = {key: value for key, value in changes.items() if value is not None}
-            spec = export_model(
-                checkpoint,
-                whole,
-                decode=replace(decode, **given),
-                default_vividness=vividness if default_vividness is None else default_vividness,
-                notes=_notes(note or []),
-            )
+            before = reading_before(checkpoint)
+            decode = {"temperature": temperature, "prior_power": prior_power}
+            others = {"default_vividness": default_vividness, "short_side": short_side}
+            reading = replace(before, decode=replace(before.decode, **_given(decode)))
+            reading = replace(reading, **_given(others))
+            spec = export_model(checkpoint, whole, reading=reading, notes=_notes(note or []))
         if precision != "fp32":
             source = checkpoint if is_model else whole
             spec = convert_model(source, output, precision, _lightness(calibration or []))
     size = output.stat().st_size / 1e6
     facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB"
     say(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the user did not name."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _lightness(sources: list[str]) -> Iterator[NDArray[np.float32]]:
