@@ -26,7 +26,8 @@ from tinct.train.checkpoint import Checkpoint, save_checkpoint
 from tinct.train.config import config_from_dict
 from tinct.train.export import export_model
 from tinct.train.objectives import Classification, set_bins
-from tinct.train.run import freeze, make_optimizer
+from tinct.train.optimizers import make_optimizers
+from tinct.train.run import freeze
 
 pytestmark = pytest.mark.train
 
@@ -52,7 +53,7 @@ def test_begun_weights_are_fine_tuned_more_slowly():
         {"network": "base", "encoder": "efficientnet-lite0", "encoder_rate": 0.2}, "config"
     )
     shares = {}
-    for group in make_optimizer(config, network).param_groups:
+    for group in make_optimizers(config, network)["optimizer"].param_groups:
         shares |= dict.fromkeys(map(id, group["params"]), group["share"])
     for name, parameter in network.named_parameters():
         assert shares[id(parameter)] == (0.2 if name.startswith("encoder.") else 1.0)
@@ -152,7 +153,9 @@ def test_frozen_weights_are_not_trained():
     freeze(network, ("encoder.stem.", "encoder.stages.0."))
     config = config_from_dict({"network": "base"}, "config")
     trained = {
-        id(p) for group in make_optimizer(config, network).param_groups for p in group["params"]
+        id(p)
+        for group in make_optimizers(config, network)["optimizer"].param_groups
+        for p in group["params"]
     }
     for name, parameter in network.named_parameters():
         assert (id(parameter) in trained) != name.startswith(("encoder.stem.", "encoder.stages.0."))
