@@ -19,6 +19,22 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.mark.slow
+def test_bench_times_base_at_its_own_size_and_at_that_of_peers(
+    run: Run, tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
+    save_gray(tmp_path / "album/0.jpg", 64, 48)
+    arguments = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "report.json")
+    done = run("bench", "album", "--model", "base", "--peer", "paper", *arguments)
+    assert done.returncode == 0, done.stderr
+    lines = json.loads((tmp_path / "report.json").read_text())["lines"]
+    seen = [(i["model"], i["width"], i["height"]) for i in lines if i["kind"] == "network"]
+    assert seen[:2] == [("base", 256, 256), ("base", 320, 320)]
+    assert seen[-1] == ("paper", 256, 256)
+    (ratio,) = [i for i in done.stdout.decode().splitlines() if i.startswith("| paper")]
+    assert float(ratio.split("|")[-2]) > 1.5
+
+
+@pytest.mark.slow
 def test_bench_reports_everything(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
     for index in range(2):
         save_gray(tmp_path / f"album/{index}.jpg", 640, 480)

@@ -161,12 +161,16 @@ def _of_model(
             model.parameters, model.mmac, timing,
         )  # fmt: skip
 
-    for frame in frames:
-        lightness = luma_to_lightness(working_luma(frame, spec.short_side, spec.multiple))
+    def look(frame: Gray, short_side: int) -> Iterator[Workload]:
+        lightness = luma_to_lightness(working_luma(frame, short_side, spec.multiple))
         if lightness.shape not in shown:
             shown.add(lightness.shape)
             run = partial(colorizer.predict, lightness[None, None])
             yield run, partial(line, "network", lightness.shape)
+
+    yield from look(frames[0], SIZE)  # a square, as peers see it, whatever size it works at
+    for frame in frames:
+        yield from look(frame, spec.short_side)
         yield partial(colorizer, frame), partial(line, "frame", frame.shape)
 
 
