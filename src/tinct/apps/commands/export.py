@@ -102,8 +102,8 @@ def export(
             before = reading_before(checkpoint)
             decode = {"temperature": temperature, "prior_power": prior_power}
             others = {"default_vividness": default_vividness, "short_side": short_side}
-            reading = replace(before, decode=replace(before.decode, **_given(decode)))
-            reading = replace(reading, **_given(others))
+            chosen = replace(before.decode, **_given(decode))
+            reading = replace(before, decode=chosen, **_given(others))
             spec = export_model(checkpoint, whole, reading=reading, notes=_notes(note or []))
         if precision != "fp32":
             source = checkpoint if is_model else whole
