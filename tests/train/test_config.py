@@ -96,6 +96,8 @@ def test_the_paper_and_its_variants_are_trained_alike():
         ({"augment": {"true_lightness": 0.9}}, "together at most 1"),
         ({"crop": 100}, "crop must be a multiple of 32, not 100"),
         ({"crop": 0}, "crop must be between 32 and"),
+        ({"finish_crop": 100}, "finish_crop must be a multiple of 32, not 100"),
+        ({"finish_steps": -1}, "finish_steps must be at least 0, not -1"),
         ({"data": {"validation_side": 250}}, "data.validation_side must be a multiple of 32"),
         ({"data": {"validation_side": -32}}, "data.validation_side must be between 0 and"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
@@ -125,6 +127,19 @@ def test_missing_file_and_folder_are_named(tmp_path):
         load_config(tmp_path / "none.toml")
     with pytest.raises(TrainingError, match="directory"):
         load_config(tmp_path)
+
+
+def test_the_last_steps_of_a_run_may_be_different():
+    table = {"steps": 10, "finish_steps": 3, "crop": 64, "finish_crop": 96}
+    config = config_from_dict(table, "a")
+    assert config.finish == range(7, 10)
+    assert [config.crop_at(step) for step in (0, 6, 7, 9)] == [64, 64, 96, 96]
+    assert [config.judges_pictures(step) for step in (0, 6, 7, 9)] == [False, False, True, True]
+    assert config_from_dict({"steps": 2, "finish_steps": 3}, "a").finish == range(2)
+    plain = config_from_dict({"steps": 10}, "a")
+    assert not plain.finish
+    assert plain.crop_at(9) == plain.crop
+    assert plain.judges_pictures(0)
 
 
 def test_a_resumed_run_may_move_and_go_on_longer_but_not_change():

@@ -134,6 +134,13 @@ def test_fewer_photographs_than_a_batch_are_repeated(photographs, cache_folder):
         assert batches[step]["lightness"].shape == (8, 1, 64, 64)
 
 
+def test_the_last_steps_may_have_crops_of_another_side(make_batches):
+    batches = make_batches(crop=lambda step: 64 if step < 2 else 96)
+    assert [batches[step]["lightness"].shape[2] for step in range(4)] == [64, 64, 96, 96]
+    assert batches[2]["target"].shape == (4, 2, 24, 24)
+    assert batches[2]["rgb"].shape == (4, 96, 96, 3)
+
+
 def test_target_and_lightness_of_an_untouched_crop(cache, make_batches):
     batch = make_batches(target_stride=1, batch=24)[0]
     lightness, ab = batch["lightness"][:, 0].numpy(), batch["target"].numpy()

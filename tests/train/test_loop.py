@@ -146,6 +146,15 @@ def test_a_run_with_muon_learns_and_goes_on_identically(make_config, tmp_path):
     assert_same_tensors(train(config, tmp_path / "parts", resume=True), whole)
 
 
+def test_a_run_whose_last_steps_are_different_goes_on_identically(make_config, tmp_path):
+    config = make_config(finish_steps=4, finish_crop=96, picture_weight=1.0)
+    whole = train(config, tmp_path / "whole")
+    train(config, tmp_path / "parts", on_progress=interrupt_at(9))  # within the last four
+    assert_same_tensors(train(config, tmp_path / "parts", resume=True), whole)
+    plain = train(make_config(finish_steps=4, picture_weight=1.0), tmp_path / "plain")
+    assert not torch.equal(*(load_checkpoint(p).tensors["ema.head.bias"] for p in (plain, whole)))
+
+
 def test_batches_made_in_the_process_itself_are_the_same(finished, make_config, tmp_path):
     last = train(make_config(workers=0), tmp_path / "run")
     assert_same_tensors(last, finished.last)

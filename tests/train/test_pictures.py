@@ -146,10 +146,10 @@ def test_pictures_are_in_the_loss_of_training_and_not_in_that_of_tests(features,
     objective = make_objective(config, network)
     lightness, target = lightness_of(planes), torch.zeros(2, 2, 16, 16)
     losses = [
-        float(objective(lightness, target, torch.Generator().manual_seed(0), rgb).detach())
-        for rgb in (None, truth)
+        float(objective(lightness, target, torch.Generator().manual_seed(0), *more).detach())
+        for more in ((), (truth,), (truth, False))
     ]
-    assert losses[0] != losses[1]
+    assert losses[0] == losses[2] != losses[1]
     learnt = [name for name, one in objective.named_parameters() if one.requires_grad]
     assert not any(name.startswith("pictures") for name in learnt)
 

@@ -86,6 +86,11 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     crop: int = 192
     """Side of the training crops in pixels, a multiple of 32."""
+    finish_steps: int = 0
+    """How many of the last steps are different, while the learning rate falls on: crops are of
+    ``finish_crop``, and in them alone do the errors of pictures count; 0 for none."""
+    finish_crop: int = 0
+    """Side of the crops in the last steps, a multiple of 32; 0 for that of the others."""
     batch: int = 32
     """Photographs in a step, of all processes together."""
     steps: int = 20_000
@@ -122,6 +127,19 @@ class TrainConfig:
     precision: str = "32"
     """Of activations: ``32`` bits, or ``bf16`` (weights and loss stay at 32)."""
 
+    @property
+    def finish(self) -> range:
+        """The last steps, which are different; empty where none are."""
+        return range(self.steps - min(self.finish_steps, self.steps), self.steps)
+
+    def crop_at(self, step: int) -> int:
+        """Return the side of the crops of a step."""
+        return self.finish_crop if self.finish_crop and step in self.finish else self.crop
+
+    def judges_pictures(self, step: int) -> bool:
+        """Tell whether the errors of pictures count in a step, if they have a weight."""
+        return not self.finish_steps or step in self.finish
+
 
 _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     DataConfig: {
@@ -137,6 +155,8 @@ _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     TrainConfig: {
         **dict.fromkeys(("batch", "steps", "validate_every"), (1, math.inf)),
         **dict.fromkeys(("warmup", "seed", "threads", "workers"), (0, math.inf)),
+        "finish_steps": (0, math.inf),
+        "finish_crop": (0, 4096),
         **dict.fromkeys(("devices", "nodes"), (0, math.inf)),
         **dict.fromkeys(
             ("learning_rate", "encoder_rate", "teacher_share", "weight_decay", "ema", "positions"),
@@ -195,7 +215,11 @@ def config_from_dict(table: dict[str, Any], name: str) -> TrainConfig:
         TrainingError: A key is not known, or a value has the wrong type or makes no sense.
     """
     config: TrainConfig = _fill(TrainConfig, table, f"{name}: ")
-    sides = {"crop": config.crop, "data.validation_side": config.data.validation_side}
+    sides = {
+        "crop": config.crop,
+        "finish_crop": config.finish_crop,
+        "data.validation_side": config.data.validation_side,
+    }
     for key, side in sides.items():
         if side % 32:
             raise TrainingError(f"{name}: {key} must be a multiple of 32, not {side}")

@@ -7,6 +7,7 @@ several processes, which share a batch, make together what one makes alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -64,7 +65,7 @@ class PhotographBatches(Dataset[Batch]):
         cache: Cache,
         augment: AugmentConfig,
         *,
-        crop: int,
+        crop: int | Callable[[int], int],
         batch: int,
         seed: int,
         target: str = "ab",
@@ -76,7 +77,7 @@ class PhotographBatches(Dataset[Batch]):
         Args:
             cache: The photographs.
             augment: What happens to them.
-            crop: Side of the square crops in pixels.
+            crop: Side of the square crops in pixels, or what gives that of a step.
             batch: How many make a batch of all processes; photographs repeat where there are fewer.
             seed: Of the run.
             target: ``ab`` or ``rgb``.
@@ -100,8 +101,9 @@ class PhotographBatches(Dataset[Batch]):
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.cache))
             self._epoch, self._order = epoch, np.resize(order, max(len(order), self.batch))
         chosen = self._order[place * self.batch : (place + 1) * self.batch]
+        crop = self.crop(step) if callable(self.crop) else self.crop
         triples = [
-            self._triple(self.cache.photograph(chosen[row]), self._rng(step, row))
+            self._triple(self.cache.photograph(chosen[row]), crop, self._rng(step, row))
             for row in range(self.batch)[self.share.rows(self.batch)]
         ]
         lightness, small, rgb = (np.stack(facts) for facts in zip(*triples, strict=True))
@@ -115,11 +117,11 @@ class PhotographBatches(Dataset[Batch]):
         return np.random.default_rng([self.seed, 1, step, row])
 
     def _triple(
-        self, photograph: NDArray[np.uint8], rng: np.random.Generator
+        self, photograph: NDArray[np.uint8], crop: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
         """Return L*, the truth at the size of the target, and at that of the crop."""
-        rgb = random_crop(photograph, self.crop, self.augment.crop, rng)
-        side = self.crop // self.target_stride
+        rgb = random_crop(photograph, crop, self.augment.crop, rng)
+        side = crop // self.target_stride
         small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
         lightness = grey_lightness(rgb, self.augment, rng)
         return lightness, small.astype(np.float32) / np.float32(255), rgb

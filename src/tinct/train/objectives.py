@@ -33,6 +33,7 @@ class Objective(nn.Module):
         target: Tensor,
         generator: torch.Generator,
         rgb: Tensor | None = None,
+        judge_pictures: bool = True,
     ) -> Tensor:
         """Return the training loss of a batch, a scalar in 32 bits with its graph.
 
@@ -42,6 +43,7 @@ class Objective(nn.Module):
             generator: Of random numbers, on the processor, the same in all processes.
             rgb: (N, H, W, 3) uint8, the true pictures; without them errors of pictures are left
                 out of the loss, as they are of the test loss.
+            judge_pictures: Whether errors of pictures, if they have a weight, are in the loss.
         """
         raise NotImplementedError
 
@@ -103,28 +105,30 @@ class Classification(Objective):
         target: Tensor,
         generator: torch.Generator,
         rgb: Tensor | None = None,
+        judge_pictures: bool = True,
     ) -> Tensor:
         """Return the mean cross-entropy at randomly chosen places, and errors of pictures if any.
 
         Head and loss are the dearest part of a step, and neighbouring places say nearly the same.
         """
+        # Drawn first: a GPU would wait for what comes from the processor in between.
+        at = self._draw(len(target), target.shape[2] * target.shape[3], generator)
+        at = at.to(target.device)
         features = self.network.features(lightness)
         clean = lightness
         if self.teacher is not None and rgb is not None:
             # What it says of the picture as it was is right for the worn one, too.
             clean = lightness_of(true_planes(rgb))
-        loss = self._distribution_loss(features, clean, target, generator)
-        if self.pictures is None or rgb is None:
+        loss = self._distribution_loss(features, clean, target, at)
+        if self.pictures is None or rgb is None or not judge_pictures:
             return loss
         added: Tensor = self.pictures(self.network.head(features).float(), rgb)
         return loss + added
 
     def _distribution_loss(
-        self, features: Tensor, clean: Tensor, target: Tensor, generator: torch.Generator
+        self, features: Tensor, clean: Tensor, target: Tensor, at: Tensor
     ) -> Tensor:
-        """Return the mean cross-entropy; ``clean`` is the L* that a teacher sees."""
-        at = self._draw(len(features), features.shape[2] * features.shape[3], generator)
-        at = at.to(features.device)
+        """Return the mean cross-entropy at some places; a teacher sees the L* ``clean``."""
         logits = _logits_at(self.network, features, at)
         ab = target.flatten(2).gather(2, at.expand(-1, 2, -1)).transpose(1, 2).reshape(-1, 2)
         cell = _cells(ab)
@@ -186,9 +190,10 @@ class Regression(Objective):
         target: Tensor,
         generator: torch.Generator,
         rgb: Tensor | None = None,
+        judge_pictures: bool = True,
     ) -> Tensor:
         """Return the mean squared error over all places."""
-        del generator, rgb
+        del generator, rgb, judge_pictures
         answer = self.network.predict(lightness).float()
         return F.mse_loss(answer * self.scale, target * self.scale)
 

@@ -113,7 +113,8 @@ class Run:
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         seen = self.fabric.to_device(batch)
         lightness = seen["lightness"].contiguous(memory_format=self.layout)
-        loss = self.objective(lightness, seen["target"], generator, seen["rgb"])
+        pictures = self.config.judges_pictures(self.step)
+        loss = self.objective(lightness, seen["target"], generator, seen["rgb"], pictures)
         self.network.zero_grad()
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
@@ -149,7 +150,7 @@ def make_batches(
     return PhotographBatches(
         photographs,
         config.augment,
-        crop=config.crop,
+        crop=config.crop_at,
         batch=config.batch,
         seed=config.seed,
         target=str(network.target),
