@@ -111,6 +111,16 @@ def test_notes_are_key_and_value(finished, capsys):
     assert "--note: 'data' is not of the form key=value" in last_words(capsys)[-1]
 
 
+@pytest.mark.parametrize(
+    "option", ["--temperature", "--prior-power", "--default-vividness", "--short-side", "--note"]
+)
+def test_a_model_file_keeps_how_it_is_read(tmp_path, capsys, option):
+    value = {"--short-side": "288", "--note": "a=b"}.get(option, "0.5")
+    command = ["export", "mine.onnx", option, value, "--precision", "fp16"]
+    assert main([*command, "-o", str(tmp_path / "model.onnx")]) == 2
+    assert f"{option} is for checkpoints; mine.onnx keeps" in last_words(capsys)[-1]
+
+
 @pytest.mark.slow
 def test_export_says_what_it_wrote(finished, tmp_path, capsys):
     output = tmp_path / "model.onnx"

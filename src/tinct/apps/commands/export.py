@@ -91,6 +91,13 @@ def export(
         raise OptionError(f"{checkpoint}: a model file; --precision tells what to make of it")
     if precision == "int8" and not calibration:
         raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
+    decode = _given({"temperature": temperature, "prior_power": prior_power})
+    others = _given({"default_vividness": default_vividness, "short_side": short_side})
+    notes = _notes(note or [])
+    unused = [*decode, *others, *(["note"] if notes else [])]
+    if is_model and unused:
+        option = unused[0].replace("_", "-")
+        raise OptionError(f"--{option} is for checkpoints; {checkpoint} keeps how it is read")
     try:
         from tinct.train.export import export_model, reading_before
         from tinct.train.precision import convert_model
@@ -100,11 +107,8 @@ def export(
         whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
         if not is_model:
             before = reading_before(checkpoint)
-            decode = {"temperature": temperature, "prior_power": prior_power}
-            others = {"default_vividness": default_vividness, "short_side": short_side}
-            chosen = replace(before.decode, **_given(decode))
-            reading = replace(before, decode=chosen, **_given(others))
-            spec = export_model(checkpoint, whole, reading=reading, notes=_notes(note or []))
+            reading = replace(before, decode=replace(before.decode, **decode), **others)
+            spec = export_model(checkpoint, whole, reading=reading, notes=notes)
         if precision != "fp32":
             source = checkpoint if is_model else whole
             spec = convert_model(source, output, precision, _lightness(calibration or []))
