@@ -71,7 +71,7 @@ def test_the_networks_behind_the_rows_are_drawn_and_counted(call, photographs, t
     assert call("compare", "nano", photographs / "old.png", "-o", "out")[0] == 0
     listing = (tmp_path / "out" / "parameters.txt").read_text()
     assert 'Model: "nano"' in listing
-    assert "Trainable params: 292,840" in listing
+    assert "Trainable params: 291,896" in listing
     assert (tmp_path / "out" / "layers-nano.svg").exists()
 
 

@@ -128,7 +128,7 @@ def test_export_says_what_it_wrote(finished, tmp_path, capsys):
     command = ["export", str(finished.last), "-o", str(output), "--short-side", "288", *notes]
     assert main(command) == 0
     (line,) = last_words(capsys)
-    assert line.startswith(f"{output}: nano, 292,840 parameters, 1.")
+    assert line.startswith(f"{output}: nano, 291,896 parameters, 1.")
     assert b"generated pictures" in output.read_bytes()
     assert b'"why": "a=b"' in output.read_bytes()
     assert Colorizer(output).session.spec.short_side == 288

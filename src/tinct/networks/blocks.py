@@ -226,7 +226,9 @@ def fold_pixels(model: nn.Module) -> None:
     the graph, the unshuffling alone would be a dozen nodes.
     """
     for module in list(model.modules()):
-        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.PixelUnshuffle):
+        if not isinstance(module, nn.Sequential) or len(module) == 0:  # a stage without blocks
+            continue
+        if isinstance(module[0], nn.PixelUnshuffle):
             factor, block = module[0].downscale_factor, module[1]
             assert isinstance(block, ConvNorm)
             assert isinstance(block[0], nn.Conv2d)

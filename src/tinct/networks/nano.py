@@ -37,7 +37,7 @@ class NanoConfig:
     """Channels at 1/4."""
     channels: tuple[int, int, int] = (40, 64, 96)
     """Channels at 1/8, 1/16 and 1/32."""
-    blocks: tuple[int, int, int, int] = (1, 1, 3, 2)
+    blocks: tuple[int, int, int, int] = (0, 2, 4, 1)
     """Blocks at 1/4, 1/8, 1/16 and 1/32, besides the ones that halve the size."""
     hidden: tuple[int, int, int] = (112, 128, 128)
     """Channels inside the blocks at 1/8, 1/16 and 1/32."""
