@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own idiom
 from torch import Tensor, nn
@@ -21,6 +23,15 @@ REGRESSION_SCALE = {"ab": 1 / AB_SCALE, "rgb": 2.0}
 """From the units of the output to those of the paper's loss, in which outputs span -1..1."""
 
 
+class Loss(NamedTuple):
+    """What a batch costs: scalars in 32 bits."""
+
+    total: Tensor
+    """What is minimised, with its graph."""
+    plain: Tensor
+    """What of it the test loss has too: all but errors of pictures. Without a graph."""
+
+
 class Objective(nn.Module):
     """A loss, and the colours that a network trained with it predicts.
 
@@ -34,8 +45,8 @@ class Objective(nn.Module):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
-    ) -> Tensor:
-        """Return the training loss of a batch, a scalar in 32 bits with its graph.
+    ) -> Loss:
+        """Return the loss of a batch.
 
         Args:
             lightness: L* (N, 1, H, W), 0..100.
@@ -106,7 +117,7 @@ class Classification(Objective):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
-    ) -> Tensor:
+    ) -> Loss:
         """Return the mean cross-entropy at randomly chosen places, and errors of pictures if any.
 
         Head and loss are the dearest part of a step, and neighbouring places say nearly the same.
@@ -120,10 +131,11 @@ class Classification(Objective):
             # What it says of the picture as it was is right for the worn one, too.
             clean = lightness_of(true_planes(rgb))
         loss = self._distribution_loss(features, clean, target, at)
+        plain = loss.detach()
         if self.pictures is None or rgb is None or not judge_pictures:
-            return loss
+            return Loss(loss, plain)
         added: Tensor = self.pictures(self.network.head(features).float(), rgb)
-        return loss + added
+        return Loss(loss + added, plain)
 
     def _distribution_loss(
         self, features: Tensor, clean: Tensor, target: Tensor, at: Tensor
@@ -191,11 +203,12 @@ class Regression(Objective):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
-    ) -> Tensor:
+    ) -> Loss:
         """Return the mean squared error over all places."""
         del generator, rgb, judge_pictures
         answer = self.network.predict(lightness).float()
-        return F.mse_loss(answer * self.scale, target * self.scale)
+        loss = F.mse_loss(answer * self.scale, target * self.scale)
+        return Loss(loss, loss.detach())
 
     def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
         """Return what the network answers."""

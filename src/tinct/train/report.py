@@ -27,7 +27,8 @@ class Row:
     """Spent training so far."""
     learning_rate: float
     train_loss: float
-    """Mean since the line before; in a line of step 0, that of the first batch."""
+    """Mean since the line before, without errors of pictures; in a line of step 0, that of the
+    first batch."""
     validation: Validation
 
     def numbers(self) -> dict[str, float]:

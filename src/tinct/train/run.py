@@ -102,10 +102,10 @@ class Run:
         seen = self.fabric.to_device(batch)
         generator = torch.Generator().manual_seed(self.config.seed)
         loss = self.average_objective(seen["lightness"], seen["target"], generator)
-        return float(mean_of(self.fabric, loss))
+        return float(mean_of(self.fabric, loss.plain))
 
     def train_step(self, batch: Batch) -> float:
-        """Do one step and return its loss."""
+        """Do one step and return its loss, as far as the test loss has it too."""
         rate = learning_rate(self.config, self.step)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -116,7 +116,7 @@ class Run:
         pictures = self.config.judges_pictures(self.step)
         loss = self.objective(lightness, seen["target"], generator, seen["rgb"], pictures)
         self.network.zero_grad()
-        self.fabric.backward(loss)
+        self.fabric.backward(loss.total)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         for optimizer in self.optimizers.values():
             optimizer.step()
@@ -124,7 +124,7 @@ class Run:
         # The average follows closely at first, so that it never lags behind random weights.
         decay = min(self.config.ema, self.step / (self.step + 10))
         update_average(self.average, self.network, decay)
-        self.losses.append(float(mean_of(self.fabric, loss.detach())))
+        self.losses.append(float(mean_of(self.fabric, loss.plain)))
         return self.losses[-1]
 
     def settle(self) -> None:

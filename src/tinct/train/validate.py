@@ -85,7 +85,7 @@ def validate(network: nn.Module, objective: Objective, photographs: ValidationSe
     for start in range(0, len(photographs.rgb), _BATCH):
         lightness, target = photographs.batch(start, network)
         seen, wanted = (tensor.to(_device(network)) for tensor in (lightness, target))
-        loss = float(objective(seen, wanted, generator))
+        loss = float(objective(seen, wanted, generator).plain)
         colors = objective.colors(network, seen).cpu()
         truth = photographs.rgb[start : start + _BATCH].astype(np.float32) / np.float32(255)
         pictures = to_rgb(colors, lightness, str(network.target))
