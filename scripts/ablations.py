@@ -51,7 +51,10 @@ PAPER: dict[str, Any] = {
         **dict.fromkeys(("film_response", "tone_curve", "blur", "grain", "damage", "jpeg"), 0),
     },
 }
+FIRST: dict[str, Any] = {"blocks": [1, 1, 3, 2]}
+"""What the first ``nano`` had, which the tables were made with; ``no-dense`` is shipped since."""
 NANO: dict[str, Any] = {
+    "options": FIRST,
     "steps": 600,
     "validate_every": 600,
     "crop": 128,
@@ -100,12 +103,9 @@ def nano(title: str, seed: int = 0, **options: Any) -> Variant:
 
 def learnt(title: str, optimizer: str, rate: float) -> Variant:
     """Return a row of the table of ``nano`` that differs in how it is learnt."""
-    changes = {"optimizer": optimizer, "learning_rate": rate, "options": FIRST}
-    return Variant(title, "nano", NANO | changes)
+    return Variant(title, "nano", NANO | {"optimizer": optimizer, "learning_rate": rate})
 
 
-FIRST: dict[str, Any] = {"blocks": [1, 1, 3, 2]}
-"""What the first ``nano`` had, which the tables were made with; ``no-dense`` is shipped since."""
 CLASSIFICATION: dict[str, Any] = {
     "objective": "classification",
     "positions": 1.0,
