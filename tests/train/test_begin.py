@@ -47,18 +47,6 @@ def test_a_network_without_encoder():
         load_encoder(build("nano"), "efficientnet-lite0")
 
 
-def test_begun_weights_are_fine_tuned_more_slowly():
-    network = build("base")
-    config = config_from_dict(
-        {"network": "base", "encoder": "efficientnet-lite0", "encoder_rate": 0.2}, "config"
-    )
-    shares = {}
-    for group in make_optimizers(config, network)["optimizer"].param_groups:
-        shares |= dict.fromkeys(map(id, group["params"]), group["share"])
-    for name, parameter in network.named_parameters():
-        assert shares[id(parameter)] == (0.2 if name.startswith("encoder.") else 1.0)
-
-
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     """A tiny nano with random weights, exported."""

@@ -45,9 +45,10 @@ def test_every_weight_is_moved_by_one_optimizer():
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_what_was_begun_with_learns_at_its_own_rate(optimizer):
+@pytest.mark.parametrize("begun", [{"encoder": "efficientnet-lite0"}, {"norms": True}])
+def test_what_was_begun_with_learns_at_its_own_rate(optimizer, begun):
     network = build("base")
-    config = TrainConfig(network="base", optimizer=optimizer, norms=True, encoder_rate=0.25)
+    config = TrainConfig(network="base", optimizer=optimizer, encoder_rate=0.25, **begun)
     for one in make_optimizers(config, network).values():
         for name, (share, _) in names_in(one, network).items():
             assert share == (0.25 if name.startswith("encoder.") else 1), name
