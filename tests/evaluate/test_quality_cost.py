@@ -38,6 +38,19 @@ def test_rows_are_read_and_drawn(tmp_path: Path) -> None:
     assert draw_quality(points)[1][1].decode() == svg
 
 
+def test_a_network_has_one_colour_and_its_points_their_vividness() -> None:
+    pytest.importorskip("matplotlib")
+    from tinct.evaluate.figures import PALETTE
+
+    metrics = [{"psnr_rgb": value} for value in (23.0, 24.0, 22.0)]
+    names = ("one, vividness 0", "two, vividness 0.5 (default)", "one, vividness 1")
+    points = [Point(name, 100.0, m) for name, m in zip(names, metrics, strict=True)]
+    svg = dict(draw_quality(points))["svg"].decode().upper()
+    assert all(svg.count(f"<!-- {text} -->") == 1 for text in ("ONE", "TWO", "0.5 (DEFAULT)"))
+    assert "VIVIDNESS" not in svg
+    assert [color in svg for color in PALETTE[:3]] == [True, True, False]
+
+
 def test_files_that_are_no_evaluations(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.json: No such file"):
         read_points(tmp_path / "missing.json")

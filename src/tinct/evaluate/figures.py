@@ -131,7 +131,7 @@ def draw_losses(pictures: Sequence[Picture], names: Sequence[str], theme: Theme 
     axes.set_ylim(bottom=0)
     for place, picture in enumerate(compared):
         _add_thumbnail(axes, place, picture)
-    _add_legend(figure, axes, theme, columns=min(len(names), max(2, len(compared) // 2)))
+    add_legend(figure, axes, theme, columns=min(len(names), max(2, len(compared) // 2)))
     return figure
 
 
@@ -186,7 +186,7 @@ def draw_beside(curves: Sequence[Curve], theme: Theme = LIGHT) -> Figure:
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("photographs seen", color=theme.ink)
     finish_axes(axes, theme, "loss")
-    _add_legend(figure, axes, theme, columns=min(len(curves), 4))
+    add_legend(figure, axes, theme, columns=min(len(curves), 4))
     return figure
 
 
@@ -247,7 +247,8 @@ def _add_thumbnail(axes: Axes, place: int, picture: Picture) -> None:
     axes.add_artist(box)
 
 
-def _add_legend(figure: Figure, axes: Axes, theme: Theme, columns: int) -> None:
+def add_legend(figure: Figure, axes: Axes, theme: Theme, columns: int) -> None:
+    """Name above a figure what is drawn in one of its panels."""
     legend = figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside upper center",

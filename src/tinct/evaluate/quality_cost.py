@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,14 +53,15 @@ def read_points(path: Path) -> list[Point]:
 def draw_quality(points: Sequence[Point]) -> list[tuple[str, bytes]]:
     """Draw metrics over the logarithm of the multiplications; return PNG and SVG by suffix.
 
-    Rows without a network are lines across; those of the same network stand above each other.
+    Rows without a network are lines across; those of the same network stand above each other, each
+    with its vividness beside it.
 
     Raises:
         InputError: No row has a cost.
         MissingExtraError: matplotlib is not installed.
     """
     try:
-        from tinct.evaluate.figures import LIGHT, new_figure, render
+        from tinct.evaluate.figures import LIGHT, add_legend, new_figure, render
     except ModuleNotFoundError as error:
         raise MissingExtraError("The plot of quality against cost", "evaluate") from error
     if not any(point.mmac for point in points):
@@ -70,31 +72,43 @@ def draw_quality(points: Sequence[Point]) -> list[tuple[str, bytes]]:
     for axes, (key, title) in zip(panels, shown, strict=True):
         _draw_panel(axes, points, key)
         axes.set_ylabel(title)
+    add_legend(figure, panels[0], LIGHT, columns=4)
     return [("png", render(figure, "png")), ("svg", render(figure, "svg"))]
 
 
 def _draw_panel(axes: Axes, points: Sequence[Point], key: str) -> None:
     from tinct.evaluate.figures import GRAY, LIGHT, PALETTE
 
-    costs = list(dict.fromkeys(point.mmac for point in points if point.mmac))
+    dots: dict[str, list[tuple[float, float]]] = {}  # of each network
+    for point in points:
+        if point.mmac is not None:
+            dots.setdefault(_reading(point)[0], []).append((point.mmac, point.metrics[key]))
+    for (network, own), color in zip(dots.items(), cycle(PALETTE), strict=False):
+        axes.plot(*zip(*own, strict=True), "o", color=color, label=network)
     values = [point.metrics[key] for point in points]
     gap = (max(values) - min(values)) * LABEL_GAP
     heights: dict[float | None, float] = {}  # of the last label over each cost
     for point in sorted(points, key=lambda point: point.metrics[key]):
-        value = point.metrics[key]
+        value, label = point.metrics[key], point.name
         height = max(value, heights.get(point.mmac, -math.inf) + gap)
         heights[point.mmac] = height
         if point.mmac is None:
             axes.axhline(value, color=GRAY, linestyle="--", linewidth=1)
             place, align, across = (0.99, height), "right", axes.get_yaxis_transform()
         else:
-            color = PALETTE[costs.index(point.mmac) % len(PALETTE)]
-            axes.plot(point.mmac, value, "o", color=color)
+            label = _reading(point)[1]
             place, align, across = (point.mmac * 1.25, height), "left", axes.transData
-        text = axes.text(*place, point.name, ha=align, va="bottom", fontsize=7, transform=across)
+        text = axes.text(*place, label, ha=align, va="bottom", fontsize=7, transform=across)
         text.set_color(LIGHT.ink)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axes.set_xlabel("million multiplications at 256x256")
+    costs = [cost for own in dots.values() for cost, _ in own]
     axes.set_xlim(min(costs) / 3, max(costs) * 10)
     axes.grid(color=LIGHT.faint, linewidth=0.7)
+
+
+def _reading(point: Point) -> tuple[str, str]:
+    """Return a row's network, and the vividness it is read at, if it has one."""
+    network, _, vividness = point.name.partition(", vividness ")
+    return network, vividness
