@@ -144,6 +144,7 @@ def test_a_resumed_run_may_move_and_go_on_longer_but_not_change():
     before = TrainConfig()
     moved = config_from_dict({"data": {"train": ["elsewhere"]}, "steps": 7, "workers": 3}, "a")
     check_same_run(before, moved, "last")
+    check_same_run(before, config_from_dict({"steps": 9, "finish_steps": 5}, "a"), "last")
     for change in ({"seed": 1}, {"network": "paper"}, {"augment": {"blur": 0.5}}):
         with pytest.raises(TrainingError, match=f"last: begun with {next(iter(change))} = "):
             check_same_run(before, config_from_dict(change, "a"), "last")

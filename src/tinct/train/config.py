@@ -177,7 +177,7 @@ _CHOICES = {
 }
 
 _MACHINE = {"threads", "workers", "accelerator", "devices", "nodes"}
-_MAY_DIFFER = {"data", "steps", "validate_every"} | _MACHINE
+_MAY_DIFFER = {"data", "steps", "finish_steps", "validate_every"} | _MACHINE
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
 _KINDS = {
