@@ -119,9 +119,8 @@ def test_depth_and_range_do_not_change_the_colours(
 
 def test_matrices_agree_on_the_colour(grey: NDArray[np.float64]) -> None:
     """A grey film looks the same whatever its matrix, so its colours shall."""
-    colorizer = Colorizer(
-        "nano", vividness=1, threads=1
-    )  # the more colour there is, the more may disagree
+    # The more colour there is, the more may disagree.
+    colorizer = Colorizer("nano", vividness=1, threads=1)
     shown = []
     for matrix in MATRICES:
         format = FrameFormat(321, 240, 16, (0, 0), True, matrix)  # type: ignore[arg-type]
