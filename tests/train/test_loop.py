@@ -168,6 +168,8 @@ def test_what_came_after_the_checkpoint_is_removed_from_the_curves(finished, tmp
     (folder / "curves.csv").write_text(stale)
     train(finished.config, folder, resume=True, on_progress=interrupt_at(10))
     assert [row["step"] for row in rows_of(folder)] == [5, 10]
+    kept = (folder / "curves.csv").read_text().splitlines()[:2]
+    assert kept == stale.splitlines()[:2]  # not a digit of what was told before
 
 
 def test_finished_run_has_nothing_to_go_on_with(finished):

@@ -59,7 +59,7 @@ class Report:
             return []
         with self.curves.open(newline="") as file:
             return [
-                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
+                {key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)
             ]
 
     def add(self, row: Row, sheet: NDArray[np.uint8]) -> None:
@@ -84,6 +84,11 @@ class Report:
     def close(self) -> None:
         """Close the TensorBoard log."""
         self.board.close()
+
+
+def _number(text: str) -> float:
+    """Read a number back as it was written: steps stay whole."""
+    return int(text) if text.isdecimal() else float(text)
 
 
 def plot_losses(rows: list[dict[str, float]], path: Path) -> None:

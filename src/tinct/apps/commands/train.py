@@ -213,8 +213,12 @@ class _Display:
             if not self.best or progress.row.validation.loss < self.best.validation.loss:
                 self.best = progress.row
             numbers = progress.row.numbers() | {"rate": progress.rate}
-            line = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
+            line = "  ".join(f"{key} {_short(value)}" for key, value in numbers.items())
             if self.is_shown:
                 self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
             else:
                 say(line)
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
