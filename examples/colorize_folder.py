@@ -1,4 +1,4 @@
-"""Colours the JPEGs of a folder: ``python colorize_folder.py FOLDER RESULTS``."""
+"""Colors the JPEGs of a folder: ``python colorize_folder.py FOLDER RESULTS``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tinct
 
 
 def main(folder: Path, results: Path) -> int:
-    """Colour what can be coloured; return how many photographs could not."""
+    """Color what can be colored; return how many photographs could not."""
     results.mkdir(parents=True, exist_ok=True)
     colorizer = tinct.Colorizer(vividness=0.7)  # loads the model once
     failed = 0

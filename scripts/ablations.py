@@ -25,15 +25,15 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from tinct.evaluate.benchmark import time_interleaved
-from tinct.evaluate.report import describe_machine
-from tinct.networks import build
-from tinct.networks.classifier import Classifier
-from tinct.networks.decode import ColorModel
-from tinct.networks.graph import to_graph
-from tinct.networks.summary import summarize
-from tinct.train.config import TrainConfig, config_from_dict
-from tinct.train.loop import LAST, train
+from tinct.lab.evaluate.result import describe_machine
+from tinct.lab.metrics.timing import time_interleaved
+from tinct.lab.networks import build
+from tinct.lab.networks.classifier import Classifier
+from tinct.lab.networks.onnx_graph import to_graph
+from tinct.lab.networks.readout import ColorModel
+from tinct.lab.networks.summary import summarize
+from tinct.lab.train.config import TrainConfig, config_from_dict
+from tinct.lab.train.loop import LAST, train
 
 EPOCH = 2500  # steps of the paper's table in which 40,000 photographs are seen once
 PAPER: dict[str, Any] = {
@@ -101,8 +101,8 @@ def nano(title: str, seed: int = 0, **options: Any) -> Variant:
     return Variant(title, "nano", NANO | {"seed": seed, "options": FIRST | options})
 
 
-def learnt(title: str, optimizer: str, rate: float) -> Variant:
-    """Return a row of the table of ``nano`` that differs in how it is learnt."""
+def learned(title: str, optimizer: str, rate: float) -> Variant:
+    """Return a row of the table of ``nano`` that differs in how it is learned."""
     return Variant(title, "nano", NANO | {"optimizer": optimizer, "learning_rate": rate})
 
 
@@ -144,10 +144,10 @@ TABLES = {
             blocks=[1, 2, 4, 2],
             hidden=[96, 128, 128],
         ),
-        "adamw-fast": learnt("AdamW at 0.01", "adamw", 0.01),
-        "muon": learnt("Muon at 0.004", "muon", 0.004),
-        "muon-fast": learnt("Muon at 0.012", "muon", 0.012),
-        "muon-faster": learnt("Muon at 0.03", "muon", 0.03),
+        "adamw-fast": learned("AdamW at 0.01", "adamw", 0.01),
+        "muon": learned("Muon at 0.004", "muon", 0.004),
+        "muon-fast": learned("Muon at 0.012", "muon", 0.012),
+        "muon-faster": learned("Muon at 0.03", "muon", 0.03),
     },
 }
 
@@ -210,7 +210,7 @@ def table(variants: dict[str, Variant], runs: Path) -> str:
     networks = {name: variant.network_like() for name, variant in variants.items()}
     times = milliseconds(networks)
     lines = [
-        "| | parameters | MMAC | ms | photographs | PSNR dB | over grey | RMSE ab | chroma |",
+        "| | parameters | MMAC | ms | photographs | PSNR dB | over gray | RMSE ab | chroma |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, variant in variants.items():

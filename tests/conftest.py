@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-references",
         action="store_true",
-        help="measure tests/references/expected.json anew, after a wanted change of the colours",
+        help="measure tests/references/expected.json anew, after a wanted change of the colors",
     )
 
 

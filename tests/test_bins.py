@@ -10,7 +10,7 @@ NUM_BINS = 104
 
 @pytest.fixture(scope="module")
 def gamut_colors():
-    """Every sRGB colour of a 33x33x33 lattice, corners included: (P, 2) ab."""
+    """Every sRGB color of a 33x33x33 lattice, corners included: (P, 2) ab."""
     axis = np.linspace(0, 1, 33)
     rgb = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
     return color.rgb_to_lab(rgb)[:, 1:]
@@ -18,7 +18,7 @@ def gamut_colors():
 
 @pytest.fixture(scope="module")
 def histogram(gamut_colors):
-    """Counts of colours as photographs have them: a peak at grey, and the whole gamut thinly."""
+    """Counts of colors as photographs have them: a peak at gray, and the whole gamut thinly."""
     rng = np.random.default_rng(3)
     muted = rng.normal(0, 1, (200_000, 2)) * (10, 18) + (2, 6)
     in_gamut = gamut_colors[rng.integers(len(gamut_colors), size=20_000)]
@@ -40,7 +40,7 @@ def decoded(code, centers):
 
 
 def hull_excess(cells, centers):
-    """How far outside the convex hull of the bins each colour lies; 0 or less inside."""
+    """How far outside the convex hull of the bins each color lies; 0 or less inside."""
     spatial = pytest.importorskip("scipy.spatial")
     planes = spatial.ConvexHull(centers.astype(np.float64)).equations
     return (cells @ planes[:, :2].T + planes[:, 2]).max(axis=-1)
@@ -54,7 +54,7 @@ def test_cells_and_histogram_share_their_layout():
     assert histogram[255, 128] == 1
 
 
-def test_histogram_keeps_colours_beyond_the_table_at_its_edge():
+def test_histogram_keeps_colors_beyond_the_table_at_its_edge():
     histogram = bins.ab_histogram(np.array([[-500.0, 500.0]], np.float32))
     assert histogram[0, 255] == 1
 
@@ -74,7 +74,7 @@ def test_bins_are_distinct_and_sorted_by_chroma(centers):
     assert len(np.unique(centers, axis=0)) == NUM_BINS
 
 
-def test_bins_lie_closer_where_colours_are_common(centers):
+def test_bins_lie_closer_where_colors_are_common(centers):
     distance = np.hypot(*(centers[:, None] - centers[None]).T)
     np.fill_diagonal(distance, np.inf)
     nearest, chroma = distance.min(axis=0), np.hypot(*centers.T)
@@ -97,7 +97,7 @@ def test_code_has_at_most_three_bins_whose_weights_sum_to_one(code):
 
 
 @pytest.mark.train
-def test_mean_of_the_code_is_the_colour_inside_the_hull(code, centers):
+def test_mean_of_the_code_is_the_color_inside_the_hull(code, centers):
     cells = bins.ab_cells()
     inside = hull_excess(cells, centers) <= 0
     assert inside.mean() > 0.3
@@ -106,7 +106,7 @@ def test_mean_of_the_code_is_the_colour_inside_the_hull(code, centers):
 
 
 @pytest.mark.train
-def test_hull_holds_nearly_every_colour_srgb_can_show(code, centers, gamut_colors):
+def test_hull_holds_nearly_every_color_srgb_can_show(code, centers, gamut_colors):
     # The edges of the gamut between its corners bulge a little over the straight lines.
     cell = np.rint(gamut_colors).astype(int) + bins.AB_LIMIT
     error = np.hypot(*(decoded(code, centers)[cell[:, 0], cell[:, 1]] - gamut_colors).T)
@@ -116,7 +116,7 @@ def test_hull_holds_nearly_every_colour_srgb_can_show(code, centers, gamut_color
 
 
 @pytest.mark.train
-def test_colours_outside_the_hull_keep_their_hue_and_lose_chroma(code, centers):
+def test_colors_outside_the_hull_keep_their_hue_and_lose_chroma(code, centers):
     cells = bins.ab_cells()
     outside = hull_excess(cells, centers) > 1
     assert outside.any()
@@ -134,7 +134,7 @@ def test_prior_is_the_share_of_each_bin(histogram, code, centers):
     assert prior.dtype == np.float32
     assert prior.sum() == pytest.approx(1, abs=1e-5)
     assert prior.min() >= 0.99e-4 / NUM_BINS
-    # A bin's mean under the prior is the mean colour of the photographs.
+    # A bin's mean under the prior is the mean color of the photographs.
     share = histogram / histogram.sum()
     inside = hull_excess(bins.ab_cells(), centers) <= 0
     assert share[inside].sum() > 0.99
@@ -143,7 +143,7 @@ def test_prior_is_the_share_of_each_bin(histogram, code, centers):
 
 
 @pytest.mark.train
-def test_prior_of_one_colour_lies_on_its_bins(code):
+def test_prior_of_one_color_lies_on_its_bins(code):
     histogram = np.zeros((256, 256), np.int64)
     histogram[140, 150] = 7
     prior = bins.bin_prior(histogram, code, NUM_BINS, floor=0)

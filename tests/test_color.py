@@ -14,7 +14,7 @@ RGB_TOLERANCE = {np.float32: 2e-5, np.float64: 1e-11}
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-# L*a*b* of the fully saturated colours of sRGB, from the calculator of brucelindbloom.com (D65).
+# L*a*b* of the fully saturated colors of sRGB, from the calculator of brucelindbloom.com (D65).
 LINDBLOOM_LAB = {
     (1, 1, 1): (100.0, 0.0, 0.0),
     (1, 1, 0): (97.1393, -21.5537, 94.4780),
@@ -133,7 +133,7 @@ def test_one_step_functions_compose_to_the_direct_ones(
     np.testing.assert_allclose(color.xyz_to_linear_rgb(xyz), linear, atol=RGB_TOLERANCE[dtype])
 
 
-def test_lab_round_trip_of_impossible_colours() -> None:
+def test_lab_round_trip_of_impossible_colors() -> None:
     rng = np.random.default_rng(1)
     lab = rng.uniform([0, -128, -128], [100, 128, 128], (1000, 3))
     assert color.lab_to_rgb(lab).min() < 0
@@ -143,7 +143,7 @@ def test_lab_round_trip_of_impossible_colours() -> None:
 
 
 @DTYPES
-def test_neutral_colours_are_exactly_neutral(dtype: Any) -> None:
+def test_neutral_colors_are_exactly_neutral(dtype: Any) -> None:
     lab = color.rgb_to_lab(neutrals(dtype))
     assert not lab[:, 1:].any()
     assert (np.diff(lab[:, 0]) > 0).all()
@@ -158,7 +158,7 @@ def test_white_comes_back_exactly(dtype: Any) -> None:
 
 
 @DTYPES
-def test_luma_and_lightness_of_neutral_colours(dtype: Any) -> None:
+def test_luma_and_lightness_of_neutral_colors(dtype: Any) -> None:
     rgb = neutrals(dtype)
     for standard in ("bt601", "bt709"):
         np.testing.assert_array_equal(color.rgb_to_luma(rgb, standard), rgb[:, 0])
@@ -198,7 +198,7 @@ def test_luma_chroma_round_trip(
 
 
 @pytest.mark.parametrize(("standard", "bits", "codes"), BARS)
-def test_published_colour_bars(
+def test_published_color_bars(
     standard: color.Standard, bits: int, codes: list[tuple[int, int, int]]
 ) -> None:
     rgb = np.eye(3)
@@ -278,7 +278,7 @@ def test_any_shape_keeps_shape_dtype_and_input(
     assert result.shape == shape
     assert result.dtype == dtype
     np.testing.assert_array_equal(values, before)
-    # Colour by colour, and for an array that is not contiguous, the answer is the same.
+    # Color by color, and for an array that is not contiguous, the answer is the same.
     single = [function(row) for row in values.reshape(-1, 3)]
     if single:
         np.testing.assert_allclose(result, np.reshape(single, shape), rtol=1e-5, atol=1e-5)

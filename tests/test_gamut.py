@@ -44,7 +44,7 @@ def test_just_beyond_a_channel_is_out_of_gamut(dtype: Any, channel: int, value: 
 
 
 @DTYPES
-def test_mapping_leaves_colours_inside_untouched(dtype: Any) -> None:
+def test_mapping_leaves_colors_inside_untouched(dtype: Any) -> None:
     lab = color.rgb_to_lab(all_of_srgb(dtype))
     before = lab.copy()
     np.testing.assert_array_equal(gamut.map_to_gamut(lab), before)

@@ -41,7 +41,7 @@ def test_nearest_agrees_with_brute_force_in_and_out_of_the_gamut(rng):
     np.testing.assert_allclose(distance_to_answer(ab), brute_force(ab), rtol=1e-6)
 
 
-def test_every_srgb_colour_lies_within_half_a_step_of_the_grid():
+def test_every_srgb_color_lies_within_half_a_step_of_the_grid():
     axis = np.linspace(0, 1, 24)
     rgb = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
     ab = color.rgb_to_lab(rgb)[:, 1:]

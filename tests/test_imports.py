@@ -66,21 +66,23 @@ def test_command_line_loads_nothing_before_it_knows_what_to_do(environment: dict
 @pytest.mark.parametrize(
     "module",
     [
-        "tinct.media",
-        "tinct.media.collection",
+        "tinct.photographs",
+        "tinct.lab.data.collection",
         "tinct.runtime",
-        "tinct.apps.photographs",
-        "tinct.apps.benchmarks",
+        "tinct.apps.photographs.color_photographs",
+        "benchmarks",
         "tinct.apps.live",
-        "tinct.apps.web",
+        "tinct.apps.live.web",
     ],
 )
 def test_using_needs_no_extras(module: str, environment: dict[str, str]) -> None:
     assert not _loaded_by(f"import {module}", environment) & _EXTRAS
 
 
-def test_colouring_without_options_does_not_load_typer(environment: dict[str, str]) -> None:
-    assert not _loaded_by("import tinct.apps.photographs, tinct.runtime", environment) & {
+def test_coloring_without_options_does_not_load_typer(environment: dict[str, str]) -> None:
+    assert not _loaded_by(
+        "import tinct.apps.photographs.color_photographs, tinct.runtime", environment
+    ) & {
         "typer",
         "rich",
     }

@@ -34,7 +34,7 @@ def test_other_text_is_refused(text):
 @pytest.mark.parametrize(
     "change",
     [
-        {"colour": 3},
+        {"color": 3},
         {"name": 3},
         {"stride": "4"},
         {"stride": 0},

@@ -1,4 +1,4 @@
-"""tinct colours grey photographs with a small network that comes inside the package.
+"""tinct colors gray photographs with a small network that comes inside the package.
 
     import tinct
 
@@ -27,8 +27,8 @@ from tinct.errors import (
 )
 
 if TYPE_CHECKING:
-    from tinct.media import Picture, read_picture, write_picture
-    from tinct.media.frame import FrameFormat
+    from tinct.films.frame_format import FrameFormat
+    from tinct.photographs import Picture, read_picture, write_picture
     from tinct.runtime import Colorizer, FilmColorizer
 
 __version__ = "0.1.0"
@@ -55,10 +55,10 @@ __all__ = [
 _HOMES = {
     "Colorizer": "tinct.runtime",
     "FilmColorizer": "tinct.runtime",
-    "FrameFormat": "tinct.media.frame",
-    "Picture": "tinct.media",
-    "read_picture": "tinct.media",
-    "write_picture": "tinct.media",
+    "FrameFormat": "tinct.films.frame_format",
+    "Picture": "tinct.photographs",
+    "read_picture": "tinct.photographs",
+    "write_picture": "tinct.photographs",
 }
 
 

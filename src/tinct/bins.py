@@ -1,13 +1,13 @@
-"""Quantized ab bins: where colours are counted, and how a colour becomes a distribution over bins.
+"""Quantized ab bins: where colors are counted, and how a color becomes a distribution over bins.
 
-A classifier over the ab plane needs a finite set of colours. Zhang et al. (Colorful Image
+A classifier over the ab plane needs a finite set of colors. Zhang et al. (Colorful Image
 Colorization, 2016) take a grid of 10 units, 313 cells of which lie in the sRGB gamut. tinct places
-its bins by weighted k-means instead: close together where photographs have most of their colours,
+its bins by weighted k-means instead: close together where photographs have most of their colors,
 the corners of the gamut pinned, so that few bins (a layer has at most 128 filters) cover what sRGB
 can show.
 
-A colour is encoded by its barycentric coordinates in the Delaunay triangle of bins around it. At
-most three bins carry weight, and the mean of the bin centres under the code *is* the colour: there
+A color is encoded by its barycentric coordinates in the Delaunay triangle of bins around it. At
+most three bins carry weight, and the mean of the bin centers under the code *is* the color: there
 is no rounding error to average away, unlike with Gaussian soft encoding.
 """
 
@@ -43,7 +43,7 @@ _CORNERS_RGB = np.array(
 )
 """Pinned bins: the six corners of the gamut, and one where its edge bulges between two of them.
 
-No colour of sRGB lies more than 1.5 units of ab outside their hull.
+No color of sRGB lies more than 1.5 units of ab outside their hull.
 """
 
 
@@ -52,7 +52,7 @@ class BinCode:
     """The code of every whole-numbered ab: which bins carry weight, and how much.
 
     Attributes:
-        index: (256, 256, 3) int64, bins of the colour ``(row - 128, column - 128)``.
+        index: (256, 256, 3) int64, bins of the color ``(row - 128, column - 128)``.
         weight: (256, 256, 3) float32, their weights; they sum to 1.
     """
 
@@ -61,13 +61,13 @@ class BinCode:
 
 
 def ab_cells() -> NDArray[np.float32]:
-    """Return the colour of every cell of the ab tables, (256, 256, 2), float32."""
+    """Return the color of every cell of the ab tables, (256, 256, 2), float32."""
     axis = np.arange(-AB_LIMIT, AB_LIMIT, dtype=np.float32)
     return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
 
 
 def ab_histogram(ab: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Count colours, (..., 2) in CIE units, in cells of one unit: (256, 256), int64."""
+    """Count colors, (..., 2) in CIE units, in cells of one unit: (256, 256), int64."""
     cell = np.clip(np.rint(ab).astype(np.int64) + AB_LIMIT, 0, 2 * AB_LIMIT - 1).reshape(-1, 2)
     flat = np.bincount(cell[:, 0] * 2 * AB_LIMIT + cell[:, 1], minlength=(2 * AB_LIMIT) ** 2)
     return flat.reshape(2 * AB_LIMIT, 2 * AB_LIMIT)
@@ -76,17 +76,17 @@ def ab_histogram(ab: NDArray[np.float32]) -> NDArray[np.int64]:
 def place_bins(
     histogram: NDArray[np.int64], num_bins: int, *, power: float = 0.5, iterations: int = 60
 ) -> NDArray[np.float32]:
-    """Place bins by weighted k-means over the colours of photographs.
+    """Place bins by weighted k-means over the colors of photographs.
 
     Args:
-        histogram: (256, 256) counts, see :func:`ab_histogram`, of ``num_bins`` colours or more.
+        histogram: (256, 256) counts, see :func:`ab_histogram`, of ``num_bins`` colors or more.
         num_bins: How many bins, at least 9: eight of them are pinned to the edge of the gamut.
-        power: Weight of a colour is its frequency to this power: 1 follows the photographs (nearly
-            all bins grey), 0 spreads evenly over the colours that occur.
+        power: Weight of a color is its frequency to this power: 1 follows the photographs (nearly
+            all bins gray), 0 spreads evenly over the colors that occur.
         iterations: Rounds of Lloyd's algorithm.
 
     Returns:
-        (num_bins, 2) float32 bin centres in CIE units, sorted by chroma: the first is nearly grey.
+        (num_bins, 2) float32 bin centers in CIE units, sorted by chroma: the first is nearly gray.
     """
     corners = color.rgb_to_lab(_CORNERS_RGB)[:, 1:]
     occupied = histogram > 0
@@ -116,7 +116,7 @@ def _nearest(points: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArr
 def encode_bins(bin_centers: NDArray[np.float32]) -> BinCode:
     """Build the table of barycentric codes for a set of bins.
 
-    A colour outside the convex hull of the bins first loses chroma until it is on the hull.
+    A color outside the convex hull of the bins first loses chroma until it is on the hull.
 
     Args:
         bin_centers: (Q, 2) float32.
@@ -127,7 +127,7 @@ def encode_bins(bin_centers: NDArray[np.float32]) -> BinCode:
     try:
         from scipy.spatial import Delaunay
     except ImportError as error:
-        raise MissingExtraError("Encoding colours as bins", "train") from error
+        raise MissingExtraError("Encoding colors as bins", "train") from error
     mesh = Delaunay(bin_centers.astype(np.float64))
     cells = ab_cells().reshape(-1, 2).astype(np.float64)
     cells = _shrink_into(mesh, cells)
@@ -142,7 +142,7 @@ def encode_bins(bin_centers: NDArray[np.float32]) -> BinCode:
 
 
 def _shrink_into(mesh: Delaunay, cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale colours outside the mesh towards grey until they lie inside, by bisection."""
+    """Scale colors outside the mesh towards gray until they lie inside, by bisection."""
     fit = mesh.find_simplex(cells) >= 0
     far = cells[~fit]
     inside, outside = np.zeros(len(far)), np.ones(len(far))
@@ -161,7 +161,7 @@ def bin_prior(
     """Return how often each bin occurs in photographs, (num_bins,) float32, summing to 1.
 
     Args:
-        histogram: (256, 256) counts of the photographs' colours.
+        histogram: (256, 256) counts of the photographs' colors.
         code: The code of each cell.
         num_bins: Number of bins.
         floor: Share spread evenly over all bins, so that no logarithm is taken of nothing.
@@ -175,7 +175,7 @@ def bin_prior(
 def annealed_mean(
     logits: NDArray[np.float32], bin_centers: NDArray[np.float32], temperature: float
 ) -> NDArray[np.float32]:
-    """Return the mean colour of a distribution made sharper by a temperature (Zhang et al., eq. 5).
+    """Return the mean color of a distribution made sharper by a temperature (Zhang et al., eq. 5).
 
     The exported graph computes the same; this is its reference in NumPy.
 

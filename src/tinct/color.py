@@ -1,10 +1,10 @@
-"""Colour arithmetic: sRGB, linear light, CIE XYZ, CIE L*a*b* and video luma and chroma.
+"""Color arithmetic: sRGB, linear light, CIE XYZ, CIE L*a*b* and video luma and chroma.
 
 Every function is pure, takes arrays of float32 or float64 of any number of dimensions and answers
-in the same dtype; colours lie on the last axis. Integers are refused (TypeError), because 128 could
+in the same dtype; colors lie on the last axis. Integers are refused (TypeError), because 128 could
 mean 0.5 or 128, and so is a last axis of the wrong length (ValueError).
 
-The white point is D65 for the 2-degree observer throughout. A neutral colour comes out neutral,
+The white point is D65 for the 2-degree observer throughout. A neutral color comes out neutral,
 exactly: the matrices are applied as differences from one channel, so that equal channels give equal
 tristimulus ratios whatever the rounding.
 
@@ -113,7 +113,7 @@ def xyz_to_lab(xyz: NDArray[Float]) -> NDArray[Float]:
 
 
 def lab_to_xyz(lab: NDArray[Float]) -> NDArray[Float]:
-    """Convert CIE L*a*b*, (..., 3) float, to CIE XYZ; impossible colours give negative values."""
+    """Convert CIE L*a*b*, (..., 3) float, to CIE XYZ; impossible colors give negative values."""
     return _lab_to_relative(_triples(lab)) * _like(lab, WHITE_XYZ)
 
 
@@ -125,7 +125,7 @@ def rgb_to_lab(rgb: NDArray[Float]) -> NDArray[Float]:
 
     Returns:
         (..., 3) of the same dtype: L 0..100, a within -87..99 and b within -108..95 CIE units.
-        Neutral colours have a = b = 0 exactly and white has L = 100 exactly.
+        Neutral colors have a = b = 0 exactly and white has L = 100 exactly.
     """
     return _relative_to_lab(_to_relative(srgb_to_linear(_triples(rgb))))
 
@@ -137,7 +137,7 @@ def lab_to_rgb(lab: NDArray[Float]) -> NDArray[Float]:
         lab: (..., 3), float, L 0..100, a and b in CIE units.
 
     Returns:
-        (..., 3) of the same dtype, sRGB-encoded; it leaves 0..1 where sRGB cannot show the colour,
+        (..., 3) of the same dtype, sRGB-encoded; it leaves 0..1 where sRGB cannot show the color,
         which is the caller's to decide about (``tinct.gamut.map_to_gamut``).
     """
     return linear_to_srgb(lab_to_linear_rgb(lab))
@@ -172,7 +172,7 @@ def rgb_to_chroma(rgb: NDArray[Float], standard: Standard = "bt601") -> NDArray[
         standard: Whose luma: "bt601", "bt709" or "bt2020".
 
     Returns:
-        (..., 2) of the same dtype: Cb, Cr in -0.5..0.5, both exactly 0 for neutral colours.
+        (..., 2) of the same dtype: Cb, Cr in -0.5..0.5, both exactly 0 for neutral colors.
     """
     luma = rgb_to_luma(rgb, standard)
     weight_red, _, weight_blue = LUMA_WEIGHTS[standard]
@@ -193,7 +193,7 @@ def luma_chroma_to_rgb(
         standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
 
     Returns:
-        (..., 3) of the same dtype, sRGB-encoded; it leaves 0..1 where there is no such colour
+        (..., 3) of the same dtype, sRGB-encoded; it leaves 0..1 where there is no such color
         (``tinct.gamut.limit_chroma``).
     """
     luma, chroma = _floats(luma), _floats(chroma)
@@ -208,7 +208,7 @@ def luma_chroma_to_rgb(
 
 
 def luma_to_lightness(luma: NDArray[Float]) -> NDArray[Float]:
-    """Give the L*, 0..100, of the neutral colours (v, v, v): any shape, float 0..1, dtype kept."""
+    """Give the L*, 0..100, of the neutral colors (v, v, v): any shape, float 0..1, dtype kept."""
     return _like(luma, 116 * _lab_curve(srgb_to_linear(luma)) - 16)
 
 
@@ -292,7 +292,7 @@ def _floats(values: NDArray[Float]) -> NDArray[Float]:
     """Return the values as an array, or raise TypeError when they are not floating-point."""
     array = np.asarray(values)
     if array.dtype.kind != "f":
-        raise TypeError(f"colour arithmetic needs floating-point values, not {array.dtype}")
+        raise TypeError(f"color arithmetic needs floating-point values, not {array.dtype}")
     return array
 
 

@@ -1,4 +1,4 @@
-"""The limits of sRGB: which colours it can show, and how to bring the others back.
+"""The limits of sRGB: which colors it can show, and how to bring the others back.
 
 Nothing here clips channels, which would shift lightness and hue. ``map_to_gamut`` lowers chroma at
 fixed L* and hue; ``limit_chroma`` does the same in luma and Cb, Cr, where luma stays untouched.
@@ -44,13 +44,13 @@ LIGHTNESS_TOLERANCE = 1e-3
 NEWTON_ROUNDS = 4
 MAX_ROUNDS = NEWTON_ROUNDS + 2 * 18
 
-# In luma per L*; a tenth of what occurs, against division by 0 for colours far outside.
+# In luma per L*; a tenth of what occurs, against division by 0 for colors far outside.
 LEAST_SLOPE = 1e-5
 
 # Pixels solved at a time, so that the intermediate arrays stay in the cache of a processor.
 BLOCK = 16384
 
-# Newton starts at the L* of neutral colours, which a table of 8-bit grey values gives well enough.
+# Newton starts at the L* of neutral colors, which a table of 8-bit gray values gives well enough.
 START_LIGHTNESS = luma_to_lightness(np.linspace(0, 1, 256, dtype=np.float32))
 
 # What is known of each pixel while it is being solved, the rows of an array (6, N).
@@ -58,7 +58,7 @@ LIGHTNESS, X_TERM, Z_TERM, TARGET, LOW, HIGH = range(6)
 
 
 def in_gamut(lab: NDArray[Float], tolerance: float = GAMUT_TOLERANCE) -> NDArray[np.bool_]:
-    """Tell which colours sRGB can show.
+    """Tell which colors sRGB can show.
 
     Args:
         lab: (..., 3), float, L 0..100, a and b in CIE units.
@@ -75,13 +75,13 @@ def in_gamut(lab: NDArray[Float], tolerance: float = GAMUT_TOLERANCE) -> NDArray
 
 
 def map_to_gamut(lab: NDArray[Float]) -> NDArray[Float]:
-    """Bring colours into sRGB by lowering chroma, at fixed lightness and hue.
+    """Bring colors into sRGB by lowering chroma, at fixed lightness and hue.
 
     Args:
         lab: (..., 3), float, L 0..100, a and b in CIE units.
 
     Returns:
-        A new array of the same shape and dtype. Colours that were inside are the same to the bit,
+        A new array of the same shape and dtype. Colors that were inside are the same to the bit,
         the others lie on the boundary; mapping again changes nothing. Where L itself is outside
         0..100 no chroma helps: a and b become 0.
     """
@@ -129,7 +129,7 @@ def limit_chroma(
 def solve_lightness_for_luma(
     luma: NDArray[Float], ab: NDArray[Float], standard: Standard = "bt601"
 ) -> NDArray[Float]:
-    """Find the L* at which a colour with these a, b has this luma.
+    """Find the L* at which a color with these a, b has this luma.
 
     Luma is that of the unclipped sRGB of (L, a, b). BT.601 luma rises with L for every a, b that
     occurs in sRGB. BT.709 luma does so inside the gamut, but may fall by 0.001 outside; far beyond
@@ -150,7 +150,7 @@ def solve_lightness_for_luma(
 def chroma_from_lab(
     luma: NDArray[Float], ab: NDArray[Float], standard: Standard = "bt601"
 ) -> NDArray[Float]:
-    """Give the chroma of the colour that has this luma and these a, b, as far as sRGB can show it.
+    """Give the chroma of the color that has this luma and these a, b, as far as sRGB can show it.
 
     Args:
         luma: (...), float, 0..1.
@@ -181,7 +181,7 @@ def _solve(
 
 
 def _initial_state(target: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Describe pixels to be solved, (6, N); they start at the L* of the neutral colour."""
+    """Describe pixels to be solved, (6, N); they start at the L* of the neutral color."""
     state = np.empty((6, target.size), target.dtype)
     gray = np.rint(target * 255).astype(np.intp)
     state[LIGHTNESS] = START_LIGHTNESS.take(gray, mode="clip")

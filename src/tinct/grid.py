@@ -1,9 +1,9 @@
-"""The ab grid of Colorful Image Colorization: 313 colours, 10 units apart, near the sRGB gamut.
+"""The ab grid of Colorful Image Colorization: 313 colors, 10 units apart, near the sRGB gamut.
 
-The metrics of that paper weigh pixels by how rare their colour is on this grid. It is the published
+The metrics of that paper weigh pixels by how rare their color is on this grid. It is the published
 one (``pts_in_hull``; Zhang, Isola and Efros, ECCV 2016), written down as the range of b that each a
 has, because no simple rule of the sRGB gamut gives exactly these points: 261 of them are nearest to
-some sRGB colour, the other 52 border on those.
+some sRGB color, the other 52 border on those.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def grid_centers() -> NDArray[np.float32]:
 
 
 def nearest_on_grid(ab: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Number the grid point nearest to each colour.
+    """Number the grid point nearest to each color.
 
     Args:
-        ab: (..., 2) float, CIE units; any colour, in or out of the gamut.
+        ab: (..., 2) float, CIE units; any color, in or out of the gamut.
 
     Returns:
         (...) int, 0 to 312.
@@ -79,7 +79,7 @@ def _cell_table() -> NDArray[np.intp]:
     return table
 
 
-# The square lattice answers for every colour whose rounding is a point of the grid, which includes
+# The square lattice answers for every color whose rounding is a point of the grid, which includes
 # all of sRGB; only the others are searched by distance.
-_REACH = 12  # lattice places on each side of grey; the outermost hold no point
+_REACH = 12  # lattice places on each side of gray; the outermost hold no point
 _CELLS = _cell_table()

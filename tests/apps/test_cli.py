@@ -38,7 +38,7 @@ def _is_colored(path: Path) -> bool:
 # -- what a user does first
 
 
-def test_photo_alone_is_coloured_beside_itself(run: Run, tmp_path: Path, photo: Path) -> None:
+def test_photo_alone_is_colored_beside_itself(run: Run, tmp_path: Path, photo: Path) -> None:
     before = photo.read_bytes()
     done = run("photo.jpg")
     assert done.returncode == 0, done.stderr
@@ -118,21 +118,21 @@ PICTURES = ["1936/c.tif", "1936/nipomo/d.jpg", "a.png", "b.jpg"]
 def test_folder_keeps_its_tree_and_is_skipped_the_second_time(call: Call, tmp_path: Path) -> None:
     code, _, lines = call("image", "album", "-o", "out/")
     assert code == 0
-    assert "4 photographs coloured" in lines[-1]
+    assert "4 photographs colored" in lines[-1]
     assert _names(tmp_path / "out") == PICTURES
     times = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in PICTURES}
 
     (tmp_path / "out/a.png").unlink()
     code, _, lines = call("image", "album", "-o", "out/")
     assert code == 0
-    assert "1 photograph coloured" in lines[-1]
+    assert "1 photograph colored" in lines[-1]
     assert "3 skipped" in lines[-1]
     again = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in PICTURES}
     assert [name for name in PICTURES if times[name] != again[name]] == ["a.png"]
 
     code, _, lines = call("image", "album", "-o", "out/", "--overwrite")
     assert code == 0
-    assert "4 photographs coloured" in lines[-1]
+    assert "4 photographs colored" in lines[-1]
 
 
 @pytest.mark.usefixtures("tree")
@@ -188,7 +188,7 @@ def test_format_changes_the_suffix(call: Call, tmp_path: Path) -> None:
     assert _names(tmp_path / "out") == names
 
 
-def test_gray_only_suffix_becomes_one_for_colour(
+def test_gray_only_suffix_becomes_one_for_color(
     call: Call, tmp_path: Path, save_gray: SaveGray
 ) -> None:
     save_gray(tmp_path / "scan.pgm")
@@ -320,7 +320,7 @@ def test_bad_file_alone_is_one_line_in_all(run: Run, tmp_path: Path) -> None:
     assert _names(tmp_path) == []
 
 
-def test_damaged_jpeg_is_coloured_with_a_warning(
+def test_damaged_jpeg_is_colored_with_a_warning(
     call: Call, tmp_path: Path, save_gray: SaveGray
 ) -> None:
     whole = save_gray(tmp_path / "whole.jpg", 400, 300).read_bytes()
@@ -410,7 +410,7 @@ def test_names_with_line_breaks_stay_on_one_line(call: Call, tmp_path: Path) -> 
         (["--max-pixels", "0"], "max-pixels"),
         (["--device", "toaster"], "toaster"),
         (["--format", "docx"], "docx"),
-        (["--colour"], "--colour"),
+        (["--color"], "--color"),
         (["-o", "out.docx"], "out.docx"),
         (["-o", "photo.jpg"], "overwrite"),
         (["-o", "-", "--json", "-"], "--json"),

@@ -1,7 +1,7 @@
-"""The shipped models colour a few frozen photographs as they did when this was last looked at.
+"""The shipped models color a few frozen photographs as they did when this was last looked at.
 
 ``expected.json`` holds what `tinct evaluate` measures on the photographs beside it, by model. After
-a change of the colours that is wanted, COMMAND writes it anew; its diff is then part of the change.
+a change of the colors that is wanted, COMMAND writes it anew; its diff is then part of the change.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import pytest
 pytest.importorskip("skimage", reason="the extra 'evaluate' is not installed")
 
 from tinct import color
-from tinct.evaluate.dataset import Photographs
-from tinct.evaluate.protocol import Protocol, evaluate
-from tinct.evaluate.rows import Row, make_rows
+from tinct.lab.data.dataset import Photographs
+from tinct.lab.evaluate.protocol import Protocol, evaluate
+from tinct.lab.evaluate.rows import Row, make_rows
 from tinct.runtime import Session, colorizer
-from tinct.runtime.weights import model_names, model_path
+from tinct.runtime.models import model_names, model_path
 
 Values = dict[str, float | list[float]]  # by metric
 Measured = dict[str, Values]  # by protocol, vividness and photograph
@@ -48,7 +48,7 @@ def measure(
     return {
         f"{protocol}, {row.name.split(', ')[1]}, {picture}": values
         for protocol in protocols
-        for row in make_rows([model], vividness)[2:]  # after grey and the mean colour
+        for row in make_rows([model], vividness)[2:]  # after gray and the mean color
         for picture, values in _measure_row(row, protocol)
     }
 
@@ -121,7 +121,7 @@ def _update(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", model_names())
-def test_a_shipped_model_colours_as_it_did(model: str, request: pytest.FixtureRequest) -> None:
+def test_a_shipped_model_colors_as_it_did(model: str, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("update_references"):
         _update(model)
     measured = measure(model)

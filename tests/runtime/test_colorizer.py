@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import tinct
+from benchmarks.footprint import peak_memory
 from tinct.errors import InputError, ModelError, OptionError
-from tinct.evaluate.footprint import peak_memory
 from tinct.runtime import Colorizer, model_path
 from tinct.runtime.colorizer import working_luma
 from tinct.runtime.compose import luma_of
@@ -28,7 +28,7 @@ def colorizer() -> Colorizer:
 
 @pytest.fixture(scope="module")
 def street() -> np.ndarray:
-    """A real grey photograph, (H, W) uint8."""
+    """A real gray photograph, (H, W) uint8."""
     return tinct.read_picture(EXAMPLES / "detroit-1915.jpg", gray=True).pixels
 
 
@@ -36,11 +36,11 @@ def saturation(rgb: np.ndarray) -> float:
     return float((rgb.max(axis=-1).astype(int) - rgb.min(axis=-1)).mean())
 
 
-def test_a_photograph_is_coloured_and_keeps_its_luma(
+def test_a_photograph_is_colored_and_keeps_its_luma(
     colorizer: Colorizer, street: np.ndarray
 ) -> None:
     rgb = colorizer(street)
-    assert saturation(rgb) > 5, "hardly any colour"
+    assert saturation(rgb) > 5, "hardly any color"
     assert np.abs(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(int) - street).max() <= 1
 
 
@@ -81,9 +81,7 @@ def test_types_agree(colorizer: Colorizer, street: np.ndarray) -> None:
         np.testing.assert_allclose(colorizer(pixels) / white, wanted, atol=0.02)
 
 
-def test_a_colour_picture_is_looked_at_by_its_luma(
-    colorizer: Colorizer, street: np.ndarray
-) -> None:
+def test_a_color_picture_is_looked_at_by_its_luma(colorizer: Colorizer, street: np.ndarray) -> None:
     toned = np.stack([street, street, street], axis=-1).astype(np.int16)
     toned = np.clip(toned + np.array([12, 2, -20]), 0, 255).astype(np.uint8)
     difference = colorizer(toned).astype(int) - colorizer(luma_of(toned))
@@ -104,7 +102,7 @@ def test_pil_and_path_and_array_agree(
 
 
 def test_pil_modes(colorizer: Colorizer, street: np.ndarray) -> None:
-    grey = Image.fromarray(street[:64, :80])
+    gray = Image.fromarray(street[:64, :80])
     for mode, wanted in (
         ("1", "RGB"),
         ("L", "RGB"),
@@ -113,9 +111,9 @@ def test_pil_modes(colorizer: Colorizer, street: np.ndarray) -> None:
         ("RGBA", "RGBA"),
         ("P", "RGB"),
     ):
-        assert colorizer(grey.convert(mode)).mode == wanted
+        assert colorizer(gray.convert(mode)).mode == wanted
     deep = Image.fromarray(street[:64, :80].astype(np.uint16) * 257)
-    np.testing.assert_array_equal(np.asarray(colorizer(deep)), np.asarray(colorizer(grey)))
+    np.testing.assert_array_equal(np.asarray(colorizer(deep)), np.asarray(colorizer(gray)))
 
 
 def test_jpeg_keeps_its_luma_plane(colorizer: Colorizer) -> None:
@@ -209,7 +207,7 @@ assert result.shape == (10_000, 10_000, 3)
     assert peak < 12 * 100e6 + 300e6
 
 
-def test_a_model_that_answers_nan_is_an_error_and_no_grey_picture(tmp_path: Path) -> None:
+def test_a_model_that_answers_nan_is_an_error_and_no_gray_picture(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     model = onnx.load(model_path("nano"))
     weights = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)

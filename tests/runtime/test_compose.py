@@ -80,7 +80,7 @@ def test_planes_have_half_the_size(rng: np.random.Generator, shape: tuple[int, i
 
 
 def test_planes_agree_with_rgb(rng: np.random.Generator) -> None:
-    """On smooth pictures the 4:2:0 planes and the RGB picture show the same colours."""
+    """On smooth pictures the 4:2:0 planes and the RGB picture show the same colors."""
     smooth = cv2.resize(rng.random((4, 5), np.float32), (160, 120), interpolation=cv2.INTER_LINEAR)
     luma = np.rint((0.3 + 0.4 * smooth) * 255).astype(np.uint8)
     chroma = wild_chroma(rng, 0.1)
@@ -123,7 +123,7 @@ def test_planes_of_a_smooth_picture_keep_its_luma(rng: np.random.Generator) -> N
     assert (difference > 2).mean() < 0.01
 
 
-def test_a_black_pixel_does_not_take_the_colour_of_its_neighbours() -> None:
+def test_a_black_pixel_does_not_take_the_color_of_its_neighbors() -> None:
     luma = np.full((16, 16), 140, np.uint8)
     luma[4:6, 4] = 0
     flat = np.zeros((16, 16), np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import tinct
 from tinct import color, gamut
 from tinct.errors import InputError, ModelError
-from tinct.media.frame import FrameFormat
+from tinct.films.frame_format import FrameFormat
 from tinct.runtime import Colorizer, ColorOptions
 from tinct.runtime.film import FilmColorizer, View
 from tinct.runtime.upsample import ChromaModel
@@ -30,7 +30,7 @@ def colorizer() -> Colorizer:
 
 
 @pytest.fixture(scope="module")
-def grey() -> NDArray[np.float64]:
+def gray() -> NDArray[np.float64]:
     """A real photograph, (240, 321), 0..1."""
     picture = tinct.read_picture(EXAMPLES / "detroit-1915.jpg", gray=True)
     return cv2.resize(picture.pixels, (321, 240), interpolation=cv2.INTER_AREA) / 255.0
@@ -40,18 +40,18 @@ def range_of(format: FrameFormat) -> color.Range:
     return "full" if format.full_range else "limited"
 
 
-def to_codes(grey: NDArray[np.float64], format: FrameFormat) -> NDArray[np.integer]:
-    return color.quantize_luma(grey, format.bits, range_of(format))
+def to_codes(gray: NDArray[np.float64], format: FrameFormat) -> NDArray[np.integer]:
+    return color.quantize_luma(gray, format.bits, range_of(format))
 
 
 def decode(
     luma: NDArray[np.integer], planes: tuple[NDArray[np.integer], ...], format: FrameFormat
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Turn planes of equal size into luma, and R'G'B' clipped as a screen does, in float64."""
-    grey = color.dequantize_luma(luma, format.bits, range_of(format)).astype(np.float64)
+    gray = color.dequantize_luma(luma, format.bits, range_of(format)).astype(np.float64)
     chroma = color.dequantize_chroma(np.stack(planes, -1), format.bits, range_of(format))
-    rgb = color.luma_chroma_to_rgb(grey, chroma.astype(np.float64), format.matrix)
-    return grey, rgb.clip(0, 1)
+    rgb = color.luma_chroma_to_rgb(gray, chroma.astype(np.float64), format.matrix)
+    return gray, rgb.clip(0, 1)
 
 
 def wild_chroma(rng: np.random.Generator) -> ChromaModel:
@@ -68,17 +68,17 @@ def test_a_screen_shows_the_luma_of_the_film(
     low, high = format.luma_codes
     luma = rng.integers(low, high, (83, 61), endpoint=True).astype(format.dtype)
     planes = FilmColorizer(colorizer, format).compose(luma, wild_chroma(rng))
-    grey, rgb = decode(luma, planes, format)
-    # Rounding of chroma alone may carry a colour on the boundary over it, by so much:
+    gray, rgb = decode(luma, planes, format)
+    # Rounding of chroma alone may carry a color on the boundary over it, by so much:
     allowed = 0.5 / format.chroma_codes[1] * 2
-    assert np.abs(color.rgb_to_luma(rgb, matrix) - grey).max() <= allowed + 1e-6
-    assert rgb.std(axis=-1).max() > 0.1, "hardly any colour"
+    assert np.abs(color.rgb_to_luma(rgb, matrix) - gray).max() <= allowed + 1e-6
+    assert rgb.std(axis=-1).max() > 0.1, "hardly any color"
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
 @pytest.mark.parametrize(("bits", "full"), DEPTHS)
 @pytest.mark.parametrize("shift", SHIFTS)
-def test_an_even_colour_is_the_one_of_lab(
+def test_an_even_color_is_the_one_of_lab(
     colorizer: Colorizer, bits: int, full: bool, shift: tuple[int, int], matrix: color.Standard
 ) -> None:
     format = FrameFormat(70, 50, bits, shift, full, matrix)
@@ -103,28 +103,28 @@ def test_an_even_colour_is_the_one_of_lab(
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_depth_and_range_do_not_change_the_colours(
-    colorizer: Colorizer, grey: NDArray[np.float64], matrix: color.Standard
+def test_depth_and_range_do_not_change_the_colors(
+    colorizer: Colorizer, gray: NDArray[np.float64], matrix: color.Standard
 ) -> None:
     found = []
     for bits, full in DEPTHS:
         format = FrameFormat(321, 240, bits, (1, 1), full, matrix)
-        planes = FilmColorizer(colorizer, format)(to_codes(grey, format))
+        planes = FilmColorizer(colorizer, format)(to_codes(gray, format))
         found.append(color.dequantize_chroma(np.stack(planes), bits, range_of(format)))
-    assert np.abs(found[0]).mean() > 0.01, "hardly any colour"
+    assert np.abs(found[0]).mean() > 0.01, "hardly any color"
     for other in found[1:]:
         assert np.abs(other - found[0]).mean() < 0.5 / 224
         assert np.abs(other - found[0]).max() < 0.05
 
 
-def test_matrices_agree_on_the_colour(grey: NDArray[np.float64]) -> None:
-    """A grey film looks the same whatever its matrix, so its colours shall."""
-    # The more colour there is, the more may disagree.
+def test_matrices_agree_on_the_color(gray: NDArray[np.float64]) -> None:
+    """A gray film looks the same whatever its matrix, so its colors shall."""
+    # The more color there is, the more may disagree.
     colorizer = Colorizer("nano", vividness=1, threads=1)
     shown = []
     for matrix in MATRICES:
         format = FrameFormat(321, 240, 16, (0, 0), True, matrix)  # type: ignore[arg-type]
-        luma = to_codes(grey, format)
+        luma = to_codes(gray, format)
         _, rgb = decode(luma, FilmColorizer(colorizer, format)(luma), format)
         shown.append(color.rgb_to_lab(rgb)[..., 1:])
     assert np.abs(shown[1] - shown[0]).mean() < 1
@@ -132,12 +132,12 @@ def test_matrices_agree_on_the_colour(grey: NDArray[np.float64]) -> None:
     assert np.abs(shown[1]).mean() > 3
 
 
-def test_a_photograph_of_the_same_kind_has_nearly_the_same_colours(
-    colorizer: Colorizer, grey: NDArray[np.float64]
+def test_a_photograph_of_the_same_kind_has_nearly_the_same_colors(
+    colorizer: Colorizer, gray: NDArray[np.float64]
 ) -> None:
     """A film is seen a little smaller than a photograph, and fitted more coarsely; that is all."""
     format = FrameFormat(321, 240, 8, (0, 0), True, "bt601")
-    luma = to_codes(grey, format)
+    luma = to_codes(gray, format)
     _, rgb = decode(luma, FilmColorizer(colorizer, format)(luma), format)
     difference = np.abs(rgb - colorizer(luma) / 255.0)
     assert difference.mean() < 0.02
@@ -176,19 +176,19 @@ def test_black_white_and_what_is_beyond_are_neutral(
             np.testing.assert_array_equal(np.stack(planes), format.chroma_codes[0])
 
 
-def test_luma_is_only_read(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+def test_luma_is_only_read(colorizer: Colorizer, gray: NDArray[np.float64]) -> None:
     format = FrameFormat(321, 240)
-    luma = to_codes(grey, format)
+    luma = to_codes(gray, format)
     luma.flags.writeable = False
     FilmColorizer(colorizer, format)(luma)
 
 
 def test_a_plane_inside_a_wider_one_is_the_same(
-    colorizer: Colorizer, grey: NDArray[np.float64]
+    colorizer: Colorizer, gray: NDArray[np.float64]
 ) -> None:
     """Decoders give rows with padding."""
     format = FrameFormat(321, 240)
-    luma = to_codes(grey, format)
+    luma = to_codes(gray, format)
     padded = np.full((240, 352), 77, np.uint8)
     padded[:, :321] = luma
     for one, other in zip(
@@ -211,18 +211,18 @@ def test_another_frame_is_refused(colorizer: Colorizer, luma: NDArray[np.integer
 
 
 def test_nan_is_an_error(
-    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, grey: NDArray[np.float64]
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, gray: NDArray[np.float64]
 ) -> None:
     format = FrameFormat(321, 240)
     broken = np.full((1, 2, 56, 72), np.nan, np.float32)
     monkeypatch.setattr(colorizer.session, "run", lambda *_: (broken, broken[:, :1]))
     with pytest.raises(ModelError, match="NaN"):
-        FilmColorizer(colorizer, format).look(to_codes(grey, format))
+        FilmColorizer(colorizer, format).look(to_codes(gray, format))
 
 
-def test_options_may_change_between_frames(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+def test_options_may_change_between_frames(colorizer: Colorizer, gray: NDArray[np.float64]) -> None:
     format = FrameFormat(321, 240)
-    luma = to_codes(grey, format)
+    luma = to_codes(gray, format)
     film = FilmColorizer(colorizer, format, steady=False)
 
     def strength(options: ColorOptions) -> float:
@@ -240,22 +240,22 @@ def test_options_may_change_between_frames(colorizer: Colorizer, grey: NDArray[n
 @pytest.mark.parametrize(("short_side", "seen"), [(None, (224, 288)), (160, (160, 224))])
 def test_how_large_the_network_sees_a_frame(
     colorizer: Colorizer,
-    grey: NDArray[np.float64],
+    gray: NDArray[np.float64],
     short_side: int | None,
     seen: tuple[int, int],
 ) -> None:
     format = FrameFormat(321, 240)
-    view = FilmColorizer(colorizer, format, short_side=short_side).look(to_codes(grey, format))
+    view = FilmColorizer(colorizer, format, short_side=short_side).look(to_codes(gray, format))
     cells = (seen[0] // 4, seen[1] // 4)
     assert (view.luma.shape, view.ab.shape, view.confidence.shape) == (seen, (2, *cells), cells)
-    assert view.luma.mean() == pytest.approx(grey.mean(), abs=0.01)
+    assert view.luma.mean() == pytest.approx(gray.mean(), abs=0.01)
 
 
 def test_steadying_remembers_until_reset(
-    colorizer: Colorizer, grey: NDArray[np.float64], rng: np.random.Generator
+    colorizer: Colorizer, gray: NDArray[np.float64], rng: np.random.Generator
 ) -> None:
     format = FrameFormat(321, 240)
-    noisy = [to_codes(grey + rng.normal(0, 0.03, grey.shape), format) for _ in range(3)]
+    noisy = [to_codes(gray + rng.normal(0, 0.03, gray.shape), format) for _ in range(3)]
     film = FilmColorizer(colorizer, format)
     first = [film(luma) for luma in noisy]
     again = film(noisy[0])
@@ -269,9 +269,9 @@ def test_steadying_remembers_until_reset(
     np.testing.assert_array_equal(film(noisy[1]), alone)  # nothing was kept meanwhile
 
 
-def test_several_threads_give_the_same(colorizer: Colorizer, grey: NDArray[np.float64]) -> None:
+def test_several_threads_give_the_same(colorizer: Colorizer, gray: NDArray[np.float64]) -> None:
     format = FrameFormat(321, 240)
-    lumas = [to_codes(np.roll(grey, 9 * index, axis=1), format) for index in range(12)]
+    lumas = [to_codes(np.roll(gray, 9 * index, axis=1), format) for index in range(12)]
     film = FilmColorizer(colorizer, format, steady=False)
     wanted = [film(luma) for luma in lumas]
     with ThreadPoolExecutor(4) as pool:

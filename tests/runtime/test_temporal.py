@@ -75,7 +75,7 @@ def test_nothing_is_left_behind_a_moving_square():
 
 
 def test_colors_follow_a_pan():
-    """Colours of a striped wall are averaged where its stripes are, not where they were."""
+    """Colors of a striped wall are averaged where its stripes are, not where they were."""
     rng = np.random.default_rng(4)
     wall = texture(4, width=W + 90)
     stripes = np.where(wall > 0.5, 30, -30).astype(np.float32)
@@ -115,7 +115,7 @@ def test_a_pan_is_no_cut():
 
 @pytest.mark.parametrize("gain", [0.6, 0.85, 1.3, 1.8])
 def test_memory_survives_flicker_and_flashes(gain):
-    """Of the frame itself, with other colours, and of the frames after it."""
+    """Of the frame itself, with other colors, and of the frames after it."""
     luma = texture(9)
     smoother = TemporalSmoother()
     run(smoother, [luma] * 50, [flat(RED)] * 50)

@@ -23,14 +23,14 @@ def two_regions(size: int) -> tuple[np.ndarray, np.ndarray]:
 def coarse_ab(
     left: np.ndarray, colors: tuple[tuple[float, float], tuple[float, float]]
 ) -> np.ndarray:
-    """Return what a network makes of it: colours averaged over cells of 4x4 pixels."""
+    """Return what a network makes of it: colors averaged over cells of 4x4 pixels."""
     ab = np.where(left[None], np.reshape(colors[0], (2, 1, 1)), np.reshape(colors[1], (2, 1, 1)))
     cells = ab.reshape(2, left.shape[0] // 4, 4, left.shape[1] // 4, 4)
     return cells.mean(axis=(2, 4)).astype(np.float32)
 
 
-def test_colour_does_not_bleed_over_an_edge() -> None:
-    """Next to an edge colours are wrong in far fewer places than where ab is enlarged linearly."""
+def test_color_does_not_bleed_over_an_edge() -> None:
+    """Next to an edge colors are wrong in far fewer places than where ab is enlarged linearly."""
     luma, left = two_regions(SIZE)
     colors = ((40.0, 30.0), (-10.0, -30.0))
     ab = coarse_ab(left, colors)
@@ -47,7 +47,7 @@ def test_colour_does_not_bleed_over_an_edge() -> None:
         assert (error > 0.05).sum() < 0.25 * (bleeding > 0.05).sum()
 
 
-def test_a_flat_picture_takes_the_colour_of_the_map() -> None:
+def test_a_flat_picture_takes_the_color_of_the_map() -> None:
     luma = np.full((64, 96), 0.5, np.float32)
     ab = np.tile(np.array([20, 35], np.float32)[:, None, None], (1, 16, 24))
     cb, cr = fit_chroma(luma, ab).suited(64).rows(0, luma)
@@ -67,7 +67,7 @@ def test_no_blocks_on_a_flat_picture() -> None:
     assert steps.max() < 3 * steps.mean()
 
 
-def test_grey_stays_exactly_grey(rng: np.random.Generator) -> None:
+def test_gray_stays_exactly_gray(rng: np.random.Generator) -> None:
     luma = rng.random((64, 64), np.float32)
     cb, cr = fit_chroma(luma, np.zeros((2, 16, 16), np.float32)).suited(64).rows(0, luma)
     assert not cb.any()
@@ -98,8 +98,8 @@ def test_enlarging_agrees_with_opencv(rng: np.random.Generator, height: int) -> 
 
 
 @pytest.mark.parametrize("color", [(255, 0, 0), (0, 0, 255), (30, 120, 60), (250, 220, 30)])
-def test_a_uniform_colour_returns(color: tuple[int, int, int]) -> None:
-    """The true ab of a colour and its grey give the colour back, however far off its L* is."""
+def test_a_uniform_color_returns(color: tuple[int, int, int]) -> None:
+    """The true ab of a color and its gray give the color back, however far off its L* is."""
     rgb = np.array(color, np.float32) / 255
     luma = np.full((64, 64), rgb @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
     ab = np.tile(rgb_to_lab(rgb[None])[0, 1:, None, None], (1, 16, 16)).astype(np.float32)

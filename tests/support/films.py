@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.media.video_pixels import plane_of
+from tinct.films.pixels import plane_of
 
 
 @dataclass(frozen=True)

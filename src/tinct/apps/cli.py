@@ -1,6 +1,6 @@
 """The command line: ``tinct photo.jpg``, ``tinct film.mp4``, ``tinct COMMAND ...``.
 
-Start-up counts: a single photograph is coloured in less time than importing everything would take.
+Start-up counts: a single photograph is colored in less time than importing everything would take.
 So nothing heavy is imported here, and naming photographs alone does not even load Typer.
 """
 
@@ -19,24 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-_COMMANDS = (
-    "image",
-    "video",
-    "live",
-    "info",
-    "bench",
+_COMMANDS = ("image", "video", "live", "info")
+"""What a user does; each is a function in the module of the same name in ``commands``."""
+_LAB_COMMANDS = (
+    "train",
+    "export",
+    "calibrate",
     "evaluate",
+    "compare",
     "robustness",
     "steadiness",
-    "compare",
     "statistics",
-    "train",
     "curves",
     "average",
-    "calibrate",
-    "export",
 )
-"""Each is a function in the module of the same name in ``commands``."""
+"""What a researcher does, as ``tinct lab COMMAND``; their modules are in ``commands/lab``."""
+_LAB = "lab"
 _FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts",
           ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv")  # fmt: skip
 """How names of films end: ``tinct FILM`` is short for ``tinct video FILM``."""
@@ -83,7 +81,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _run_command(["video", *arguments])
     if any(argument.startswith("-") for argument in arguments):
         return _run_command(["image", *arguments])
-    from tinct.apps.photographs import color_photographs
+    from tinct.apps.photographs.color_photographs import color_photographs
 
     return color_photographs(arguments)
 
@@ -94,17 +92,22 @@ def is_shortcut(first: str) -> bool:
     Args:
         first: The first argument: a command, an option, or what looks like a path.
     """
-    if first in _COMMANDS or first in _OWN_OPTIONS:
+    if first in (*_COMMANDS, _LAB, *_OWN_OPTIONS):
         return False
     path = Path(first)
     return bool(first.startswith("-") or path.suffix or path.name != first or path.exists())
 
 
 def _run_command(arguments: list[str]) -> int:
+    """Load only the modules of the commands that the arguments name, or all to list them."""
     from tinct.apps.root import run_command
 
-    wanted = [arguments[0]] if arguments[0] in _COMMANDS else _COMMANDS
-    return run_command(arguments, wanted)
+    first, second, *_ = (*arguments, "", "")
+    if first == _LAB:
+        return run_command(arguments, (), [second] if second in _LAB_COMMANDS else _LAB_COMMANDS)
+    if first in _COMMANDS:
+        return run_command(arguments, [first], ())
+    return run_command(arguments, _COMMANDS, _LAB_COMMANDS)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tinct import __version__
-from tinct.media.files import write_atomically
+from tinct.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def build_report(
 
     Args:
         records: One for each input, in the order of the inputs.
-        options: What the pictures were coloured with.
+        options: What the pictures were colored with.
         seconds: Wall time of the whole run.
     """
     counts = Counter(record.status for record in records)
@@ -83,7 +83,7 @@ def summarize(records: Sequence[FileRecord], seconds: float) -> str:
         return f"{record.input} -> {record.output} ({size} pixels, {seconds:.2f} s)"
     if len(records) == 1 and counts["skipped"]:
         return f"{records[0].input}: skipped, {records[0].reason}"
-    parts = [_count(counts["done"], "photograph") + f" coloured in {seconds:.1f} s"]
+    parts = [_count(counts["done"], "photograph") + f" colored in {seconds:.1f} s"]
     if counts["done"]:
         parts[0] += f" ({counts['done'] / max(seconds, 1e-9):.1f}/s)"
     if counts["skipped"]:

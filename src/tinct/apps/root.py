@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def run_command(arguments: list[str], commands: Iterable[str]) -> int:
+def run_command(arguments: list[str], commands: Iterable[str], lab_commands: Iterable[str]) -> int:
     """Run a command.
 
     Args:
         arguments: What stands after the name of the program.
         commands: The commands that there are; each is a function in the module of the same name in
             ``commands``.
+        lab_commands: The commands behind ``tinct lab``, whose modules are in ``commands/lab``.
 
     Returns:
         The exit code.
@@ -29,12 +30,16 @@ def run_command(arguments: list[str], commands: Iterable[str]) -> int:
     Raises:
         KeyboardInterrupt: The user stopped it.
     """
-    app = typer.Typer(
-        context_settings={"help_option_names": ["-h", "--help"]}, pretty_exceptions_enable=False
-    )
+    app = _new_app()
     app.callback()(_root)
     for name in commands:
         app.command(name)(getattr(import_module(f"tinct.apps.commands.{name}"), name))
+    lab = _new_app()
+    lab.callback()(_lab)
+    for name in lab_commands:
+        lab.command(name)(getattr(import_module(f"tinct.apps.commands.lab.{name}"), name))
+    if lab.registered_commands:
+        app.add_typer(lab, name="lab")
     try:
         code = app(arguments, standalone_mode=False, prog_name="tinct")
     except TyperException as error:
@@ -43,6 +48,11 @@ def run_command(arguments: list[str], commands: Iterable[str]) -> int:
     except Abort as error:
         raise KeyboardInterrupt from error
     return code if isinstance(code, int) else 0
+
+
+def _new_app() -> typer.Typer:
+    names = {"help_option_names": ["-h", "--help"]}
+    return typer.Typer(context_settings=names, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -57,4 +67,8 @@ def _root(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Colour gray photographs. `tinct photo.jpg` writes photo-color.jpg beside it."""
+    """Color gray photographs. `tinct photo.jpg` writes photo-color.jpg beside it."""
+
+
+def _lab() -> None:
+    """Train networks, export and measure them. Needs the extras `train` and `evaluate`."""

@@ -1,10 +1,10 @@
-"""The product at work: grey pictures in, coloured pictures out; no torch."""
+"""The product at work: gray pictures in, colored pictures out; no torch."""
 
 from tinct.runtime.colorizer import Colorizer, ColorOptions
 from tinct.runtime.film import FilmColorizer
-from tinct.runtime.pipeline import color_frames
+from tinct.runtime.models import model_names, model_path
+from tinct.runtime.parallel import color_frames
 from tinct.runtime.session import DEVICES, Session
-from tinct.runtime.weights import model_names, model_path
 
 __all__ = [
     "DEVICES",

@@ -1,4 +1,4 @@
-"""The colorizer: a picture in, the same picture in colour out."""
+"""The colorizer: a picture in, the same picture in color out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinct.color import luma_to_lightness
 from tinct.errors import InputError, ModelError, OptionError
-from tinct.media import Picture, read_picture
+from tinct.photographs import Picture, read_picture
 from tinct.runtime.compose import Pixels, compose_planes, compose_rgb, luma_of, white_level
 from tinct.runtime.session import Session
 from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
@@ -28,12 +28,12 @@ _DTYPES = ("uint8", "uint16", "float32", "float64")
 
 @dataclass(frozen=True)
 class ColorOptions:
-    """How colourful, and how careful."""
+    """How colorful, and how careful."""
 
     vividness: float | None = None
-    """0 the most faithful colours, 1 the most vivid; None takes the model's default."""
+    """0 the most faithful colors, 1 the most vivid; None takes the model's default."""
     cautious: float = 0.0
-    """0 shows every colour; towards 1 those that the network is unsure of fade to grey."""
+    """0 shows every color; towards 1 those that the network is unsure of fade to gray."""
     saturation: float = 1.0
     """Chroma is multiplied by this, 0 to 4."""
 
@@ -49,11 +49,11 @@ class ColorOptions:
 
 
 class Colorizer:
-    """Colours grey pictures; keeps no state between them and may be used from several threads.
+    """Colors gray pictures; keeps no state between them and may be used from several threads.
 
     Attributes:
         session: The loaded model.
-        options: How colourful, and how careful.
+        options: How colorful, and how careful.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Colorizer:
 
         Args:
             model: Name of a model inside the package, or path of an ONNX file.
-            vividness: 0 the most faithful colours, 1 the most vivid; None takes the model's
+            vividness: 0 the most faithful colors, 1 the most vivid; None takes the model's
                 default.
-            cautious: 0 shows every colour; towards 1 unsure colours fade to grey.
+            cautious: 0 shows every color; towards 1 unsure colors fade to gray.
             saturation: Chroma is multiplied by this, 0 to 4.
             device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``coreml`` or
                 ``directml``.
@@ -93,7 +93,7 @@ class Colorizer:
     def __call__(
         self, image: str | Path | Picture | Image.Image | Pixels
     ) -> Picture | Image.Image | Pixels:
-        """Colour one picture, grey or in colour (of which only the luma is looked at).
+        """Color one picture, gray or in color (of which only the luma is looked at).
 
         Args:
             image: A path or a Picture gives a Picture with all its metadata, to be saved by
@@ -114,14 +114,14 @@ class Colorizer:
         return _colorize_pil(self, image)
 
     def colorize_picture(self, picture: Picture) -> Picture:
-        """Colour a picture; what came from a grey JPEG stays in the 4:2:0 planes that it holds."""
+        """Color a picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds."""
         pixels = picture.pixels
         if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
             return replace(picture, chroma=compose_planes(pixels, self.chroma(pixels)))
         return replace(picture, pixels=self.colorize_array(pixels), chroma=None)
 
     def colorize_array(self, pixels: Pixels) -> Pixels:
-        """Colour an array, see :meth:`__call__`."""
+        """Color an array, see :meth:`__call__`."""
         _check(pixels)
         return compose_rgb(pixels, self.chroma(pixels))
 
@@ -154,7 +154,7 @@ class Colorizer:
         ab, confidence = self.session.run(
             lightness, self.vividness if vividness is None else vividness
         )
-        # Further on, NaN would turn into grey or black pixels, and nobody would know why.
+        # Further on, NaN would turn into gray or black pixels, and nobody would know why.
         if not (np.isfinite(ab).all() and np.isfinite(confidence).all()):
             raise ModelError(f"{self.session.spec.name}: the model answers NaN or infinity")
         return ab, confidence
@@ -173,7 +173,7 @@ def adjust(
     """Apply caution and saturation to ab, (2, h, w), of this confidence, (h, w)."""
     cautious = options.cautious
     if cautious:
-        # Colours less sure than the caution fade out over a soft step around it.
+        # Colors less sure than the caution fade out over a soft step around it.
         share = np.clip((confidence - cautious) / 0.4 + 0.5, 0, 1)
         fade = share * share * (3 - 2 * share)
         weight = min(2 * cautious, 1)  # caution itself comes in softly
@@ -227,7 +227,7 @@ def _shrink_by_halves(pixels: Pixels, size: list[int]) -> Pixels:
 
 
 def _resizable(pixels: Pixels) -> Pixels:
-    """Leave out an alpha channel beside grey: it must not be mixed into the luma."""
+    """Leave out an alpha channel beside gray: it must not be mixed into the luma."""
     return (
         np.ascontiguousarray(pixels[..., 0]) if pixels.ndim == 3 and pixels.shape[2] < 3 else pixels
     )
@@ -247,7 +247,7 @@ def _check(pixels: Pixels) -> None:
 
 
 def _colorize_pil(colorizer: Colorizer, image: Image.Image) -> Image.Image:
-    """Colour a PIL image; its info (EXIF, ICC profile, DPI) goes along."""
+    """Color a PIL image; its info (EXIF, ICC profile, DPI) goes along."""
     from PIL import Image
 
     if not isinstance(image, Image.Image):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import LUMA_WEIGHTS, Standard
-from tinct.media.frame import FrameFormat
+from tinct.films.frame_format import FrameFormat
 from tinct.runtime.upsample import ChromaModel, Plane
 
 Pixels = NDArray[Any]
@@ -37,9 +37,9 @@ def white_level(dtype: np.dtype[Any]) -> float:
 
 
 def luma_of(pixels: Pixels) -> Pixels:
-    """Return BT.601 luma, (H, W), of grey or colour pixels; the dtype is kept.
+    """Return BT.601 luma, (H, W), of gray or color pixels; the dtype is kept.
 
-    Pixels are (H, W) or (H, W, 1..4). A grey channel is its own luma and is returned as it is;
+    Pixels are (H, W) or (H, W, 1..4). A gray channel is its own luma and is returned as it is;
     alpha is ignored.
     """
     if pixels.ndim == 2:
@@ -55,7 +55,7 @@ def luma_of(pixels: Pixels) -> Pixels:
 
 
 def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:
-    """Colour a picture of any channels.
+    """Color a picture of any channels.
 
     Args:
         pixels: (H, W), or (H, W, 1..4) with alpha in channel 2 or 4; uint8, uint16, float32 or
@@ -108,7 +108,7 @@ def compose_planes(
 
     Returns:
         Cb and Cr, each of the format's chroma shape and dtype. They suit the mean luma of the
-        pixels they cover: a black pixel beside bright ones must not take the colour from all of
+        pixels they cover: a black pixel beside bright ones must not take the color from all of
         them.
     """
     format = format or FrameFormat(luma.shape[1], luma.shape[0], full_range=True, matrix="bt601")

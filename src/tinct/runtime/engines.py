@@ -123,7 +123,7 @@ class _OpenVino:
     def __init__(self, path: str | Path, threads: int | None) -> None:
         import openvino
 
-        # Left alone, it computes in bfloat16 where the processor can: not the colours promised.
+        # Left alone, it computes in bfloat16 where the processor can: not the colors promised.
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads is not None:
             config["INFERENCE_NUM_THREADS"] = threads

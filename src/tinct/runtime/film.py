@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinct.color import luma_to_lightness
 from tinct.errors import InputError
-from tinct.media.frame import FrameFormat
+from tinct.films.frame_format import FrameFormat
 from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
 from tinct.runtime.compose import compose_planes, display_luma
 from tinct.runtime.temporal import TemporalSmoother
@@ -45,14 +45,14 @@ class View:
 
 
 class FilmColorizer:
-    """Colours the frames of one film or camera.
+    """Colors the frames of one film or camera.
 
     ``look`` and ``compose`` keep no state and may run in several threads at once. ``settle`` does,
     and is called once a frame, in the order of the frames.
 
     Attributes:
-        options: How colourful, and how careful; may be replaced between frames.
-        steady: Whether colours are steadied over time; may be switched between frames.
+        options: How colorful, and how careful; may be replaced between frames.
+        steady: Whether colors are steadied over time; may be switched between frames.
         format: What the samples of the frames mean.
         short_side: Of a frame as the network sees it, in pixels.
     """
@@ -71,7 +71,7 @@ class FilmColorizer:
             colorizer: Its model is used, and its options to begin with. For the most frames a
                 second it has one thread, and as many frames are worked on as there are cores.
             format: What the samples of the frames mean.
-            steady: Whether colours are steadied over time.
+            steady: Whether colors are steadied over time.
             short_side: Of a frame as the network sees it, in pixels; ``SHORT_SIDE`` when None.
         """
         self.options: ColorOptions = colorizer.options
@@ -80,10 +80,10 @@ class FilmColorizer:
         self.short_side = SHORT_SIDE if short_side is None else short_side
         self._colorizer = colorizer
         self._smoother = TemporalSmoother()
-        self._grey = _Greys(format)
+        self._gray = _Grays(format)
 
     def __call__(self, luma: Samples) -> tuple[Samples, Samples]:
-        """Colour the next frame: look, settle and compose in turn."""
+        """Color the next frame: look, settle and compose in turn."""
         return self.compose(luma, self.settle(self.look(luma)))
 
     def look(self, luma: Samples) -> View:
@@ -100,16 +100,16 @@ class FilmColorizer:
         multiple = self._colorizer.session.spec.multiple
         # By halves and then linearly: by area the last step would take five times as long.
         small = working_pixels(luma, self.short_side, multiple, cv2.INTER_LINEAR)
-        lightness = self._grey.lightness(small)[None, None]
+        lightness = self._gray.lightness(small)[None, None]
         ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
-        return View(self._grey.luma(small), ab[0], confidence[0, 0])
+        return View(self._gray.luma(small), ab[0], confidence[0, 0])
 
     def settle(self, view: View) -> ChromaModel:
-        """Steady the colours of the next frame, and fit its chroma: steadied and fitted in turn."""
+        """Steady the colors of the next frame, and fit its chroma: steadied and fitted in turn."""
         return self.fitted(self.steadied(view))
 
     def steadied(self, view: View) -> View:
-        """Steady the colours of the next frame; the part of ``settle`` that keeps state."""
+        """Steady the colors of the next frame; the part of ``settle`` that keeps state."""
         if not self.steady:
             self._smoother.reset()  # switched on again, it must not remember an old scene
             return view
@@ -157,8 +157,8 @@ class FilmColorizer:
             raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
 
 
-class _Greys:
-    """Luma codes of a film as grey values and as L*, by tables."""
+class _Grays:
+    """Luma codes of a film as gray values and as L*, by tables."""
 
     def __init__(self, format: FrameFormat) -> None:
         codes = np.arange(2**format.bits, dtype=format.dtype)
@@ -166,7 +166,7 @@ class _Greys:
         self._lightness = luma_to_lightness(self._luma)
 
     def luma(self, codes: Samples) -> Plane:
-        """Return grey values, 0 black to 1 white, of codes of any shape (H, W)."""
+        """Return gray values, 0 black to 1 white, of codes of any shape (H, W)."""
         return _look_up(self._luma, codes)
 
     def lightness(self, codes: Samples) -> Plane:

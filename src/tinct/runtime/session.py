@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinct.errors import ModelError
 from tinct.runtime.engines import DEVICES, load_engine
-from tinct.runtime.weights import model_path
+from tinct.runtime.models import model_path
 from tinct.spec import METADATA_KEY, ModelSpec
 
 __all__ = ["DEVICES", "Session"]

@@ -1,11 +1,11 @@
-"""Steady colours over the frames of a film or camera.
+"""Steady colors over the frames of a film or camera.
 
-Frame by frame, the network answers each grain of noise with another colour. Here its answers are
-averaged along the motion of the picture. Each cell of the map of ab remembers a colour, how much
+Frame by frame, the network answers each grain of noise with another color. Here its answers are
+averaged along the motion of the picture. Each cell of the map of ab remembers a color, how much
 evidence stands behind it, and which luma it belongs to. Memory is moved to where its contents
 went (optical flow of luma), believed as far as luma confirms it, and then corrected by the new
 answer with the gain of a Kalman filter for a constant: new evidence over all evidence. What was
-just uncovered has no evidence yet and takes the frame's own colours, so nothing is smeared.
+just uncovered has no evidence yet and takes the frame's own colors, so nothing is smeared.
 
 Only luma and past frames are used. After a cut, memory is neither near the new frame's luma nor
 like it in structure; in a flash it is still alike.
@@ -76,7 +76,7 @@ class TemporalSmoother:
         self._memory: NDArray[np.float32] | None = None  # (h, w, 4): a, b, evidence, luma
 
     def reset(self) -> None:
-        """Forget everything: the next frame has its own colours."""
+        """Forget everything: the next frame has its own colors."""
         self._memory = None
 
     @property
@@ -184,10 +184,10 @@ def _fit(luma: Plane, target: Plane, weights: NDArray[np.float32]) -> Plane:
     """Apply to luma the straight line that leads from it to the target."""
     total = float(weights.sum())
     mean, goal = (float(weights @ plane.ravel()) / total for plane in (luma, target))
-    centred = luma - np.float32(mean)
-    weighted = weights * centred.ravel()
-    slope = float(weighted @ target.ravel()) / (float(weighted @ centred.ravel()) + 1e-6)
-    return centred * np.float32(np.clip(slope, *_CONTRASTS)) + np.float32(goal)
+    centerd = luma - np.float32(mean)
+    weighted = weights * centerd.ravel()
+    slope = float(weighted @ target.ravel()) / (float(weighted @ centerd.ravel()) + 1e-6)
+    return centerd * np.float32(np.clip(slope, *_CONTRASTS)) + np.float32(goal)
 
 
 def _is_telling(luma: Plane) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""``tinct image``: colour photographs."""
+"""``tinct image``: color photographs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.commands.options import (
+from tinct.apps.commands.arguments import (
     Cautious,
     Device,
     Jobs,
@@ -61,13 +61,13 @@ def image(
         float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
     ] = 300.0,
 ) -> int:
-    """Colour photographs. `tinct photo.jpg` is short for `tinct image photo.jpg`.
+    """Color photographs. `tinct photo.jpg` is short for `tinct image photo.jpg`.
 
     What is finished already is skipped, so that an interrupted run goes on where it was.
     """
     # Here and not above: `tinct --help` should not load OpenCV.
-    from tinct.apps.batch import BatchOptions
-    from tinct.apps.photographs import ColorOptions, color_photographs
+    from tinct.apps.photographs.batch import BatchOptions
+    from tinct.apps.photographs.color_photographs import ColorOptions, color_photographs
 
     return color_photographs(
         inputs,

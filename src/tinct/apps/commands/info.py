@@ -26,7 +26,7 @@ def info(
     ],
 ) -> None:
     """Show the parameters and multiplications of a network, or what a model file says of itself."""
-    from tinct.networks import NETWORKS
+    from tinct.lab.networks import NETWORKS
     from tinct.runtime import model_names, model_path
 
     is_file = model not in NETWORKS or model in model_names()
@@ -39,13 +39,13 @@ def info(
 
 
 def _describe_network(name: str) -> str:
-    from tinct.networks import build
+    from tinct.lab.networks import build
 
     try:
         network = build(name)
     except MissingExtraError as error:
         return str(error)
-    from tinct.networks.summary import summarize, to_table
+    from tinct.lab.networks.summary import summarize, to_table
 
     return to_table(name, summarize(network))
 

@@ -1,4 +1,4 @@
-"""``tinct live``: colour a camera, a stream or a film while it runs."""
+"""``tinct live``: color a camera, a stream or a film while it runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tinct.apps.commands.options import Cautious, Device, Model, Saturation, Vividness
+from tinct.apps.commands.arguments import Cautious, Device, Model, Saturation, Vividness
 
 
 def live(
@@ -35,8 +35,8 @@ def live(
     ] = "none",
     loop: Annotated[bool, typer.Option("--loop", help="Begin a film again at its end.")] = False,
     panels: Annotated[
-        str, typer.Option(metavar="LIST", help="Of the window: original, grey, coloured, loss.")
-    ] = "original,grey,coloured,loss",
+        str, typer.Option(metavar="LIST", help="Of the window: original, gray, colored, loss.")
+    ] = "original,gray,colored,loss",
     window: Annotated[
         bool | None,
         typer.Option(
@@ -57,7 +57,7 @@ def live(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Record the coloured pictures."),
+        typer.Option("--output", "-o", metavar="FILE", help="Record the colored pictures."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a recording that exists.")
@@ -93,7 +93,7 @@ def live(
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,
     steady: Annotated[
-        bool, typer.Option("--steady/--no-steady", help="Smooth the colours over time.")
+        bool, typer.Option("--steady/--no-steady", help="Smooth the colors over time.")
     ] = True,
     device: Device = "auto",
     threads: Annotated[
@@ -101,13 +101,13 @@ def live(
         typer.Option(min=1, show_default="all cores but one", help="Threads of the network."),
     ] = None,
 ) -> int:
-    """Colour a camera, a stream or a film while it runs.
+    """Color a camera, a stream or a film while it runs.
 
     Keys in the window: space pauses, up and down change the vividness, h shows all others.
     """
     from tinct.apps.live import LiveOptions, choose_threads, run_live
-    from tinct.apps.panels import parse_panels
-    from tinct.media.capture import CaptureOptions, parse_size
+    from tinct.apps.live.panels import parse_panels
+    from tinct.cameras.capture import CaptureOptions, parse_size
     from tinct.runtime import Colorizer
 
     capture = CaptureOptions(

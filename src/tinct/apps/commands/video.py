@@ -1,4 +1,4 @@
-"""``tinct video``: colour films."""
+"""``tinct video``: color films."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.commands.options import (
+from tinct.apps.commands.arguments import (
     Cautious,
     Device,
     Json,
@@ -27,7 +27,7 @@ def video(
             "--output",
             "-o",
             show_default="film-color.mp4 beside film.mp4",
-            help="A film (mp4, mov, mkv, webm, avi), or pictures: coloured/%06d.png.",
+            help="A film (mp4, mov, mkv, webm, avi), or pictures: colored/%06d.png.",
         ),
     ] = None,
     model: Model = "nano",
@@ -37,7 +37,7 @@ def video(
     device: Device = "auto",
     threads: Threads = None,
     steady: Annotated[
-        bool, typer.Option("--steady/--no-steady", help="Keep colours steady from frame to frame.")
+        bool, typer.Option("--steady/--no-steady", help="Keep colors steady from frame to frame.")
     ] = True,
     codec: Annotated[
         str | None,
@@ -70,24 +70,24 @@ def video(
         str | None, typer.Option(metavar=_TIME, help="Leave out what comes from here on.")
     ] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Ten seconds, grey and coloured side by side.")
+        bool, typer.Option("--preview", help="Ten seconds, gray and colored side by side.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do a finished film again, from its beginning.")
     ] = False,
     json: Json = None,
 ) -> int:
-    """Colour a film. `tinct film.mp4` is short for `tinct video film.mp4`.
+    """Color a film. `tinct film.mp4` is short for `tinct video film.mp4`.
 
-    Frame times, sound, subtitles, chapters, rotation and colour tags stay as they are.
+    Frame times, sound, subtitles, chapters, rotation and color tags stay as they are.
 
     An interrupted run goes on where it was when the same command is given again.
     """
-    from tinct.apps.film import color_film
-    from tinct.apps.film_options import FilmOptions
-    from tinct.apps.photographs import ColorOptions
-    from tinct.apps.times import parse_rate, parse_time
-    from tinct.media.video_encode import EncoderChoice
+    from tinct.apps.films.color_film import color_film
+    from tinct.apps.films.options import FilmOptions
+    from tinct.apps.films.times import parse_rate, parse_time
+    from tinct.apps.photographs.color_photographs import ColorOptions
+    from tinct.films.encoder import EncoderChoice
 
     return color_film(
         film,

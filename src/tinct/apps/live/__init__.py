@@ -1,4 +1,4 @@
-"""``tinct live``: capture, colour and show, each in a thread of its own."""
+"""``tinct live``: capture, color and show, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import cv2
 
 from tinct.apps.console import say
-from tinct.apps.live.loss import LossCurve
+from tinct.apps.live.live_loop import Session
+from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.painter import Painter
-from tinct.apps.live.session import Session
-from tinct.apps.panels import PANELS
-from tinct.media.camera import Camera
-from tinct.media.sources import find_source
+from tinct.apps.live.panels import PANELS
+from tinct.cameras.camera import Camera
+from tinct.cameras.find import find_source
 from tinct.runtime.colorizer import Colorizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tinct.apps.window import Window
-    from tinct.media.capture import CaptureOptions
+    from tinct.apps.live.window import Window
+    from tinct.cameras.capture import CaptureOptions
 
 __all__ = ["LiveOptions", "choose_threads", "run_live"]
 
@@ -32,7 +32,7 @@ _USUAL_SIZE = (1280, 720)
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """Where the coloured pictures go, and for how long."""
+    """Where the colored pictures go, and for how long."""
 
     window: bool = True
     panels: tuple[str, ...] = PANELS
@@ -58,11 +58,11 @@ def choose_threads(asked: int | None) -> int:
 def run_live(
     source: str, colorizer: Colorizer, capture: CaptureOptions, options: LiveOptions
 ) -> int:
-    """Colour a live source until it ends, the time is over, or the user has seen enough.
+    """Color a live source until it ends, the time is over, or the user has seen enough.
 
     Args:
         source: See ``find_source``.
-        colorizer: The model, and how colourful at first.
+        colorizer: The model, and how colorful at first.
         capture: What the source is asked for.
         options: Where the pictures go.
 
@@ -91,7 +91,7 @@ def run_live(
         session.rehearse(capture.size or _USUAL_SIZE)
         stack.enter_context(camera)
         stack.enter_context(painter)
-        say(f"{name}: coloured by {painter.model} on {painter.device}")
+        say(f"{name}: colored by {painter.model} on {painter.device}")
         try:
             session.run(options.duration)
         finally:
@@ -111,7 +111,7 @@ def _single_threaded_opencv() -> Iterator[None]:
 
 
 def _open_window(name: str, losses: LossCurve, options: LiveOptions) -> Window:
-    from tinct.apps.window import Window  # the extra "live": not for those who do without
+    from tinct.apps.live.window import Window  # the extra "live": not for those who do without
 
     window = Window(f"tinct live: {name}", losses, options.panels, options.window_size)
     if options.full_screen:

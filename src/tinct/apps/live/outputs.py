@@ -1,4 +1,4 @@
-"""Where coloured pictures go beside the window: a film, a browser, a virtual camera, a snapshot."""
+"""Where colored pictures go beside the window: a film, a browser, a virtual camera, a snapshot."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from tinct.apps.console import say, warn
 from tinct.apps.live.recorder import Recorder
 from tinct.errors import OutputError
-from tinct.media import Picture, write_picture
-from tinct.media.files import reason_of
+from tinct.files import reason_of
+from tinct.photographs import Picture, write_picture
 from tinct.runtime.compose import compose_rgb
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tinct.apps.live.painter import PaintedFrame
     from tinct.apps.live.virtual_camera import VirtualCamera
-    from tinct.apps.web import PictureServer
+    from tinct.apps.live.web import PictureServer
 
 
 class Outputs:
@@ -111,7 +111,7 @@ class Outputs:
         Raises:
             OptionError, OutputError: The address makes no sense, or cannot be had.
         """
-        from tinct.apps.web import PictureServer, parse_address
+        from tinct.apps.live.web import PictureServer, parse_address
 
         self._server = PictureServer(parse_address(address), title, numbers)
         where = self._server.address

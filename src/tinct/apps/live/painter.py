@@ -1,4 +1,4 @@
-"""Colours the pictures of a camera in a thread of its own, beside capture and display."""
+"""Colors the pictures of a camera in a thread of its own, beside capture and display."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 import cv2
 import numpy as np
 
-from tinct.media.camera import CapturedFrame
-from tinct.media.frame import FrameFormat
+from tinct.cameras.camera import CapturedFrame
+from tinct.films.frame_format import FrameFormat
 from tinct.runtime.compose import compose_planes
 from tinct.runtime.film import FilmColorizer
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tinct.apps.window_pictures import PanelPictures
-    from tinct.media.camera import Camera
+    from tinct.apps.live.window_pictures import PanelPictures
+    from tinct.cameras.camera import Camera
     from tinct.runtime.colorizer import Colorizer, ColorOptions
     from tinct.runtime.upsample import ChromaModel
 
@@ -34,7 +34,7 @@ _REHEARSALS = 2
 
 @dataclass(eq=False)
 class PaintedFrame:
-    """A picture with its colours, which become pixels only at the size at which they are wanted."""
+    """A picture with its colors, which become pixels only at the size at which they are wanted."""
 
     frame: CapturedFrame
     luma: NDArray[np.uint8]  # (H, W), full range, BT.601
@@ -57,13 +57,13 @@ class PaintedFrame:
 
 
 class Painter:
-    """Takes the latest picture, colours it, and hands it over before it takes the next.
+    """Takes the latest picture, colors it, and hands it over before it takes the next.
 
     To be used as a context manager.
 
     Attributes:
-        options: How colourful, and how careful; may be replaced at any time.
-        steady: Whether colours are smoothed over time; may be switched at any time.
+        options: How colorful, and how careful; may be replaced at any time.
+        steady: Whether colors are smoothed over time; may be switched at any time.
         prepare: Called with each picture, in the painter's thread, before it is handed over.
     """
 
@@ -72,8 +72,8 @@ class Painter:
 
         Args:
             camera: Where the pictures come from.
-            colorizer: The model, and how colourful at first.
-            steady: Whether colours are smoothed over time at first.
+            colorizer: The model, and how colorful at first.
+            steady: Whether colors are smoothed over time at first.
         """
         self.options: ColorOptions = colorizer.options
         self.steady = steady
@@ -107,7 +107,7 @@ class Painter:
         self._thread.join(_PATIENCE)
 
     def rehearse(self, size: tuple[int, int]) -> PaintedFrame:
-        """Colour a black picture, so that the first real one does not wait for what is slow once.
+        """Color a black picture, so that the first real one does not wait for what is slow once.
 
         Args:
             size: Width and height, as the camera is expected to have them.
@@ -163,7 +163,7 @@ class Painter:
         return default if self.options.vividness is None else self.options.vividness
 
     def again(self) -> None:
-        """Colour the last picture once more, with the options as they are now."""
+        """Color the last picture once more, with the options as they are now."""
         self._is_asked_again = True
 
     def _run(self) -> None:
@@ -179,7 +179,7 @@ class Painter:
             self._changed.notify_all()
 
     def _next(self) -> PaintedFrame | None:
-        """Wait for a picture, and colour it; not before the last one has been fetched.
+        """Wait for a picture, and color it; not before the last one has been fetched.
 
         A picture that is begun too early only grows old.
         """

@@ -1,4 +1,4 @@
-"""The coloured stream as a film, with the times at which its pictures were captured."""
+"""The colored stream as a film, with the times at which its pictures were captured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange
 
 from tinct.errors import OptionError, OutputError
-from tinct.media.files import make_folder, reason_of
+from tinct.files import make_folder, reason_of
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream

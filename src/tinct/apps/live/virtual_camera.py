@@ -1,4 +1,4 @@
-"""The coloured stream as a camera that other programs can choose."""
+"""The colored stream as a camera that other programs can choose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from tinct.errors import DeviceError, MissingExtraError
-from tinct.media.planes import planes_to_rgb
+from tinct.photographs.planes import planes_to_rgb
 
 if TYPE_CHECKING:
     from tinct.apps.live.painter import PaintedFrame

@@ -1,0 +1,192 @@
+"""Networks alone, and frames from gray to color: by size, device, precision and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.peer_graph import INPUT, SIZE, PeerGraph, export_peer
+from tinct.apps.console import say
+from tinct.apps.photographs.batch import count_cores
+from tinct.color import luma_to_lightness
+from tinct.errors import MissingExtraError
+from tinct.lab.metrics.cost import count
+from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
+from tinct.runtime import Colorizer
+from tinct.runtime.colorizer import working_luma
+from tinct.runtime.engines import available_devices, load_engine
+from tinct.runtime.models import model_path
+
+FRAMES = ((256, 256), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))  # width, height
+_GPUS = ("cuda", "tensorrt", "coreml", "directml")  # compute in 16 bits
+_TURN, _LONG_TURN = 0.1, 0.3  # seconds that each workload has in a round
+_SIDE = 256  # of what int8 is calibrated on, in pixels
+
+Gray = NDArray[np.uint8]
+Planes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedPlan:
+    """What is timed."""
+
+    model: str
+    device: str
+    threads: int | None  # None: one, and all
+    peers: tuple[str, ...]
+    rounds: int
+    is_full: bool  # every device and precision that there is
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was timed."""
+
+    kind: Literal["network", "frame"]  # the network alone, or from an 8-bit frame to its colors
+    model: str
+    note: str
+    precision: str
+    device: str
+    threads: int
+    width: int  # of the frame; of what the network is shown, where it is alone
+    height: int
+    parameters: int | None
+    mmac: float | None  # at 256x256
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A file to be timed, and what to say about it."""
+
+    path: Path
+    name: str
+    precision: str
+    parameters: int | None
+    mmac: float | None
+
+
+Workload = tuple[Callable[[], object], Callable[[Timing], Line]]
+
+
+def measure_speed(plan: SpeedPlan, sources: Sequence[Path], scratch: Path) -> list[Line]:
+    """Time everything, what has equal threads in turn with each other.
+
+    Args:
+        plan: What is timed.
+        sources: Photographs; the frames are made from the first.
+        scratch: Where networks of others and other precisions are written.
+
+    Raises:
+        TinctError: A model, a device or a photograph cannot be used.
+    """
+    peers = [export_peer(spec, scratch) for spec in plan.peers]
+    models = list(_models(plan, sources, scratch))
+    frames = [make_frame(sources[0], width, height) for width, height in FRAMES]
+    cores = count_cores()
+    lines: list[Line] = []
+    for threads in sorted({1, cores} if plan.threads is None else {plan.threads}):
+        cv2.setNumThreads(threads)
+        workloads = list(_workloads(plan, models, peers, frames, threads))
+        seconds = time_interleaved(
+            {str(number): run for number, (run, _) in enumerate(workloads)},
+            plan.rounds,
+            turn=_LONG_TURN if plan.is_full else _TURN,
+        )
+        timings = (Timing.of(values) for values in seconds.values())
+        lines += [to_line(timing) for (_, to_line), timing in zip(workloads, timings, strict=True)]
+    cv2.setNumThreads(cores)
+    return lines
+
+
+def _models(plan: SpeedPlan, sources: Sequence[Path], scratch: Path) -> Iterator[_Model]:
+    """Yield the model that is asked for, and in the full benchmark its other precisions."""
+    path = model_path(plan.model)
+    spec = Colorizer(path, device="cpu", threads=1).session.spec
+    precision = str(spec.provenance.get("precision", "fp32"))
+    try:
+        mmac = count(path).mmac
+    except MissingExtraError as error:
+        say(f"without multiplications: {error}")
+        mmac = None
+    yield _Model(path, path.stem, precision, spec.parameters, mmac)
+    if not plan.is_full or precision != "fp32":
+        return
+    try:
+        from tinct.lab.train.precision import to_precision
+    except ModuleNotFoundError:
+        say(f"without int8 and fp16: {MissingExtraError('Making them', 'train')}")
+        return
+    photographs = [_lightness(make_frame(source, _SIDE, _SIDE)) for source in sources]
+    for other in ("fp16", "int8"):
+        file = scratch / f"{path.stem}-{other}.onnx"
+        file.write_bytes(to_precision(path.read_bytes(), other, photographs))
+        yield _Model(file, path.stem, other, spec.parameters, mmac)
+
+
+def _workloads(
+    plan: SpeedPlan,
+    models: Sequence[_Model],
+    peers: Sequence[PeerGraph],
+    frames: Sequence[Gray],
+    threads: int,
+) -> Iterator[Workload]:
+    devices = available_devices() if plan.is_full else [plan.device]
+    for device in devices:
+        for model in models:
+            if model.precision != "fp16" or device in _GPUS:
+                yield from _of_model(model, device, threads, frames)
+        for peer in peers:
+            yield _of_peer(peer, device, threads)
+
+
+def _of_model(
+    model: _Model, device: str, threads: int, frames: Sequence[Gray]
+) -> Iterator[Workload]:
+    colorizer = Colorizer(model.path, device=device, threads=threads)
+    spec, found = colorizer.session.spec, colorizer.session.device
+    shown: set[tuple[int, ...]] = set()
+
+    def line(kind: Literal["network", "frame"], size: tuple[int, ...], timing: Timing) -> Line:
+        height, width = size
+        return Line(
+            kind, model.name, "", model.precision, found, threads, width, height,
+            model.parameters, model.mmac, timing,
+        )  # fmt: skip
+
+    def look(frame: Gray, short_side: int) -> Iterator[Workload]:
+        lightness = luma_to_lightness(working_luma(frame, short_side, spec.multiple))
+        if lightness.shape not in shown:
+            shown.add(lightness.shape)
+            run = partial(colorizer.predict, lightness[None, None])
+            yield run, partial(line, "network", lightness.shape)
+
+    yield from look(frames[0], SIZE)  # a square, as peers see it, whatever size it works at
+    for frame in frames:
+        yield from look(frame, spec.short_side)
+        yield partial(colorizer, frame), partial(line, "frame", frame.shape)
+
+
+def _of_peer(peer: PeerGraph, device: str, threads: int) -> Workload:
+    engine = load_engine(peer.path, device, threads)
+    size = SIZE
+    lightness = np.random.default_rng(0).uniform(0, 100, (1, 1, size, size)).astype(np.float32)
+
+    def line(timing: Timing) -> Line:
+        return Line(
+            "network", peer.name, peer.note, "fp32", engine.device, threads, size, size,
+            peer.parameters, peer.mmac, timing,
+        )  # fmt: skip
+
+    return partial(engine.run, {INPUT: lightness}), line
+
+
+def _lightness(frame: Gray) -> Planes:
+    return luma_to_lightness(frame.astype(np.float32) / np.float32(255))[None, None]

@@ -1,0 +1,1 @@
+"""The commands of ``tinct lab``, one module each, thin over what does the work."""

@@ -1,0 +1,37 @@
+"""``tinct average``: a model between two others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.apps.console import say
+from tinct.errors import MissingExtraError
+
+
+def average(
+    one: Annotated[str, typer.Argument(help="Model file, or model in the package.")],
+    other: Annotated[
+        str, typer.Argument(help="The same: where training of the first one began, or went on.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path(
+        "model.onnx"
+    ),
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the second one's weights.")] = 0.5,
+) -> None:
+    """Average the weights of two models, the second trained on from the first or the other way.
+
+    Often better than both. Colors are read as in the first one; `tinct calibrate` comes next.
+    """
+    try:
+        from tinct.files import write_atomically
+        from tinct.lab.train.average import average_models
+        from tinct.lab.train.export import check_folder, checked_onnx
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Averaging", "train") from error
+    check_folder(output)
+    model, spec = average_models(one, other, share)
+    write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
+    say(f"{output}: {1 - share:g} of {one}, {share:g} of {other}; equal to torch")

@@ -1,0 +1,141 @@
+"""``tinct export``: from a checkpoint to a model file."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tinct.apps.console import say
+from tinct.errors import MissingExtraError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MOST_PHOTOGRAPHS = 64  # for calibration: more change nothing and take memory
+_SIDE = 256
+
+
+def export(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            help="Checkpoint of tinct train (.safetensors); or a model file (.onnx), to be written "
+            "again in another precision."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path(
+        "model.onnx"
+    ),
+    default_vividness: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Vividness where the user names none.",
+            show_default="as the model that was begun with, or 0.5",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.25,
+            max=2,
+            help="Of the annealed mean: lower is more decided.",
+            show_default="likewise, or 0.6",
+        ),
+    ] = None,
+    prior_power: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How much of the prior vividness 1 takes away.",
+            show_default="likewise, or 0.5",
+        ),
+    ] = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            max=4096,
+            help="Of photographs as the network sees them, in pixels; films have a size of "
+            "their own.",
+            show_default="likewise, or 256",
+        ),
+    ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="key=value for the provenance; repeatable.")
+    ] = None,
+    precision: Annotated[
+        Literal["fp32", "fp16", "fp16-weights", "int8"],
+        typer.Option(
+            help="Of the computation: fp16 for GPUs, int8 for processors; fp16-weights is fp32 in "
+            "half the file."
+        ),
+    ] = "fp32",
+    calibration: Annotated[
+        list[str] | None,
+        typer.Option(help="Photographs for int8: a folder or tar file; repeatable."),
+    ] = None,
+) -> None:
+    """Write the averaged network of a checkpoint as ONNX, proved equal to torch."""
+    is_model = checkpoint.suffix == ".onnx"
+    if is_model and precision == "fp32":
+        raise OptionError(f"{checkpoint}: a model file; --precision tells what to make of it")
+    if precision == "int8" and not calibration:
+        raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
+    decode = _given({"temperature": temperature, "prior_power": prior_power})
+    others = _given({"default_vividness": default_vividness, "short_side": short_side})
+    notes = _notes(note or [])
+    unused = [*decode, *others, *(["note"] if notes else [])]
+    if is_model and unused:
+        option = unused[0].replace("_", "-")
+        raise OptionError(f"--{option} is for checkpoints; {checkpoint} keeps how it is read")
+    try:
+        from tinct.lab.train.export import export_model, reading_before
+        from tinct.lab.train.precision import convert_model
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Exporting", "train") from error
+    with tempfile.TemporaryDirectory(prefix="tinct-export-") as folder:
+        whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
+        if not is_model:
+            before = reading_before(checkpoint)
+            reading = replace(before, decode=replace(before.decode, **decode), **others)
+            spec = export_model(checkpoint, whole, reading=reading, notes=notes)
+        if precision != "fp32":
+            source = checkpoint if is_model else whole
+            spec = convert_model(source, output, precision, _lightness(calibration or []))
+    size = output.stat().st_size / 1e6
+    facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB"
+    say(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the user did not name."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _lightness(sources: list[str]) -> Iterator[NDArray[np.float32]]:
+    """Yield L* (1, 1, 256, 256) of photographs, those that cannot be read left out."""
+    if not sources:
+        return
+    from tinct.color import luma_to_lightness, rgb_to_luma
+    from tinct.lab.data.dataset import Photographs, square
+
+    for photograph in Photographs(*sources, limit=_MOST_PHOTOGRAPHS):
+        rgb = square(photograph.rgb, _SIDE).astype("float32") / 255
+        yield luma_to_lightness(rgb_to_luma(rgb)).astype("float32")[None, None]
+
+
+def _notes(items: list[str]) -> dict[str, str]:
+    for item in items:
+        if not item.partition("=")[2]:
+            raise OptionError(f"--note: {item!r} is not of the form key=value")
+    return dict(item.split("=", 1) for item in items)

@@ -1,0 +1,324 @@
+"""Films in color: everything from the names of two files to the closing line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+
+from tinct import __version__
+from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
+from tinct.apps.report import write_json
+from tinct.apps.stages import ahead, behind
+from tinct.errors import InputError, OptionError, OutputError
+from tinct.films.encoder import CONTAINERS, plan_encoder
+from tinct.films.join import join
+from tinct.films.segments import Parts, remove_parts
+from tinct.films.sequence import is_pattern
+from tinct.films.tracks import Cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tinct.apps.films.frames import Colored
+    from tinct.apps.photographs.color_photographs import ColorOptions
+    from tinct.films.encoder import EncoderPlan
+    from tinct.films.facts import FilmFacts
+    from tinct.films.reader import FilmSource
+
+PREVIEW = Fraction(10)
+"""Seconds of a preview."""
+_WAITING = 4  # frames between two stages
+
+
+@dataclass(frozen=True)
+class Job:
+    """One film: what is read, how it is colored, where it goes."""
+
+    reader: FilmSource
+    plan: EncoderPlan
+    color: ColorOptions
+    options: FilmOptions
+    target: Path
+    notes: tuple[str, ...]
+    """What the user has been told of it."""
+
+    @property
+    def facts(self) -> FilmFacts:
+        """What the film says about itself."""
+        return self.reader.facts
+
+    @property
+    def folder(self) -> Path:
+        """Where finished segments are kept."""
+        return self.target.with_name(f"{self.target.name}.parts")
+
+    @property
+    def partial(self) -> Path:
+        """Where an interrupted run leaves what it has."""
+        return self.target.with_name(f"{self.target.stem}.partial{self.target.suffix}")
+
+    @property
+    def cut(self) -> Cut:
+        """The part of the film that is taken."""
+        facts, options = self.facts, self.options
+        begin = None if options.start is None else facts.origin + options.start
+        end = None if options.end is None else facts.origin + options.end
+        return Cut(begin, end, facts.shift if begin is None else begin)
+
+
+def color_film(
+    source: str,
+    output: str | None,
+    color: ColorOptions,
+    options: FilmOptions,
+    json: str | None = None,
+) -> int:
+    """Color a film, and tell the user about it.
+
+    Args:
+        source: The film.
+        output: The new film; None for a name beside the old one.
+        color: How it is colored.
+        options: How it is read and written.
+        json: Where the report goes, if one is wanted: a file, or ``-`` for stdout.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: The film cannot be read.
+        OutputError: The new one cannot be written.
+        OptionError: Options have no sense, or not for this film.
+        ModelError, DeviceError: The model or the device cannot be used.
+        KeyboardInterrupt: The user stopped it; what is finished is kept.
+    """
+    begun = time.perf_counter()
+    if output is not None and is_pattern(output):
+        from tinct.apps.films.stills import color_to_pictures
+
+        record = color_to_pictures(source, output, color, options)
+        _report(record, begun, color, options, json)
+        return 0
+    target = choose_target(source, output)
+    if target.exists() and not options.overwrite:
+        record = FilmRecord(source, str(target), "skipped")
+        say(f"{source}: skipped, {target} is there already (--overwrite does it again)")
+    else:
+        job = prepare(source, target, color, options)
+        record = run(job)
+    _report(record, begun, color, options, json)
+    return 0
+
+
+def _report(
+    record: FilmRecord, begun: float, color: ColorOptions, options: FilmOptions, json: str | None
+) -> None:
+    """Say what became of a film, and write the report if one is wanted."""
+    record = replace(record, seconds=round(time.perf_counter() - begun, 3))
+    if record.status == "done":
+        rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
+        say(
+            f"{record.input} -> {record.output} ({record.frames} frames, {record.seconds:.1f} s, "
+            f"{rate:.1f} frames/s)"
+        )
+    if json is not None:
+        shown = asdict(color) | {"steady": options.steady}
+        write_json({"tinct": __version__, "options": shown, "film": asdict(record)}, json)
+
+
+def choose_target(source: str, output: str | None) -> Path:
+    """Choose the name of the new film, and check that it can be one.
+
+    Raises:
+        OptionError: Its suffix is none of a film, or it is the old film itself.
+        OutputError: There is no such folder, or nothing can be written there.
+    """
+    path = Path(source)
+    if output is None:
+        suffix = path.suffix.lower()
+        target = path.with_name(f"{path.stem}-color{suffix if suffix in CONTAINERS else '.mp4'}")
+    else:
+        target = Path(output)
+    if target.suffix.lower() not in CONTAINERS:
+        raise OptionError(f"{target}: films end in {', '.join(CONTAINERS)}")
+    if target.exists() and path.exists() and target.samefile(path):
+        raise OptionError(f"{target}: the film itself; choose another name")
+    place = target.absolute().parent
+    if not place.is_dir():
+        raise OutputError(f"{target}: there is no such folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: no permission to write in {place}")
+    return target
+
+
+def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions) -> Job:
+    """Look at a film and choose how it is encoded.
+
+    Raises:
+        InputError, OutputError, OptionError: As ``color_film``.
+    """
+    reader = open_film(source, options, full_range=False)
+    facts = reader.facts
+    options = _shortened(options)
+    width, height = facts.form.width, facts.form.height
+    size = doubled(facts, width, height) if options.preview else (width, height)
+    container = CONTAINERS[target.suffix.lower()]
+    plan, notes = plan_encoder(facts, container, options.encoder, size)
+    for note in (*facts.notes, *notes):
+        warn(f"{source}: {note}")
+    return Job(reader, plan, color, options, target, (*facts.notes, *notes))
+
+
+def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
+    """Return width and height of two frames that are shown side by side."""
+    axis, _ = facts.left_side
+    return (2 * width, height) if axis == 1 else (width, 2 * height)
+
+
+def _shortened(options: FilmOptions) -> FilmOptions:
+    """Cut ten seconds for a preview."""
+    if not options.preview:
+        return options
+    start = options.start or Fraction(0)
+    end = start + PREVIEW if options.end is None else min(options.end, start + PREVIEW)
+    return replace(options, end=end)
+
+
+def run(job: Job) -> FilmRecord:
+    """Color a film, or the rest of it.
+
+    Args:
+        job: The film.
+
+    Raises:
+        InputError, OutputError, OptionError, ModelError, DeviceError, KeyboardInterrupt: As
+            ``color_film``.
+    """
+    parts = _open_parts(job)
+    resumed = parts.frames
+    if resumed:
+        say(f"{job.facts.name}: goes on after {resumed} frames that are finished")
+    try:
+        _color(job, parts)
+    except (KeyboardInterrupt, SystemExit):
+        _keep_partial(job, parts)
+        raise
+    if not parts.segments:
+        raise InputError(f"{job.facts.name}: no frames in this part of it")
+    warnings = [*job.reader.damage]
+    warnings += join(job.reader, parts, job.plan, job.cut, job.target, job.options.overwrite)
+    for text in warnings:
+        warn(f"{job.facts.name}: {text}")
+    parts.remove()
+    job.partial.unlink(missing_ok=True)
+    notes = (*job.notes, *warnings)
+    return FilmRecord(
+        job.facts.name,
+        str(job.target),
+        "done",
+        parts.frames,
+        resumed,
+        warnings=notes,
+    )
+
+
+def _open_parts(job: Job) -> Parts:
+    """Open the folder of segments; one that does not fit is given up only if that was asked for."""
+    identity = _identity(job)
+    try:
+        return Parts(job.folder, identity)
+    except OutputError:
+        if not job.options.overwrite:
+            raise
+    remove_parts(job.folder)
+    return Parts(job.folder, identity)
+
+
+def _color(job: Job, parts: Parts) -> None:
+    """Color what is not finished yet."""
+    # ONNX Runtime: not before the film is known to be one.
+    from tinct.apps.films.frames import Finish, encode_segments, make_colorizer
+
+    source = job.facts.form
+    form = replace(job.plan.form(source), width=source.width, height=source.height)
+    film = make_colorizer(job.color, form, job.options.steady)
+    if parts.segments:
+        film.memory = parts.load(len(parts.segments) - 1).memory
+    options, done = job.options, parts.frames
+    frames = job.reader.frames(options.start, options.end, done, _last_time(parts))
+    total = _count(job.facts, options)
+
+    def encode(items: Iterable[Colored]) -> None:
+        encode_segments(items, job.plan, parts)
+
+    finish = Finish(job.facts, form, options.preview)
+    with (
+        ahead(frames, _WAITING) as decoded,
+        behind(encode, _WAITING) as put,
+        progress_bar(None if total is None else max(total, done + 2), "frames") as advance,
+    ):
+        advance(done)
+        for item in film.color(decoded, finish):
+            put(item)
+            advance()
+
+
+def _last_time(parts: Parts) -> int | None:
+    """Return the time of the last finished frame if the next one can be found by it."""
+    if not parts.segments or not all(segment.is_exact for segment in parts.segments):
+        return None
+    return int(parts.load(len(parts.segments) - 1).times[-1])
+
+
+def _keep_partial(job: Job, parts: Parts) -> None:
+    """Make a film of what an interrupted run has, and leave whole segments for the next."""
+    from tinct.apps.films.frames import SEGMENT
+
+    if not parts.segments:
+        return
+    base = job.facts.time_base
+    end = parts.segments[-1].end * base
+    join(job.reader, parts, job.plan, replace(job.cut, end=end), job.partial, overwrite=True)
+    length = float(end - parts.segments[0].begin * base)
+    if parts.segments[-1].frames < SEGMENT:
+        parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
+    if not parts.segments:
+        parts.remove()
+    say(
+        f"{job.partial}: what is finished, {length:.1f} s; the same command goes on after "
+        f"{parts.frames} frames"
+    )
+
+
+def _count(facts: FilmFacts, options: FilmOptions) -> int | None:
+    """Estimate the number of frames."""
+    if facts.end is None:
+        return None
+    whole = facts.end * facts.time_base - facts.origin
+    end = whole if options.end is None else min(options.end, whole)
+    return max(round((end - (options.start or 0)) * facts.rate), 0)
+
+
+def _identity(job: Job) -> dict[str, object]:
+    """Return everything that decides about the segments."""
+    from tinct.runtime.models import model_path
+
+    model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
+    plan = {key: str(value) for key, value in asdict(job.plan).items()}
+    options = job.options
+    return {
+        "film": job.reader.fingerprint,
+        "model": model,
+        "colors": {k: v for k, v in asdict(job.color).items() if k not in ("model", "threads")},
+        "encoder": plan,
+        "cut": [str(options.start), str(options.end), options.preview, options.steady],
+        "versions": [__version__, av.__version__, str(av.library_versions["libavcodec"])],
+    }

@@ -1,0 +1,149 @@
+"""Frames of a film on their way: colored in their order, put together, encoded by segments."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinct.apps.photographs.batch import count_cores, prepare_threads
+from tinct.films.pixels import build_frame, change_depth
+from tinct.films.segments import Parts, SegmentEncoder
+from tinct.runtime import Colorizer
+from tinct.runtime.film import FilmColorizer, Samples, View
+from tinct.runtime.parallel import color_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
+
+    from tinct.apps.photographs.color_photographs import ColorOptions
+    from tinct.films.encoder import EncoderPlan
+    from tinct.films.facts import FilmFacts
+    from tinct.films.frame_format import FrameFormat
+    from tinct.films.reader import FilmFrame
+
+SEGMENT = 250
+"""Frames of a segment: as many as encoders put between two key frames anyway."""
+
+
+@dataclass(frozen=True)
+class Colored:
+    """A frame on its way to the encoder."""
+
+    frame: VideoFrame
+    time: int
+    duration: int
+    is_exact: bool
+    memory: NDArray[np.float32] | None = None
+    """What the colorizer knew after it."""
+
+
+class RememberingColorizer(FilmColorizer):
+    """Colors a film, and says of every frame what must be known to go on after it."""
+
+    def __init__(self, colorizer: Colorizer, format: FrameFormat, *, steady: bool) -> None:
+        """Prepare for a film; arguments are those of ``FilmColorizer``."""
+        super().__init__(colorizer, format, steady=steady)
+        self._memories: deque[NDArray[np.float32] | None] = deque()
+
+    def steadied(self, view: View) -> View:
+        """Steady the colors of the next frame, and keep what is known then."""
+        steadied = super().steadied(view)
+        self._memories.append(self.memory)
+        return steadied
+
+    def color(
+        self, frames: Iterable[FilmFrame], finish: Finish, warm_up: int = 0
+    ) -> Iterator[Colored]:
+        """Color frames, several at a time, in their order.
+
+        Args:
+            frames: The film.
+            finish: Puts frames together.
+            warm_up: So many frames are only looked at.
+        """
+        made = color_frames(
+            self, frames, finish.luma, finish, jobs=count_cores() + 1, warm_up=warm_up
+        )
+        for item in made:
+            while warm_up:
+                self._memories.popleft()
+                warm_up -= 1
+            yield replace(item, memory=self._memories.popleft())
+
+
+def make_colorizer(color: ColorOptions, form: FrameFormat, steady: bool) -> RememberingColorizer:
+    """Load the model for a film.
+
+    Raises:
+        ModelError, DeviceError, OptionError: The model, the device or an option cannot be used.
+    """
+    prepare_threads(count_cores())
+    colorizer = Colorizer(
+        color.model,
+        vividness=color.vividness,
+        cautious=color.cautious,
+        saturation=color.saturation,
+        device=color.device,
+        threads=color.threads or 1,  # frames are colored at the same time instead
+    )
+    return RememberingColorizer(colorizer, form, steady=steady)
+
+
+class Finish:
+    """Puts frames for the encoder together."""
+
+    def __init__(self, facts: FilmFacts, form: FrameFormat, preview: bool = False) -> None:
+        """Prepare for a film.
+
+        Args:
+            facts: The film as it is read.
+            form: Of the colored frames.
+            preview: Put the gray frame at the left of each, as it is shown.
+        """
+        self._facts, self._form, self._preview = facts, form, preview
+
+    def luma(self, frame: FilmFrame) -> Samples:
+        """Return the luma of a frame in the depth of the new film."""
+        source = self._facts.form
+        return change_depth(frame.luma, source.bits, self._form.bits, source.full_range)
+
+    def __call__(self, frame: FilmFrame, luma: Samples, cb: Samples, cr: Samples) -> Colored:
+        """Put a frame together."""
+        form = self._form
+        if self._preview:
+            gray = np.full_like(cb, 128 << (form.bits - 8))
+            pairs = ((luma, luma), (gray, cb), (gray, cr))
+            axis, is_left_first = self._facts.left_side
+            step = 1 if is_left_first else -1
+            luma, cb, cr = (np.concatenate(pair[::step], axis) for pair in pairs)
+            form = replace(form, height=luma.shape[0], width=luma.shape[1])
+            rows, columns = form.chroma_shape  # an odd side has half a sample of chroma twice
+            cb, cr = cb[:rows, :columns], cr[:rows, :columns]
+        made = build_frame((luma, cb, cr), form, self._facts.tags)
+        return Colored(made, frame.time, frame.duration, frame.is_exact)
+
+
+def encode_segments(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -> None:
+    """Encode frames, segment by segment; the last one may be shorter.
+
+    Raises:
+        OutputError: A segment cannot be stored, or the encoder fails.
+    """
+    encoder: SegmentEncoder | None = None
+    memory: NDArray[np.float32] | None = None
+    for item in items:
+        if encoder is None:
+            encoder = SegmentEncoder(plan)
+        encoder.add(item.frame, item.time, item.duration, item.is_exact)
+        memory = item.memory
+        if len(encoder) == SEGMENT:
+            parts.add(*encoder.finish(memory))
+            encoder = None
+    if encoder is not None:
+        parts.add(*encoder.finish(memory))

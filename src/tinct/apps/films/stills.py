@@ -1,0 +1,116 @@
+"""Films, or pictures in a row, to colored pictures in a row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.films.frames import Finish, make_colorizer
+from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
+from tinct.apps.photographs.batch import count_cores
+from tinct.apps.stages import ahead
+from tinct.errors import InputError, OptionError
+from tinct.files import make_folder, write_atomically
+from tinct.films.sequence import SequenceReader, encode_frame, numbered
+from tinct.photographs.formats import format_of_path
+from tinct.runtime.parallel import color_frames
+
+if TYPE_CHECKING:
+    from tinct.apps.photographs.color_photographs import ColorOptions
+    from tinct.films.facts import FilmFacts
+    from tinct.films.frame_format import FrameFormat
+    from tinct.films.reader import FilmFrame, FilmSource
+    from tinct.photographs.formats import Format
+    from tinct.runtime.film import Samples
+
+WARM_UP = 50
+"""Frames that are looked at again before the first one of a run that goes on: two seconds, as far
+back as the memory of colors reaches."""
+_WAITING = 4  # frames between two stages
+
+
+class _Encode(Finish):
+    """Makes files of colored frames."""
+
+    def __init__(self, facts: FilmFacts, form: FrameFormat, target: Format) -> None:
+        super().__init__(facts, form)
+        self._target, self._tags = target, facts.tags
+
+    def encoded(self, frame: FilmFrame, luma: Samples, cb: Samples, cr: Samples) -> bytes:
+        """Return the file of a frame."""
+        return encode_frame(self(frame, luma, cb, cr).frame, self._tags, self._target)
+
+
+def color_to_pictures(
+    source: str, pattern: str, color: ColorOptions, options: FilmOptions
+) -> FilmRecord:
+    """Color frames and write each as a picture; those that are there already are left as they are.
+
+    Args:
+        source: A film, or the pattern of pictures.
+        pattern: Of the new pictures.
+        color: How they are colored.
+        options: How they are read and written.
+
+    Raises:
+        InputError: The film, or a picture, cannot be read.
+        OutputError: A picture cannot be written.
+        OptionError: Options do not suit pictures.
+        ModelError, DeviceError: The model or the device cannot be used.
+    """
+    if options.preview or any(vars(options.encoder).values()):
+        raise OptionError(f"{pattern}: pictures have no encoder, and no preview")
+    target = format_of_path(pattern)
+    reader = open_film(source, options, full_range=True)
+    first = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
+    if Path(pattern).absolute() == reader.path.absolute():
+        raise OptionError(f"{pattern}: the pictures themselves; choose another name")
+    for note in reader.facts.notes:
+        warn(f"{source}: {note}")
+    make_folder(numbered(pattern, first).parent)
+    done = 0 if options.overwrite else _count_finished(pattern, first)
+    if done:
+        say(f"{source}: goes on after {done} pictures that are there")
+    made = _color(reader, pattern, first + done, done, color, options, target)
+    if made + done == 0:
+        raise InputError(f"{source}: no frames in this part of it")
+    for text in reader.damage:
+        warn(f"{source}: {text}")
+    notes = (*reader.facts.notes, *reader.damage)
+    return FilmRecord(source, pattern, "done", made + done, done, warnings=notes)
+
+
+def _count_finished(pattern: str, first: int) -> int:
+    number = first
+    while numbered(pattern, number).is_file():
+        number += 1
+    return number - first
+
+
+def _color(
+    reader: FilmSource,
+    pattern: str,
+    number: int,
+    done: int,
+    color: ColorOptions,
+    options: FilmOptions,
+    target: Format,
+) -> int:
+    """Color the rest, and return how many frames that were."""
+    facts = reader.facts
+    form = replace(facts.form, shift=(0, 0))
+    film = make_colorizer(color, form, options.steady)
+    again = min(done, WARM_UP)
+    frames = reader.frames(options.start, options.end, done - again)
+    finish = _Encode(facts, form, target)
+    made = 0
+    with ahead(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
+        for data in color_frames(
+            film, decoded, finish.luma, finish.encoded, jobs=count_cores() + 1, warm_up=again
+        ):
+            write_atomically(data, numbered(pattern, number + made), overwrite=options.overwrite)
+            made += 1
+            advance()
+    return made

@@ -1,0 +1,245 @@
+"""The loop of a live run: keys, pictures, numbers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tinct import __version__
+from tinct.apps.console import say, warn
+from tinct.apps.live.loss_curve import LossCurve
+from tinct.apps.live.meter import LiveStatistics
+from tinct.apps.live.outputs import free_name
+from tinct.apps.report import write_json
+from tinct.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tinct.apps.live.outputs import Outputs
+    from tinct.apps.live.painter import PaintedFrame, Painter
+    from tinct.apps.live.window import Window
+    from tinct.cameras.camera import Camera
+
+_WAIT = 0.05  # seconds without a picture after which keys are looked at
+_STATUS_INTERVAL = 0.5
+_TOAST = 3.0
+_VIVIDNESS_STEP = 0.05
+_CAUTION = 0.5  # that the key switches on, unless another was asked for
+
+
+class Session:
+    """One live run."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        painter: Painter,
+        outputs: Outputs,
+        window: Window | None,
+        losses: LossCurve,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            camera: Where pictures come from.
+            painter: What colors them.
+            outputs: Where they go.
+            window: Where they are seen, if anywhere.
+            losses: The curve in the window.
+        """
+        self._camera, self._painter, self._outputs = camera, painter, outputs
+        self._window, self._losses = window, losses
+        self._statistics = LiveStatistics()
+        self._caution = painter.options.cautious or _CAUTION
+        self._last: PaintedFrame | None = None
+        self._trouble = ""
+        self._toast, self._toast_until = "", 0.0
+        self._next_status = 0.0
+        self._is_over = False
+        painter.prepare = self._prepare
+
+    def rehearse(self, size: tuple[int, int]) -> None:
+        """Do everything once with a black picture: what is slow the first time is so now.
+
+        Args:
+            size: Width and height, as the camera is expected to have them.
+        """
+        painted = self._painter.rehearse(size)
+        if self._window is not None:
+            LossCurve().add(0.0, painted.frame.rgb, painted.chroma)
+            self._window.tell(self._status_lines())
+            self._window.show(painted)
+
+    def run(self, duration: float | None = None) -> None:
+        """Go on until the source ends, the user has seen enough, or the seconds are over.
+
+        Raises:
+            InputError, OutputError, DeviceError: Something has failed for good.
+        """
+        end = None if duration is None else time.perf_counter() + duration
+        while not (self._is_over or self._painter.has_ended):
+            painted = self._painter.take(_WAIT)
+            if painted is not None:
+                self._show(painted)
+            self._report_trouble()
+            if self._window is not None:
+                self._serve_window(self._window)
+            if end is not None and time.perf_counter() >= end:
+                break
+
+    def numbers(self) -> dict[str, Any]:
+        """Return all numbers of this moment, as the status page and the statistics have them."""
+        now = self._statistics.now()
+        options = self._painter.options
+        size = None if self._last is None else self._last.luma.shape[::-1]
+        return {
+            "tinct": __version__,
+            "source": self._camera.name,
+            "size": size,
+            "model": self._painter.model,
+            "device": self._painter.device,
+            "options": {
+                "vividness": self._painter.vividness,
+                "cautious": options.cautious,
+                "saturation": options.saturation,
+                "steady": self._painter.steady,
+            },
+            **self._statistics.report(self._camera.counts),
+            "now": {"rate": round(now.rate, 2), "latency_ms": round(1000 * now.latency, 2)},
+            "trouble": self._camera.trouble,
+        }
+
+    def report(self, path: str | None) -> None:
+        """Say what was done, and write the statistics where they are wanted.
+
+        Raises:
+            OutputError: They cannot be written.
+        """
+        numbers = self.numbers()
+        frames, latency = numbers["frames"], numbers["latency_ms"]
+        if frames["shown"]:
+            say(
+                f"{frames['captured']} frames captured, {frames['dropped']} dropped, "
+                f"{frames['shown']} shown, {numbers['rate']['shown']:.1f} a second; latency "
+                f"{latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms"
+            )
+        if path is not None:
+            write_json(numbers, path)
+
+    def _show(self, painted: PaintedFrame) -> None:
+        """Compare and display; and count how long each took."""
+        self._last, stages = painted, dict(painted.stages)
+        begin = time.perf_counter()
+        if self._window is not None and self._window.has_loss and not painted.is_again:
+            self._losses.add(painted.frame.time, painted.frame.rgb, painted.chroma)
+            stages["loss"] = time.perf_counter() - begin
+        begin = time.perf_counter()
+        if self._window is not None:
+            self._window.show(painted)
+        if not painted.is_again:
+            self._outputs.show(painted)
+            end = time.perf_counter()
+            self._statistics.add(painted.frame.time, end, stages | {"display": end - begin})
+
+    def _prepare(self, painted: PaintedFrame) -> None:
+        """Compose what will be shown, in the painter's thread."""
+        if self._window is not None:
+            self._window.prepare(painted)
+        if self._window is None or self._outputs.need_planes:
+            _ = painted.planes
+
+    def _report_trouble(self) -> None:
+        if self._camera.trouble != self._trouble:
+            self._trouble = self._camera.trouble
+            if self._trouble:
+                warn(self._trouble)
+            self._next_status = 0.0
+
+    def _serve_window(self, window: Window) -> None:
+        for action in window.events():
+            self._act(action)
+            self._next_status = 0.0
+        now = time.perf_counter()
+        if now >= self._next_status:
+            self._next_status = now + _STATUS_INTERVAL
+            window.is_recording = self._outputs.is_recording
+            toast = self._trouble or (self._toast if now < self._toast_until else "")
+            window.tell(self._status_lines(), toast)
+        window.refresh()
+
+    def _status_lines(self) -> list[str]:
+        numbers, now = self.numbers(), self._statistics.now()
+        frames, latency, options = numbers["frames"], numbers["latency_ms"], numbers["options"]
+        stages = "  ".join(f"{name} {1000 * time:.1f}" for name, time in now.stages.items())
+        size = "x".join(map(str, numbers["size"] or ()))
+        caution = f"{options['cautious']:.2f}" if options["cautious"] else "off"
+        return [
+            f"{'PAUSED' if self._camera.paused else f'{now.rate:.1f} frames/s'}"
+            f"  captured {frames['captured']}  dropped {frames['dropped']}"
+            f"  shown {frames['shown']}  latency {latency['p50']:.1f} ms"
+            f"  p95 {latency['p95']:.1f}  p99 {latency['p99']:.1f}",
+            f"ms: {stages}" if stages else "waiting for the first picture",
+            f"{size}  {numbers['model']} on {numbers['device']}"
+            f"  vividness {options['vividness']:.2f}  cautious {caution}"
+            f"  steady {'on' if options['steady'] else 'off'}"
+            f"{'  RECORDING' if self._outputs.is_recording else ''}  h: help",
+        ]
+
+    def _act(self, action: str) -> None:
+        """Do what a key means; what cannot be written is said, and the run goes on."""
+        meanings: dict[str, Callable[[], None]] = {
+            "quit": self._quit,
+            "pause": self._pause,
+            "more vivid": lambda: self._change_vividness(_VIVIDNESS_STEP),
+            "less vivid": lambda: self._change_vividness(-_VIVIDNESS_STEP),
+            "cautious": self._switch_caution,
+            "steady": self._switch_steadiness,
+            "snapshot": self._take_snapshot,
+            "record": self._switch_recording,
+        }
+        try:
+            meanings[action]()
+        except OutputError as error:
+            warn(str(error))
+            self._say(str(error))
+
+    def _quit(self) -> None:
+        self._is_over = True
+
+    def _pause(self) -> None:
+        self._camera.paused = not self._camera.paused
+
+    def _change_vividness(self, step: float) -> None:
+        vividness = min(max(round(self._painter.vividness + step, 2), 0.0), 1.0)
+        self._painter.options = replace(self._painter.options, vividness=vividness)
+        self._say(f"vividness {vividness:.2f}")
+
+    def _switch_caution(self) -> None:
+        caution = 0.0 if self._painter.options.cautious else self._caution
+        self._painter.options = replace(self._painter.options, cautious=caution)
+        self._say(f"cautious {caution:.2f}" if caution else "cautious off")
+
+    def _switch_steadiness(self) -> None:
+        self._painter.steady = not self._painter.steady
+        self._say(f"steady colors {'on' if self._painter.steady else 'off'}")
+
+    def _take_snapshot(self) -> None:
+        if self._last is not None:
+            self._outputs.snapshot(self._last, self._say)
+
+    def _switch_recording(self) -> None:
+        if self._outputs.is_recording:
+            self._say(self._outputs.stop_recording())
+        else:
+            path = free_name(".mp4")
+            self._outputs.record(path)
+            self._say(f"recording {path}")
+
+    def _say(self, words: str) -> None:
+        """Show some words for a moment; a paused picture shows what has changed at once."""
+        self._toast, self._toast_until = words, time.perf_counter() + _TOAST
+        self._next_status = 0.0
+        if self._camera.paused:
+            self._painter.again()

@@ -1,1 +1,0 @@
-"""How good colours are: metrics, comparisons, and what they are compared with."""

@@ -1,0 +1,264 @@
+"""Films out: encoders, and the pixel formats they take.
+
+An encoder only counts frames. Times are put on its packets afterwards, so that they are exactly
+those of the input whatever the codec thinks of time.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+from av.codec import Codec, CodecContext
+from av.codec.context import Flags
+from av.format import ContainerFormat
+from av.format import Flags as FormatFlags
+from av.video.reformatter import ColorRange
+
+from tinct.errors import OptionError, OutputError
+from tinct.films.pixels import depth_and_shift, pixel_format
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
+
+    from tinct.films.facts import FilmFacts
+    from tinct.films.frame_format import FrameFormat
+    from tinct.films.pixels import ColorTags
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
+              ".avi": "avi"}  # fmt: skip
+"""Suffixes of films that can be written, and FFmpeg's names for them."""
+
+_CODECS = {"webm": "libvpx-vp9"}
+_USUAL_CODEC = "libx264"
+_QUALITY = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libvpx": 10, "libsvtav1": 24}
+"""``--crf`` by default: a restorer keeps the result, so finer than what is usual for watching."""
+_QUANTIZER = 3  # of codecs without crf that have a quantizer, such as mpeg4: 1 finest, 31 coarsest
+_OWN_OPTIONS = {
+    "libx265": {"x265-params": "log-level=error"},
+    "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"},
+}
+_INTRA = ("ffv1", "prores_ks", "mjpeg", "huffyuv", "ffvhuff", "utvideo")
+_LAMBDA = 118  # FF_QP2LAMBDA
+_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
+            "veryslow", "placebo")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EncoderPlan:
+    """Everything that decides what an encoder makes of frames."""
+
+    codec: str
+    pix_fmt: str
+    width: int
+    height: int
+    rate: Fraction
+    aspect: Fraction | None
+    tags: ColorTags
+    field_order: int
+    options: tuple[tuple[str, str], ...]
+    container: str
+
+    def form(self, source: FrameFormat) -> FrameFormat:
+        """Return the format of the frames that it takes."""
+        bits, shift = depth_and_shift(self.pix_fmt) or (source.bits, source.shift)
+        return replace(source, bits=bits, shift=shift, width=self.width, height=self.height)
+
+    def open(self) -> VideoCodecContext:
+        """Open an encoder of its own.
+
+        Raises:
+            OptionError: It cannot be opened like this.
+        """
+        context: Any = CodecContext.create(self.codec, "w")
+        return self.configure(context)
+
+    def configure(self, context: VideoCodecContext) -> VideoCodecContext:
+        """Set up an encoder that is not open yet, and open it.
+
+        Raises:
+            OptionError: It cannot be opened like this.
+        """
+        context.width, context.height, context.pix_fmt = self.width, self.height, self.pix_fmt
+        context.framerate, context.time_base = self.rate, 1 / self.rate
+        if self.aspect is not None:
+            context.sample_aspect_ratio = self.aspect
+        context.color_primaries, context.color_trc = self.tags.primaries, self.tags.transfer
+        context.colorspace = self.tags.matrix
+        context.color_range = ColorRange.JPEG if self.tags.full_range else ColorRange.MPEG
+        context.thread_count = 0
+        if self.container == "avi":  # which holds no times: frames must come in their order
+            context.max_b_frames = 0
+        if _has_global_header(self.container):
+            context.flags |= Flags.global_header
+        if self.field_order > 1:
+            context.field_order = self.field_order
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        context.options = dict(self.options)
+        _set_quality(context)
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise OptionError(f"{self.codec}: cannot encode like this{_given(self)}") from error
+        unknown = sorted(set(context.options))
+        if unknown:
+            raise OptionError(f"{self.codec} does not know {', '.join(unknown)}")
+        return context
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """What the user asked of the encoder."""
+
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+
+
+def plan_encoder(
+    facts: FilmFacts, container: str, choice: EncoderChoice, size: tuple[int, int]
+) -> tuple[EncoderPlan, list[str]]:
+    """Find an encoder that takes a film as it is, or as nearly as there is one.
+
+    Args:
+        facts: The film.
+        container: FFmpeg's name of the format of the file.
+        choice: What the user asked for.
+        size: Width and height of the frames.
+
+    Returns:
+        The plan, and what the user should know, one sentence each.
+
+    Raises:
+        OptionError: There is no such codec, or it does not take what was asked for.
+        OutputError: The container cannot hold the codec.
+    """
+    name = choice.codec or _CODECS.get(container, _USUAL_CODEC)
+    codec = _find(name)
+    _check_container(codec, container)
+    plan = EncoderPlan(
+        codec=codec.name,
+        pix_fmt="",
+        width=size[0],
+        height=size[1],
+        rate=facts.rate.limit_denominator(65535),
+        aspect=facts.aspect,
+        tags=facts.tags,
+        field_order=facts.field_order,
+        options=tuple(_options(codec, choice).items()),
+        container=container,
+    )
+    wanted = pixel_format(facts.form.bits, facts.form.shift)
+    if choice.pix_fmt is not None:
+        candidates = [_asked_format(choice.pix_fmt, codec)]
+    else:
+        candidates = _candidates(codec, wanted)
+    failure: OptionError | None = None
+    for candidate in candidates:
+        try:
+            chosen = replace(plan, pix_fmt=candidate)
+            chosen.open()
+        except OptionError as error:
+            failure = failure or error
+        else:
+            return chosen, _differences(codec.name, wanted, candidate, choice.pix_fmt)
+    raise failure or OptionError(f"{codec.name} takes no frames of a film")
+
+
+def known_options(context: CodecContext) -> set[str]:
+    """Return the names of the options that an encoder has for itself."""
+    return {option.name for option in context.supported_options.private}
+
+
+def _find(name: str) -> Codec:
+    try:
+        codec = Codec(name, "w")
+    except ValueError as error:
+        raise OptionError(f"no encoder is called {name!r} here") from error
+    if codec.type != "video":
+        raise OptionError(f"{name} is no encoder of films")
+    if codec.name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to stderr on its own
+    return codec
+
+
+def _check_container(codec: Codec, container: str) -> None:
+    with av.open(os.devnull, "w", format=container) as output:
+        if codec.name not in output.supported_codecs:
+            known = {"matroska": "mkv"}.get(container, container)
+            raise OutputError(f"{known} cannot hold {codec.name}: another --codec or suffix")
+
+
+def _options(codec: Codec, choice: EncoderChoice) -> dict[str, str]:
+    options = dict(_OWN_OPTIONS.get(codec.name, {}))
+    known = known_options(CodecContext.create(codec, "w"))
+    if choice.crf is not None:
+        name = next((name for name in ("crf", "cq", "global_quality") if name in known), None)
+        if name is None:
+            raise OptionError(f"{codec.name} has no --crf")
+        options[name] = f"{choice.crf:g}"
+    elif codec.name in _QUALITY:
+        options["crf"] = str(_QUALITY[codec.name])
+    if choice.preset is not None:
+        if "preset" not in known:
+            raise OptionError(f"{codec.name} has no --preset")
+        if codec.name in ("libx264", "libx265") and choice.preset not in _PRESETS:
+            raise OptionError(f"{codec.name} knows the presets {', '.join(_PRESETS)}")
+        options["preset"] = choice.preset
+    return options
+
+
+def _set_quality(context: VideoCodecContext) -> None:
+    """Ask for a quality, never for the bit rate that FFmpeg has by default."""
+    context.bit_rate = 0
+    if not context.options.keys() & {"crf", "cq"} and context.name not in _INTRA:
+        context.qscale = True
+        context.global_quality = _QUANTIZER * _LAMBDA
+
+
+def _asked_format(name: str, codec: Codec) -> str:
+    if depth_and_shift(name) is None:
+        raise OptionError(f"--pix-fmt {name}: not planar YUV, such as yuv420p or yuv422p10le")
+    if name not in {known.name for known in codec.video_formats or ()}:
+        raise OptionError(f"--pix-fmt {name}: {codec.name} does not take it")
+    return name
+
+
+def _candidates(codec: Codec, wanted: str) -> list[str]:
+    """Sort the formats that a codec takes by how near they come to the one wanted."""
+    bits, shift = depth_and_shift(wanted) or (8, (1, 1))
+
+    def distance(name: str) -> tuple[bool, int, bool, int]:
+        found = depth_and_shift(name)
+        assert found is not None
+        coarser = found[1][0] > shift[0] or found[1][1] > shift[1]
+        apart = abs(found[1][0] - shift[0]) + abs(found[1][1] - shift[1])
+        return found[0] < bits, abs(found[0] - bits), coarser, apart
+
+    known = [name.name for name in codec.video_formats or () if depth_and_shift(name.name)]
+    return sorted(known, key=distance) if known else [wanted]
+
+
+def _differences(codec: str, wanted: str, chosen: str, asked: str | None) -> list[str]:
+    before, after = depth_and_shift(wanted), depth_and_shift(chosen)
+    assert before is not None
+    assert after is not None
+    if before == after or asked is not None:
+        return []
+    if before[0] > after[0]:
+        return [f"{codec} takes {after[0]} bits at most: samples of {before[0]} are rounded"]
+    return [f"{codec} does not take {wanted} of this size: written as {chosen}"]
+
+
+def _given(plan: EncoderPlan) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in plan.options)
+    return f" ({plan.width}x{plan.height}, {plan.pix_fmt}{', ' if options else ''}{options})"
+
+
+def _has_global_header(container: str) -> bool:
+    wanted: Any = FormatFlags.global_header
+    return bool(ContainerFormat(container, "w").flags & wanted.value)

@@ -1,0 +1,213 @@
+"""Pictures in a row, ``frames/%06d.png``, in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from av.video.reformatter import ColorRange, Interpolation
+
+from tinct.color import luma_codes, rgb_to_luma
+from tinct.errors import InputError, OptionError
+from tinct.files import file_facts
+from tinct.films.facts import FilmFacts
+from tinct.films.frame_format import FrameFormat
+from tinct.films.pixels import COLORSPACES, ColorTags
+from tinct.films.reader import FilmFrame
+from tinct.photographs.picture import Picture, encode_picture, read_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
+
+    from tinct.photographs.formats import Format
+
+_NUMBER = re.compile(r"%(?:0(\d+))?d")
+_SHOWN_GAPS = 3
+_RGB = {8: "rgb24", 16: "rgb48le"}
+
+
+def is_pattern(name: str) -> bool:
+    """Tell whether a name stands for pictures in a row: it has a %d, or %06d, in it."""
+    return _NUMBER.search(Path(name).name) is not None
+
+
+def numbered(pattern: str, number: int) -> Path:
+    """Return the name of one picture.
+
+    Raises:
+        OptionError: The pattern has not exactly one number in its last part.
+    """
+    _check(pattern)
+    path = Path(pattern)
+    return path.with_name(_NUMBER.sub(lambda m: f"{number:0{m[1] or 1}d}", path.name))
+
+
+def find_numbers(pattern: str) -> list[int]:
+    """Return the numbers of the pictures that there are, in their order.
+
+    Raises:
+        OptionError: The pattern has not exactly one number in its last part.
+    """
+    _check(pattern)
+    path = Path(pattern)
+    before, after = _NUMBER.split(path.name)[::2]
+    if not path.parent.is_dir():
+        return []
+    names = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
+    found = (names.fullmatch(other.name) for other in path.parent.iterdir())
+    numbers = {int(match[1]) for match in found if match}
+    return sorted(number for number in numbers if numbered(pattern, number).is_file())
+
+
+def _check(pattern: str) -> None:
+    if len(_NUMBER.findall(Path(pattern).name)) != 1:
+        raise OptionError(f"{pattern}: one number, such as %06d, is expected in the name")
+
+
+class SequenceReader:
+    """Pictures in a row, read like a film; each is taken to gray.
+
+    Attributes:
+        numbers: Of the pictures.
+        facts: What a film of them would say about itself.
+        damage: What was wrong with them, once they have been read.
+    """
+
+    def __init__(self, pattern: str, rate: Fraction, *, full_range: bool) -> None:
+        """Look at the first picture.
+
+        Args:
+            pattern: Names of the pictures.
+            rate: Pictures a second.
+            full_range: Hand luma over as it is, for pictures; else in the range of films.
+
+        Raises:
+            InputError: There are no pictures, or the first cannot be read.
+            OptionError: The pattern has not exactly one number in its last part.
+        """
+        self.path = Path(pattern)
+        self.damage: list[str] = []
+        self.numbers = find_numbers(pattern)
+        if not self.numbers:
+            raise InputError(f"{pattern}: no pictures of such names")
+        self._pattern = pattern
+        self._full_range = full_range
+        first = self._read(self.numbers[0])
+        height, width = first.shape
+        tags = ColorTags.usual(height, full_range)
+        shift = (0, 0) if full_range else (1, 1)
+        bits = 8 * first.dtype.itemsize
+        self.facts = FilmFacts(
+            name=pattern,
+            stream=-1,
+            pix_fmt="gray" if bits == 8 else "gray16le",
+            form=FrameFormat(width, height, bits, shift, full_range, tags.name),
+            tags=tags,
+            time_base=1 / rate,
+            origin=Fraction(0),
+            shift=Fraction(0),
+            rate=rate,
+            aspect=None,
+            display=None,
+            field_order=1,
+            end=len(self.numbers),
+            notes=self._gaps(),
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What changes if one of the pictures does."""
+        digest = hashlib.sha256()
+        for number in self.numbers:
+            digest.update(file_facts(numbered(self._pattern, number), self.path.parent))
+        return f"{self.path.absolute()}, {digest.hexdigest()}"
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Yield nothing: there is no sound, and nothing else beside the pictures."""
+        yield None
+
+    def frames(
+        self,
+        begin: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: int = 0,
+        after: int | None = None,
+    ) -> Iterator[FilmFrame]:
+        """Read the pictures as frames; arguments are those of ``FilmReader.frames``.
+
+        Raises:
+            InputError: A picture cannot be read, or is of another size than the first.
+        """
+        rate, form = self.facts.rate, self.facts.form
+        first = skip + (0 if begin is None else ceil(begin * rate))
+        last = len(self.numbers) if end is None else min(ceil(end * rate), len(self.numbers))
+        for index in range(first, last):
+            luma = self._read(self.numbers[index])
+            if luma.shape != form.luma_shape or luma.dtype != form.dtype:
+                name = numbered(self._pattern, self.numbers[index])
+                raise InputError(f"{name}: of another size or depth than the first picture")
+            yield FilmFrame(luma, index, 1)
+
+    def _read(self, number: int) -> NDArray[Any]:
+        """Return luma of a picture, (H, W) uint8 or uint16."""
+        picture = read_picture(numbered(self._pattern, number), gray=True)
+        self.damage += [f"{number}: {text}" for text in picture.warnings]
+        luma = _to_gray(picture)
+        return luma if self._full_range else _to_limited(luma)
+
+    def _gaps(self) -> tuple[str, ...]:
+        whole = range(self.numbers[0], self.numbers[-1] + 1)
+        missing = sorted(set(whole) - set(self.numbers))
+        if not missing:
+            return ()
+        named = ", ".join(map(str, missing[:_SHOWN_GAPS]))
+        more = ", ..." if len(missing) > _SHOWN_GAPS else ""
+        return (f"{len(missing)} pictures are missing ({named}{more}): the others are joined",)
+
+
+def _to_gray(picture: Picture) -> NDArray[Any]:
+    pixels = picture.pixels
+    if picture.is_gray:
+        return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., 0])
+    luma = rgb_to_luma(pixels[..., :3].astype(np.float32))
+    return np.rint(luma).astype(pixels.dtype)
+
+
+def _to_limited(luma: NDArray[Any]) -> NDArray[Any]:
+    bits = 8 * luma.dtype.itemsize
+    black, white = luma_codes(bits, "limited")
+    codes = black + np.arange(2**bits) * ((white - black) / (2**bits - 1))
+    limited: NDArray[Any] = np.rint(codes).astype(luma.dtype)[luma]
+    return limited
+
+
+def encode_frame(frame: VideoFrame, tags: ColorTags, target: Format) -> bytes:
+    """Encode a colored frame as a picture; beyond 8 bits it has 16, where the format can.
+
+    Args:
+        frame: Planar YUV 4:4:4.
+        tags: Its colors.
+        target: The format of the picture.
+    """
+    bits = 8 if frame.format.components[0].bits == 8 else 16
+    exact = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    rgb = frame.reformat(
+        format=_RGB[bits],
+        src_colorspace=COLORSPACES[tags.name],
+        src_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=exact,
+    )
+    pixels: Any = rgb.to_ndarray()
+    return encode_picture(Picture(np.ascontiguousarray(pixels)), target.name)

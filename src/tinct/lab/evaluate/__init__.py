@@ -1,0 +1,1 @@
+"""How good colors are: metrics, comparisons, and what they are compared with."""

@@ -1,0 +1,1 @@
+"""What a comparison shows: drawings, curves, sheets, and the page that holds them."""

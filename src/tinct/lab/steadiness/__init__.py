@@ -1,0 +1,1 @@
+"""How steady the colors of films are."""

@@ -1,0 +1,286 @@
+"""From a checkpoint to the model file: an ONNX graph with decoding and spec, equal to torch."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import warnings
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+import tinct
+from tinct.errors import ModelError, OutputError, TrainingError
+from tinct.files import write_atomically
+from tinct.lab.networks.blocks import fold_pixels, fuse
+from tinct.lab.networks.classifier import Classifier
+from tinct.lab.networks.readout import ColorModel, DecodeConfig
+from tinct.lab.train.begin import load_classifier, make_network, model_spec
+from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, load_weights
+from tinct.spec import METADATA_KEY, ModelSpec
+
+OPSET = 18
+TOLERANCE = 1e-4
+"""Largest difference between torch and ONNX Runtime, of ab / 110 and of the confidence."""
+_AB_RANGE = 110.0
+_SHAPES = ((1, 64, 96), (3, 64, 96), (1, 256, 352), (3, 256, 352))
+
+
+def color_model(
+    checkpoint: Checkpoint, name: str, decode: DecodeConfig | None = None
+) -> ColorModel:
+    """Return the averaged network of a checkpoint with its decoding, for evaluation.
+
+    Args:
+        checkpoint: Of a run.
+        name: Of the checkpoint, for errors.
+        decode: How colors are read from the distribution.
+
+    Raises:
+        TrainingError: The network does not predict a distribution over colors, or the weights are
+            not its own.
+    """
+    network = make_network(checkpoint.config)
+    if not isinstance(network, Classifier):
+        text = f"network {checkpoint.config.network!r} has no distribution over colors"
+        raise TrainingError(f"{name}: cannot be exported: {text}")
+    load_weights(network, checkpoint, "ema", name)
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise TrainingError(f"{name}: cannot be exported: its weights hold NaN or infinity")
+    return ColorModel(network, decode).eval()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are shown to a network, and colors read from its distribution."""
+
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    default_vividness: float = 0.5
+    """Used where the user names none."""
+    short_side: int = 256
+    """Of photographs as the network sees them, in pixels."""
+
+
+def reading_before(path: Path) -> Reading:
+    """Return how the model was read that a run began with.
+
+    Args:
+        path: A checkpoint of the run.
+
+    Returns:
+        That; the usual reading of a run that began with no model.
+
+    Raises:
+        TrainingError: There is no such checkpoint.
+        ModelError: The model that it began with is gone.
+    """
+    start = load_checkpoint(path).config.start
+    if not start:
+        return Reading()
+    spec = model_spec(start)
+    return Reading(decoding_of(spec), spec.default_vividness, spec.short_side)
+
+
+def export_model(
+    path: Path,
+    output: Path,
+    *,
+    reading: Reading | None = None,
+    notes: dict[str, Any] | None = None,
+) -> ModelSpec:
+    """Export a checkpoint to a model file.
+
+    Args:
+        path: The checkpoint.
+        output: The ONNX file to write; it appears only if the check below holds.
+        reading: How it is to be used; the usual way when left out.
+        notes: Further facts for the provenance.
+
+    Returns:
+        The spec, as stored in the file.
+
+    Raises:
+        TrainingError: The checkpoint cannot be exported, or ONNX Runtime does not answer as torch.
+        OutputError: ``output`` cannot be written.
+    """
+    check_folder(output)
+    checkpoint, reading = load_checkpoint(path), reading or Reading()
+    model = color_model(checkpoint, str(path), reading.decode)
+    spec = _spec(checkpoint, model, reading, notes or {})
+    write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
+    return spec
+
+
+def check_folder(output: Path) -> None:
+    """Raise OutputError, before a minute goes into a file, if there is no folder for it."""
+    if not output.absolute().parent.is_dir():
+        raise OutputError(f"{output}: its folder does not exist")
+
+
+def open_model(model: str) -> tuple[ColorModel, ModelSpec]:
+    """Return a network with its decoding, to be read in another way, and what is known of it.
+
+    Args:
+        model: A checkpoint (``.safetensors``), the name of a model in the package, or a model file.
+
+    Raises:
+        TrainingError: The checkpoint cannot be exported.
+        ModelError: There is no such model, or its weights are not all there.
+    """
+    if not model.endswith(".safetensors"):
+        spec = model_spec(model)
+        return ColorModel(load_classifier(model), decoding_of(spec)).eval(), spec
+    reading = reading_before(Path(model))
+    checkpoint = load_checkpoint(Path(model))
+    colors = color_model(checkpoint, model, reading.decode)
+    return colors, _spec(checkpoint, colors, reading, {})
+
+
+def decoding_of(spec: ModelSpec) -> DecodeConfig:
+    """Return how a model file reads colors from its distribution.
+
+    Raises:
+        ModelError: The file does not say.
+    """
+    try:
+        return DecodeConfig(**spec.provenance["decode"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{spec.name}: the model does not say how its colors are read") from error
+
+
+def with_decoding(
+    spec: ModelSpec, decode: DecodeConfig, default_vividness: float, notes: dict[str, Any]
+) -> ModelSpec:
+    """Return the spec of a model that is to be read in another way, in 32 bits."""
+    provenance = {key: value for key, value in spec.provenance.items() if key != "precision"}
+    provenance |= {"tinct": tinct.__version__, "decode": asdict(decode), **notes}
+    return replace(spec, default_vividness=default_vividness, provenance=provenance)
+
+
+def checked_onnx(model: ColorModel, spec: ModelSpec, name: str) -> bytes:
+    """Return the model as ONNX, proved equal to torch.
+
+    Raises:
+        TrainingError: ONNX Runtime does not answer as torch; it names ``name``.
+    """
+    data = to_onnx(model, spec)
+    check_parity(model, data, name)
+    return data
+
+
+def _spec(
+    checkpoint: Checkpoint, model: ColorModel, reading: Reading, notes: dict[str, Any]
+) -> ModelSpec:
+    config = asdict(checkpoint.config)
+    data = config.pop("data")
+    data |= {key: [Path(item).name for item in data[key]] for key in ("train", "validation")}
+    config |= {key: Path(config[key]).name for key in ("start", "teacher") if config[key]}
+    provenance = {
+        "tinct": tinct.__version__,
+        "torch": torch.__version__,
+        "config": config | {"data": {key: data[key] for key in data if key != "cache"}},
+        "decode": asdict(model.config),
+        "prior": [round(p, 7) for p in model.network.log_prior.exp().tolist()],
+        "steps": checkpoint.step,
+        "photographs_seen": checkpoint.step * checkpoint.config.batch,
+        "training_hours": round(checkpoint.seconds / 3600, 2),
+        **notes,
+    }
+    spec = ModelSpec(
+        name=checkpoint.config.network,
+        short_side=reading.short_side,
+        stride=model.network.stride,
+        default_vividness=reading.default_vividness,
+        parameters=sum(item.numel() for item in model.network.parameters()),
+        provenance=provenance,
+    )
+    return ModelSpec.from_json(spec.to_json(), spec.name)  # as it will be read: lists, not tuples
+
+
+@torch.no_grad()
+def fold_temperature(model: ColorModel) -> None:
+    """Divide the head's weights, not every logit, by the temperature, in place."""
+    config = model.config
+    for weights in model.network.head.parameters():
+        weights.div_(config.temperature)
+    power = config.prior_power / config.temperature
+    model.config = replace(config, temperature=1.0, prior_power=power)
+
+
+def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
+    """Return the model as ONNX with dynamic batch, height and width, the spec in its metadata."""
+    fused = copy.deepcopy(model).eval()
+    fuse(fused)
+    fold_pixels(fused)
+    fold_temperature(fused)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    rows = torch.export.Dim("rows", min=2, max=512)
+    columns = torch.export.Dim("columns", min=2, max=512)
+    lightness = torch.rand(2, 1, 128, 160) * 100
+    # The exporter notes each package it does not find.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            fused,
+            (lightness, torch.zeros(1)),
+            input_names=["lightness", "vividness"],
+            output_names=["ab", "confidence"],
+            dynamic_shapes=({0: batch, 2: 32 * rows, 3: 32 * columns}, None),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, {METADATA_KEY: spec.to_json()})
+    for node in proto.graph.node:  # where each node came from in our sources says nothing to users
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del proto.graph.value_info[:]
+    onnx.checker.check_model(proto, full_check=True)
+    buffer = io.BytesIO()
+    onnx.save(proto, buffer)
+    return buffer.getvalue()
+
+
+@torch.no_grad()
+def check_parity(model: ColorModel, data: bytes, name: str) -> float:
+    """Compare ONNX Runtime with torch at two sizes and two batch sizes, at both ends of vividness.
+
+    Returns:
+        The largest difference found, of ab / 110 or the confidence.
+
+    Raises:
+        TrainingError: It is above ``TOLERANCE``.
+    """
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    generator = torch.Generator().manual_seed(0)
+    differences = [0.0]
+    for shape in _SHAPES:
+        lightness = _scene(shape, generator)
+        for vividness in (0.0, 1.0):
+            level = torch.tensor([vividness])
+            wanted = model(lightness, level)
+            answer = session.run(None, {"lightness": lightness.numpy(), "vividness": level.numpy()})
+            for ours, theirs, scale in zip(wanted, answer, (_AB_RANGE, 1.0), strict=True):
+                differences.append(float(np.abs(ours.numpy() - theirs).max()) / scale)
+    worst = float(np.max(differences))  # not max(), which may lose a NaN
+    if not worst <= TOLERANCE:
+        raise TrainingError(f"{name}: ONNX Runtime differs from torch by {worst:.2g}: not exported")
+    return worst
+
+
+def _scene(shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+    """Return smooth random lightness, (N, 1, H, W): noise would leave much of a network unused."""
+    batch, height, width = shape
+    coarse = torch.rand(batch, 1, 8, 8, generator=generator) * 100
+    smooth = nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    return (smooth + torch.randn(smooth.shape, generator=generator) * 3).clamp(0, 100)

@@ -1,0 +1,91 @@
+"""The optimizers of a run, and which weights each of them moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tinct.lab.train.config import TrainConfig
+
+Group = dict[str, Any]
+
+
+class MatrixMuon(torch.optim.Muon):
+    """Muon for convolutions: their weights as matrices of outputs by everything that is summed.
+
+    Muon (Jordan et al., 2024) steps along the orthogonal part of a matrix's momentum: all its
+    directions learn at once, where AdamW follows the loud ones. Steps are as long as AdamW's at the
+    same rate (Liu et al., Muon is Scalable for LLM Training, 2025).
+    """
+
+    def __init__(self, groups: list[Group], rate: float, weight_decay: float) -> None:
+        """Take groups of weights, (outputs, inputs, height, width), each with its ``share``."""
+        self._weights: list[nn.Parameter] = [p for group in groups for p in group["params"]]
+        matrices = [
+            group | {"params": [nn.Parameter(_matrix(p.data, p)) for p in group["params"]]}
+            for group in groups
+        ]
+        super().__init__(matrices, rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Move the weights along their gradients."""
+        self._follow()
+        super().step(closure)  # type: ignore[no-untyped-call]
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the momenta where others left them, on the device that the weights are on."""
+        self._follow()
+        super().load_state_dict(state_dict)
+
+    def _follow(self) -> None:
+        """Look at the weights where they are now, and at their gradients."""
+        matrices = [p for group in self.param_groups for p in group["params"]]
+        for weight, matrix in zip(self._weights, matrices, strict=True):
+            matrix.data = _matrix(weight.data, weight)
+            matrix.grad = None if weight.grad is None else _matrix(weight.grad, weight)
+
+
+def _matrix(values: Tensor, weight: Tensor) -> Tensor:
+    """See a weight, or its gradient, as a matrix; a weight's is its own memory."""
+    order = values if weight.is_contiguous() else values.permute(0, 2, 3, 1)
+    return order.flatten(1)
+
+
+def make_optimizers(config: TrainConfig, network: nn.Module) -> dict[str, torch.optim.Optimizer]:
+    """Return the optimizers by their names in a checkpoint; norms and biases are not decayed."""
+    if config.optimizer == "adam":
+        return {"optimizer": torch.optim.Adam(network.parameters(), config.learning_rate)}
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    is_muon = config.optimizer == "muon"
+    inside = [(name, p) for name, p in named if is_muon and _is_inside(name, p)]
+    taken = {name for name, _ in inside}
+    others = _groups(config, [(name, p) for name, p in named if name not in taken])
+    rate, decay = config.learning_rate, config.weight_decay
+    optimizers: dict[str, torch.optim.Optimizer] = {
+        "optimizer": torch.optim.AdamW(others, rate, weight_decay=decay)
+    }
+    if inside:
+        optimizers["muon"] = MatrixMuon(_groups(config, inside), rate, decay)
+    return optimizers
+
+
+def _is_inside(name: str, parameter: nn.Parameter) -> bool:
+    """Tell whether it is a matrix between others: no depthwise one, no norm, not the head."""
+    return parameter.ndim == 4 and parameter.shape[1] > 1 and not name.startswith("head.")
+
+
+def _groups(config: TrainConfig, named: Iterable[tuple[str, nn.Parameter]]) -> list[Group]:
+    """Group weights by their share of the learning rate, and by whether they are decayed."""
+    is_pretrained = bool(config.encoder or config.norms)
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        key = (is_pretrained and name.startswith("encoder."), parameter.ndim <= 1)
+        groups.setdefault(key, []).append(parameter)
+    return [
+        {"params": groups[is_begun, is_plain], "share": config.encoder_rate if is_begun else 1.0}
+        | ({"weight_decay": 0.0} if is_plain else {})
+        for is_begun, is_plain in sorted(groups)
+    ]

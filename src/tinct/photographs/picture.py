@@ -1,0 +1,253 @@
+"""Photographs from files and to files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.errors import InputError, OptionError, OutputError
+from tinct.files import open_source, reason_of, write_atomically
+from tinct.photographs import encode as encoding
+from tinct.photographs.decode import HEAD_BYTES, decode, sniff
+from tinct.photographs.decoded import Decoded, Limit, UnreadableError
+from tinct.photographs.formats import FORMATS, Format, format_named, format_of_path
+from tinct.photographs.icc import to_srgb
+from tinct.photographs.metadata import Metadata, upright_exif, upright_xmp
+from tinct.photographs.orientation import turn_upright
+from tinct.photographs.planes import planes_to_rgb
+
+__all__ = [
+    "FORMATS",
+    "Metadata",
+    "Picture",
+    "encode_picture",
+    "read_picture",
+    "write_picture",
+]
+
+MAX_PIXELS = 300_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A photograph: upright pixels in sRGB, and what came with them.
+
+    ``pixels`` is (H, W) gray, (H, W, 2) gray and alpha, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or
+    uint16, C-contiguous. With ``chroma``, it is the Y plane of a color picture instead.
+    """
+
+    pixels: NDArray[Any]
+    # Cb and Cr, uint8, full-range BT.601, (ceil(H/2), ceil(W/2)): what a JPEG holds, so that one
+    # can be colored without ever making RGB
+    chroma: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    source_format: str = ""  # "JPEG", "PNG", ...; empty where it came from no file
+    warnings: tuple[str, ...] = ()  # what was wrong with the file, one sentence each
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are none of the kinds above."""
+        pixels = self.pixels
+        if pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"pixels of type {pixels.dtype}; uint8 or uint16 expected")
+        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)):
+            raise ValueError(f"pixels of shape {pixels.shape}; (H, W) or (H, W, 2..4) expected")
+        if pixels.size == 0:
+            raise ValueError("a picture needs at least one pixel")
+        if self.chroma is not None:
+            half = tuple((length + 1) // 2 for length in pixels.shape[:2])
+            if pixels.ndim != 2 or any(plane.shape != half for plane in self.chroma):
+                raise ValueError("chroma planes must have half the size of a gray Y plane")
+            if any(plane.dtype != np.uint8 for plane in (pixels, *self.chroma)):
+                raise ValueError("planes must be uint8")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether it has no color: one channel (and perhaps alpha), and no chroma planes."""
+        return self.chroma is None and (self.pixels.ndim == 2 or self.pixels.shape[2] == 2)
+
+    def to_rgb(self) -> Picture:
+        """Make the same picture with (H, W, 3) or, where it has alpha, (H, W, 4) pixels."""
+        if self.chroma is not None:
+            pixels: NDArray[Any] = planes_to_rgb(self.pixels, *self.chroma)
+        elif self.pixels.ndim == 2:
+            pixels = np.repeat(self.pixels[..., None], 3, axis=2)
+        elif self.pixels.shape[2] == 2:
+            pixels = np.ascontiguousarray(self.pixels[..., [0, 0, 0, 1]])
+        else:
+            return self
+        return Picture(pixels, None, self.metadata, self.source_format, self.warnings)
+
+    def save(
+        self,
+        path: str | Path,
+        quality: int | None = None,
+        format: str | None = None,
+        overwrite: bool = True,
+    ) -> tuple[str, ...]:
+        """Write it to a file; see ``write_picture``."""
+        return write_picture(self, path, format=format, quality=quality, overwrite=overwrite)
+
+
+def read_picture(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    gray: bool = False,
+    name: str | None = None,
+) -> Picture:
+    """Read a photograph, turned upright and converted to sRGB.
+
+    The format is told by the content, not by the name. EXIF (with orientation 1 and without its
+    thumbnail), XMP and resolution are kept. The color profile is kept where it is sRGB; otherwise
+    the pixels are converted and the profile is replaced. 16-bit pixels whose profile is a table
+    instead of curves and a matrix are the exception: they keep both, with a warning.
+
+    Args:
+        source: A path, the bytes of a file, or an open binary file.
+        max_pixels: Larger pictures are refused before they are decoded.
+        gray: Only luma is wanted: color JPEGs may then give their Y plane instead of RGB, which
+            takes less time.
+        name: How to call the picture in messages; by default its path.
+
+    Raises:
+        InputError: It cannot be read; one line with the name and the reason.
+    """
+    name = name or _name_of(source)
+    data, kind = _load(source, name)
+    try:
+        decoded = decode(data, kind, Limit(max_pixels), gray)
+        return _finish(decoded, kind)
+    except UnreadableError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _name_of(source: str | Path | bytes | BinaryIO) -> str:
+    if isinstance(source, str | Path):
+        return str(source)
+    stated = getattr(source, "name", None)
+    return stated if isinstance(stated, str) else "picture"
+
+
+def _load(source: str | Path | bytes | BinaryIO, name: str) -> tuple[bytes, str]:
+    """Read all bytes and tell the format by the first of them."""
+    if isinstance(source, bytes):
+        return source, _kind(source[:HEAD_BYTES], name)
+    if isinstance(source, str | Path):
+        with open_source(source, name) as file:
+            return _load_stream(file, name)
+    return _load_stream(source, name)
+
+
+def _load_stream(file: BinaryIO, name: str) -> tuple[bytes, str]:
+    """Look at the head first: a film of 20 GB is turned away without reading it."""
+    try:
+        head = file.read(HEAD_BYTES)
+        kind = _kind(head, name)
+        return head + file.read(), kind
+    except OSError as error:
+        raise InputError(f"{name}: {reason_of(error)}") from error
+    except MemoryError as error:
+        raise InputError(f"{name}: not enough memory to read it") from error
+
+
+def _kind(head: bytes, name: str) -> str:
+    if not head:
+        raise InputError(f"{name}: the file is empty")
+    kind = sniff(head)
+    if kind is None:
+        raise InputError(f"{name}: not a picture that tinct can read")
+    return kind
+
+
+def _finish(decoded: Decoded, kind: str) -> Picture:
+    """Convert to sRGB, turn upright, and bring the metadata in line with that."""
+    converted = to_srgb(decoded)
+    pixels = turn_upright(converted.pixels, decoded.orientation)
+    stored, dpi = decoded.metadata, decoded.metadata.dpi
+    if dpi is not None and decoded.orientation >= 5:
+        dpi = (dpi[1], dpi[0])
+    metadata = Metadata(
+        upright_exif(stored.exif, *pixels.shape[:2]), converted.icc, upright_xmp(stored.xmp), dpi
+    )
+    warnings = (
+        decoded.warnings if converted.warning is None else (*decoded.warnings, converted.warning)
+    )
+    return Picture(pixels, None, metadata, kind, warnings)
+
+
+def encode_picture(
+    picture: Picture,
+    format: str,
+    quality: int | None = None,
+) -> bytes:
+    """Encode a picture as the bytes of a file.
+
+    What the format cannot hold is left out: transparency is composed over white, 16 bits are
+    rounded to 8 (``losses`` names it).
+
+    Args:
+        picture: The picture.
+        format: A name or suffix: "jpeg", "PNG", ".tif".
+        quality: 1..100, or None for the format's own; ignored by formats without loss.
+
+    Raises:
+        OptionError: Unknown format, or a quality out of range.
+        OutputError: The format cannot hold a picture of this size.
+    """
+    target = format_named(format)
+    if quality is not None and not 1 <= quality <= 100:
+        raise OptionError(f"quality {quality} is not between 1 and 100")
+    planar = picture.chroma is not None and target.name == "JPEG"
+    source = picture if planar or picture.chroma is None else picture.to_rgb()
+    try:
+        return encoding.encode(source.pixels, source.chroma, source.metadata, target, quality)
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "not enough memory"
+        raise OutputError(f"cannot be written as {target.name}: {reason}") from error
+
+
+def losses(picture: Picture, format: str) -> tuple[str, ...]:
+    """Name what a picture would lose in a format, one sentence each."""
+    return encoding.losses(picture.pixels, picture.metadata, format_named(format))
+
+
+def write_picture(
+    picture: Picture,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = True,
+) -> tuple[str, ...]:
+    """Write a picture to a file, in one piece or not at all.
+
+    Args:
+        picture: The picture.
+        path: Where to; an existing file is replaced only when the new one is complete.
+        format: A name or suffix; by default the suffix of ``path``.
+        quality: 1..100, or None for the format's own.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        What the format could not hold, one sentence each (see ``losses``).
+
+    Raises:
+        OptionError: Unknown format, or a quality out of range.
+        OutputError: It could not be written; nothing has changed.
+    """
+    target: Format = format_of_path(path) if format is None else format_named(format)
+    try:
+        data = encode_picture(picture, target.name, quality)
+    except OutputError as error:
+        raise OutputError(f"{path}: {error}") from error
+    write_atomically(data, path, overwrite=overwrite)
+    return losses(picture, target.name)

@@ -1,0 +1,667 @@
+"""``tinct video`` from the command line to the file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from films import Content, Film, luma, make_film, packets, read_film
+from tinct.apps.films import frames as film_frames
+from tinct.errors import OutputError
+from tinct.films import segments as video_parts
+from tinct.photographs import read_picture
+
+Call = Callable[..., tuple[int, str, list[str]]]
+_LOSSLESS = ("--codec", "ffv1")
+
+
+def _color(call: Call, *arguments: str | Path) -> list[str]:
+    """Color and return what was said before the closing line."""
+    code, out, lines = call("video", *arguments)
+    assert code == 0, lines
+    assert out == ""
+    assert " -> " in lines[-1]
+    return lines[:-1]
+
+
+def _same_luma(before: Content, after: Content) -> bool:
+    pairs = zip(before.lumas, after.lumas, strict=True)
+    return all(np.array_equal(one, other) for one, other in pairs)
+
+
+def _is_colored(content: Content) -> bool:
+    return any(np.ptp(plane) > 2 for plane in content.chromas)
+
+
+# -- what is promised of luma and times
+
+
+@pytest.mark.parametrize(
+    ("film", "expected"),
+    [
+        (Film(), "yuv420p"),
+        (Film(pix_fmt="yuv422p"), "yuv422p"),
+        (Film(pix_fmt="yuv444p10le"), "yuv444p10le"),
+        (Film(pix_fmt="gray", full_range=True), "yuv420p"),
+        (Film(pix_fmt="gray10le", full_range=True), "yuv420p10le"),
+        (Film(codec="mjpeg", pix_fmt="yuvj420p", full_range=True), "yuv420p"),
+    ],
+    ids=lambda value: value.pix_fmt if isinstance(value, Film) else "",
+)
+def test_luma_passes_bit_for_bit(call: Call, tmp_path: Path, film: Film, expected: str) -> None:
+    source = make_film(tmp_path / "in.mkv", film)
+    assert _color(call, source, "-o", "out.mkv", *_LOSSLESS) == []
+    before, after = read_film(source), read_film(tmp_path / "out.mkv")
+    assert _same_luma(before, after)
+    assert after.times == before.times
+    assert after.first.format.name == expected
+    assert after.first.color_range == (2 if film.full_range else 1)
+    assert _is_colored(after)
+    assert not (tmp_path / "out.mkv.parts").exists()
+
+
+def test_luma_passes_bit_for_bit_through_h264(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.mp4", Film(codec="libx264", options=(("qp", "0"),)))
+    assert _color(call, source, "-o", "out.mp4", "--crf", "0", "--preset", "ultrafast") == []
+    before, after = read_film(source), read_film(tmp_path / "out.mp4")
+    assert _same_luma(before, after)
+    assert _is_colored(after)
+
+
+def test_an_odd_size_is_kept(call: Call, tmp_path: Path) -> None:
+    film = Film("rawvideo", width=17, height=3)
+    source = make_film(tmp_path / "in.avi", film)
+    lines = _color(call, source, "-o", "out.mp4", "--crf", "0")
+    assert lines == [
+        f"tinct: warning: {source}: libx264 does not take yuv420p of this size: written as yuv444p"
+    ]
+    assert _same_luma(read_film(source), read_film(tmp_path / "out.mp4"))
+
+
+@pytest.mark.parametrize("first", [0, 12_345])
+def test_a_variable_rate_is_kept_to_the_tick(call: Call, tmp_path: Path, first: int) -> None:
+    ticks = [
+        first + time for time in (0, 1, 1000, 1001, 9000, 9003, 20_000, 20_001, 33_333, 40_000)
+    ]
+    film = Film(codec="libx264", times=ticks, time_base=Fraction(1, 90_000))
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "out.mp4")
+    before, after = read_film(source).times, read_film(tmp_path / "out.mp4").times
+    assert [time - before[0] for time in before] == [
+        Fraction(tick - first, 90_000) for tick in ticks
+    ]
+    assert after == before
+
+
+def test_a_transport_stream_begins_at_zero(call: Call, tmp_path: Path) -> None:
+    film = Film("mpeg2video", times=range(250, 260), format="mpegts")
+    source = make_film(tmp_path / "in.ts", film)
+    assert read_film(source).times[0] > 9
+    _color(call, source, "-o", "out.mp4", "--start", "0")
+    assert read_film(tmp_path / "out.mp4").times == [Fraction(n, 25) for n in range(10)]
+
+
+def test_tags_aspect_and_rotation_are_kept(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", tags=(9, 14, 9), aspect=Fraction(4, 3), rotation=90)
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "out.mp4")
+    first = read_film(tmp_path / "out.mp4").first
+    assert (first.color_primaries, first.color_trc, first.colorspace) == (9, 14, 9)
+    assert first.rotation == read_film(source).first.rotation == 90
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(480, 6), (576, 5), (720, 1)])
+def test_an_untagged_film_is_tagged_by_its_height(
+    call: Call, tmp_path: Path, height: int, matrix: int
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(height=height, frames=1))
+    _color(call, source, "-o", "out.mkv", *_LOSSLESS)
+    first = read_film(tmp_path / "out.mkv").first
+    assert (first.colorspace, first.color_range) == (matrix, 1)
+
+
+def test_an_interlaced_film_stays_so(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", options=(("x264-params", "tff=1"), ("flags", "+ildct+ilme")))
+    source = make_film(tmp_path / "in.mp4", film)
+    assert read_film(source).first.interlaced_frame
+    lines = _color(call, source, "-o", "out.mp4")
+    assert len(lines) == 1
+    assert "interlaced" in lines[0]
+    assert read_film(tmp_path / "out.mp4").first.interlaced_frame
+
+
+def test_metadata_of_hdr_that_is_lost_is_said(call: Call, tmp_path: Path) -> None:
+    light = "log-level=none:hdr10=1:max-cll=1000,400:" + (
+        "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    )
+    film = Film("libx265", pix_fmt="yuv420p10le", options=(("x265-params", light),))
+    source = make_film(tmp_path / "in.mp4", film)
+    lines = _color(call, source, "-o", "out.mp4", "--preset", "ultrafast")
+    assert lines == [f"tinct: warning: {source}: its metadata of HDR are not kept"]
+
+
+def test_fewer_bits_are_said(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(pix_fmt="yuv420p10le"))
+    lines = _color(call, source, "-o", "out.webm")
+    assert lines == [
+        f"tinct: warning: {source}: libvpx-vp9 takes 8 bits at most: samples of 10 are rounded"
+    ]
+    first = read_film(tmp_path / "out.webm").lumas[0]
+    assert np.abs(first - luma(Film(pix_fmt="yuv420p10le"), 0) / 4).mean() < 3
+
+
+# -- what comes along
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+def test_sound_is_copied_and_stays_in_time(call: Call, tmp_path: Path, suffix: str) -> None:
+    source = make_film(tmp_path / "in.mp4", Film("libx264", frames=20, sound="aac"))
+    assert _color(call, source, "-o", f"out.{suffix}", "--preset", "ultrafast") == []
+    before, after = _sound(source), _sound(tmp_path / f"out.{suffix}")
+    assert [data for _, data in before] == [data for _, data in after]
+    shift = {round(two - one, 3) for (one, _), (two, _) in zip(before, after, strict=True)}
+    old, new = read_film(source).times, read_film(tmp_path / f"out.{suffix}").times
+    moved = {round(float(two - one), 3) for one, two in zip(old, new, strict=True)}
+    assert max(shift) - min(moved) < 0.0021  # Matroska counts in milliseconds
+    assert max(moved) - min(shift) < 0.0021
+
+
+def _sound(path: Path) -> list[tuple[float, bytes]]:
+    with av.open(str(path)) as container:
+        held = [packet for packet in container.demux(audio=0) if packet.size]
+        return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in held]
+
+
+def test_sound_that_does_not_fit_is_encoded_anew(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.mp4", Film("libx264", frames=20, sound="aac"))
+    lines = _color(call, source, "-o", "out.webm")
+    assert len(lines) == 1
+    assert "encoded anew as libopus" in lines[0]
+    with av.open(str(tmp_path / "out.webm")) as container:
+        (stream,) = container.streams.audio
+        samples = sum(frame.samples for frame in container.decode(stream))
+    assert samples / 48000 == pytest.approx(20 / 25, abs=0.05)
+
+
+@pytest.fixture
+def rich(tmp_path: Path) -> Path:
+    """A Matroska film with subtitles, chapters, an attachment, tags and a language."""
+    pictures = make_film(tmp_path / "pictures.mkv", Film("libx264", frames=30, sound="aac"))
+    with av.open(str(pictures)) as source, av.open(str(tmp_path / "rich.mkv"), "w") as output:
+        output.metadata["title"] = "The Lodger"
+        output.set_chapters([
+            {"id": n, "start": 600 * n, "end": 600 * n + 600, "time_base": Fraction(1, 1000),
+             "metadata": {"title": f"Part {n}"}} for n in range(2)
+        ])  # fmt: skip
+        copies = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
+        copies[1].metadata["language"] = "deu"
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        text.metadata["language"] = "eng"
+        output.add_attachment("font.ttf", "application/x-truetype-font", b"a font")
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+        for number, words in enumerate((b"Who is it?", b"The lodger.")):
+            packet = av.Packet(words)
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = 100 + 500 * number
+            packet.duration = 400
+            output.mux(packet)
+    return tmp_path / "rich.mkv"
+
+
+def test_everything_comes_along(call: Call, tmp_path: Path, rich: Path) -> None:
+    assert _color(call, rich, "-o", "out.mkv", *_LOSSLESS) == []
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.metadata["title"] == "The Lodger"
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == [
+            "Part 0", "Part 1",
+        ]  # fmt: skip
+        assert container.streams.audio[0].language == "deu"
+        assert container.streams.subtitles[0].language == "eng"
+        assert container.streams.attachments[0].data == b"a font"
+        texts = [bytes(packet) for packet in container.demux(subtitles=0) if packet.size]
+    assert texts == [b"Who is it?", b"The lodger."]
+
+
+def test_subtitles_are_converted_and_attachments_named(
+    call: Call, tmp_path: Path, rich: Path
+) -> None:
+    lines = _color(call, rich, "-o", "out.mp4", "--preset", "ultrafast")
+    assert any("converted to mov_text" in line for line in lines)
+    assert any("font.ttf" in line and "left out" in line for line in lines)
+    assert len(lines) == 2
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert len(container.chapters()) == 2
+        stream = container.streams.subtitles[0]
+        held = [packet for packet in container.demux(stream) if packet.size > 2]
+        spans = [(float(p.pts * p.time_base), bytes(p)[2:]) for p in held]
+    assert spans == [(0.1, b"Who is it?"), (0.6, b"The lodger.")]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
+    film = make_film(tmp_path / "film.mp4", Film("libx264", sound="aac"))
+    cover = _png(tmp_path)
+    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mp4"), "w") as output:
+        copies = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
+        picture: Any = output.add_stream("png", rate=1)
+        picture.width, picture.height, picture.pix_fmt = 16, 16, "rgb24"
+        picture.disposition = 1 << 10
+        packet = av.Packet(cover)
+        packet.stream, packet.pts, packet.dts = picture, 0, 0
+        packet.time_base = Fraction(1)
+        output.mux(packet)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    assert _color(call, "in.mp4", "-o", f"out.{suffix}", "--preset", "ultrafast") == []
+    with av.open(str(tmp_path / f"out.{suffix}")) as container:
+        pictures = [s for s in container.streams.video if s.disposition & (1 << 10)]
+        assert len(pictures) == 1
+        assert len(container.streams.audio) == 1
+        assert cover in {bytes(packet) for packet in container.demux(pictures[0])}
+    assert len(read_film(tmp_path / f"out.{suffix}").times) == 8
+
+
+def _png(folder: Path) -> bytes:
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(folder / "cover.png")
+    return (folder / "cover.png").read_bytes()
+
+
+# -- parts of a film
+
+
+def test_a_part_is_cut_with_its_sound(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", frames=50, sound="aac", options=(("g", "20"),))
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "out.mkv", *_LOSSLESS, "--start", "0:00:01", "--end", "1.6")
+    before, after = read_film(source), read_film(tmp_path / "out.mkv")
+    assert np.array_equal(after.lumas[0], before.lumas[25])
+    assert len(after.lumas) == 15
+    assert after.times[0] < Fraction(1, 40)
+    sound = [time for time, _ in _sound(tmp_path / "out.mkv")]
+    assert sound[0] < 0.03
+    assert sound[-1] == pytest.approx(0.6, abs=0.03)
+
+
+def test_a_preview_stands_side_by_side(call: Call, tmp_path: Path) -> None:
+    film = Film("rawvideo", rate=Fraction(1), frames=12, width=65, height=47)
+    source = make_film(tmp_path / "in.avi", film)
+    _color(call, source, "-o", "out.mkv", *_LOSSLESS, "--preview")
+    after = read_film(tmp_path / "out.mkv")
+    assert len(after.lumas) == 10
+    left, right = np.hsplit(after.lumas[0], 2)
+    assert np.array_equal(left, right)
+    assert after.chromas[0].shape == (24, 65)
+    assert np.ptp(after.chromas[0][:, :33]) == 0
+    assert np.ptp(after.chromas[0][:, 33:]) > 2
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_a_preview_of_a_turned_film_has_gray_at_the_left(
+    call: Call, tmp_path: Path, rotation: int
+) -> None:
+    film = Film("libx264", rotation=rotation, width=64, height=96)
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "out.mp4", "--crf", "5", "--preview")
+    after = read_film(tmp_path / "out.mp4")
+    shown = np.rot90(after.chromas[0], rotation // 90)  # both count against the clock
+    gray, colored = np.hsplit(shown, 2)
+    assert np.ptp(gray[:, :-8]) < 4
+    assert np.ptp(colored) > 4
+
+
+# -- interrupted, finished, in the way
+
+
+def test_a_run_that_goes_on_gives_the_same_film(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_frames, "SEGMENT", 6)
+    # Of other sizes x264 reads memory that it has not set, and its packets differ from run to run.
+    film = Film("libx264", width=128, height=96, frames=20, sound="aac", options=(("g", "7"),))
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", "whole.mp4")
+
+    _stop_after(monkeypatch, 15)
+    code, _, lines = call("video", source, "-o", "out.mp4")
+    assert code == 130
+    assert lines[-2].startswith("out.partial.mp4: what is finished")
+    assert not (tmp_path / "out.mp4").exists()
+    done = len(read_film(tmp_path / "out.partial.mp4").times)
+    assert 12 <= done <= 15
+    kept = sorted(path.name for path in (tmp_path / "out.mp4.parts").iterdir())
+    assert kept == ["000000.npz", "000001.npz", "index.json"]
+
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(film_frames, "SEGMENT", 6)
+    lines = _color(call, source, "-o", "out.mp4", "--overwrite")
+    assert lines == [f"{source}: goes on after 12 frames that are finished"]
+    assert packets(tmp_path / "out.mp4") == packets(tmp_path / "whole.mp4")
+    assert not (tmp_path / "out.mp4.parts").exists()
+    assert not (tmp_path / "out.partial.mp4").exists()
+
+
+def _stop_after(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
+    """Make Ctrl-C come when so many frames have been colored."""
+    color = film_frames.RememberingColorizer.color
+
+    def stopping(self: Any, *arguments: Any) -> Any:
+        for number, item in enumerate(color(self, *arguments)):
+            if number == frames:
+                raise KeyboardInterrupt
+            yield item
+
+    monkeypatch.setattr(film_frames.RememberingColorizer, "color", stopping)
+
+
+def test_other_options_do_not_take_up_a_run(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_frames, "SEGMENT", 4)
+    source = make_film(tmp_path / "in.mkv")
+    with monkeypatch.context() as patch:
+        _stop_after(patch, 6)
+        assert call("video", source, "-o", "out.mkv", *_LOSSLESS)[0] == 130
+    (tmp_path / "out.mkv.parts/000000.npz").write_bytes(b"damaged")
+    code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)
+    assert code == 1
+    assert lines == [
+        f"{source}: goes on after 4 frames that are finished",
+        "tinct: error: out.mkv.parts/000000.npz: damaged; remove the folder to begin anew",
+    ]
+    code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS, "--vividness", "1")
+    assert code == 1
+    assert lines == [
+        "tinct: error: out.mkv.parts: the beginning of a run with other colors; "
+        "--overwrite begins anew"
+    ]
+    _color(call, source, "-o", "out.mkv", *_LOSSLESS, "--vividness", "1", "--overwrite")
+    assert not (tmp_path / "out.mkv.parts").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_leaves_a_film_that_plays(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(width=320, height=240, frames=400))
+    program = (
+        "import sys; from tinct.apps import cli, film_frames; film_frames.SEGMENT = 10; "
+        "sys.exit(cli.main())"
+    )
+    command = [sys.executable, "-c", program, "video", str(source), "-o", "out.mp4"]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "out.mp4.parts").exists() and running.poll() is None:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert 10 <= len(read_film(tmp_path / "out.partial.mp4").times) < 400
+    assert "Traceback" not in said
+
+
+def test_a_disk_that_is_full_ends_the_run_and_keeps_what_is_finished(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_frames, "SEGMENT", 4)
+    source = make_film(tmp_path / "in.mkv", Film(frames=40))
+    write = video_parts.write_atomically
+
+    def fail(data: bytes, path: Path, *, overwrite: bool) -> None:
+        if path.name == "000002.npz":
+            raise OutputError(f"{path}: no space left on the disk")
+        write(data, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video_parts, "write_atomically", fail)
+        code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)
+    assert code == 1
+    assert lines == ["tinct: error: out.mkv.parts/000002.npz: no space left on the disk"]
+    assert not (tmp_path / "out.mkv").exists()
+    lines = _color(call, source, "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [f"{source}: goes on after 8 frames that are finished"]
+    assert len(read_film(tmp_path / "out.mkv").times) == 40
+
+
+def test_a_finished_film_is_skipped(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.mkv")
+    (tmp_path / "out.mkv").write_bytes(b"mine")
+    code, _, lines = call("video", source, "-o", "out.mkv")
+    assert code == 0
+    assert "skipped" in lines[0]
+    assert (tmp_path / "out.mkv").read_bytes() == b"mine"
+
+
+def test_a_film_alone_is_colored_beside_itself(call: Call, tmp_path: Path) -> None:
+    make_film(tmp_path / "Film.MKV", Film(format="matroska"))
+    code, _, lines = call("Film.MKV", "--preset", "ultrafast")
+    assert code == 0, lines
+    assert lines[-1].startswith("Film.MKV -> Film-color.mkv (8 frames")
+
+
+def test_the_second_film_in_a_file_is_left_out(call: Call, tmp_path: Path) -> None:
+    one = make_film(tmp_path / "one.mkv", Film("libx264"))
+    with av.open(str(one)) as source, av.open(str(tmp_path / "two.mkv"), "w") as output:
+        copies = [output.add_stream_from_template(source.streams[0], opaque=True) for _ in "12"]
+        for packet in source.demux():
+            for copy in copies if packet.size else []:
+                packet.stream = copy
+                output.mux(packet)
+    lines = _color(call, "two.mkv", "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [
+        "tinct: warning: two.mkv: it holds 2 films: the first is colored, the others are left out"
+    ]
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert len(container.streams) == 1
+
+
+def test_the_name_beside_and_the_report(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.ts", Film("mpeg2video", format="mpegts"))
+    _color(call, source, "--json", "report.json")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["film"]["output"] == str(tmp_path / "in-color.mp4")
+    assert report["film"]["frames"] == 8
+    assert report["options"]["steady"] is True
+
+
+# -- pictures in a row
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Gray pictures with numbers that begin at 7."""
+    (tmp_path / "scans").mkdir()
+    for number in range(7, 12):
+        Image.fromarray(luma(Film(full_range=True), number)).save(
+            tmp_path / f"scans/{number:04d}.png"
+        )
+    return tmp_path / "scans/%04d.png"
+
+
+def test_pictures_to_pictures(call: Call, tmp_path: Path, scans: Path) -> None:
+    assert _color(call, scans, "-o", "out/%03d.png") == []
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["007.png", "008.png", "009.png", "010.png", "011.png"]
+    for number in range(7, 12):
+        before = np.asarray(Image.open(tmp_path / f"scans/{number:04d}.png"), np.int16)
+        after = Image.open(tmp_path / f"out/{number:03d}.png")
+        assert after.mode == "RGB"
+        assert np.abs(np.asarray(after.convert("L"), np.int16) - before).max() <= 2
+
+    (tmp_path / "out/011.png").unlink()
+    lines = _color(call, scans, "-o", "out/%03d.png")
+    assert lines == [f"{scans}: goes on after 4 pictures that are there"]
+    assert (tmp_path / "out/011.png").exists()
+
+
+def test_pictures_of_16_bits_stay_so(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    deep = luma(Film(full_range=True), 0).astype(np.uint16) * 257 + 3
+    Image.fromarray(deep).save(tmp_path / "scans/1.png")
+    _color(call, "scans/%d.png", "-o", "out/%d.png")
+    picture = read_picture(tmp_path / "out/1.png").pixels
+    assert picture.dtype == np.uint16
+    weights = np.array([0.299, 0.587, 0.114])
+    assert np.abs(picture @ weights - deep).max() < 257
+
+
+def test_pictures_to_a_film_and_back(call: Call, tmp_path: Path, scans: Path) -> None:
+    _color(call, scans, "-o", "film.mkv", *_LOSSLESS, "--fps", "24000/1001")
+    film = read_film(tmp_path / "film.mkv")
+    assert len(film.times) == 5
+    assert float(film.times[4]) == pytest.approx(4 * 1001 / 24000, abs=0.001)
+    assert film.first.color_range == 1
+    _color(call, "film.mkv", "-o", "back/%d.jpg")
+    assert sorted(path.name for path in (tmp_path / "back").iterdir())[0] == "1.jpg"
+    before = np.asarray(Image.open(tmp_path / "scans/0007.png"), np.int16)
+    after = np.asarray(Image.open(tmp_path / "back/1.jpg").convert("L"), np.int16)
+    assert np.abs(after - before).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("none/%d.png", "-o", "out.mp4"), "none/%d.png: no pictures of such names"),
+        (("scans/%04d.png", "-o", "scans/%04d.png"),
+         "scans/%04d.png: the pictures themselves; choose another name"),
+        (("scans/%04d.png", "-o", "out/%d.xyz"),
+         "out/%d.xyz: the suffix .xyz tells no format that tinct writes"),
+        (("scans/%04d.png", "-o", "out/%d.png", "--crf", "3"),
+         "out/%d.png: pictures have no encoder, and no preview"),
+        (("scans/%04d.png", "-o", "out.mp4", "--fps", "0"),
+         "'0' is no rate: more than 0 and at most 1000 frames a second"),
+        (("in.mkv", "-o", "out.mp4", "--fps", "24"),
+         "--fps is for pictures in a row; a film has times of its own"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("scans")
+def test_pictures_that_cannot_be_is_one_line(
+    call: Call, tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    make_film(tmp_path / "in.mkv")
+    code, _, lines = call("video", *arguments)
+    assert code in (1, 2)
+    assert lines == [f"tinct: error: {reason}"]
+
+
+# -- damaged, strange, wrong
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_truncated_film_is_colored_as_far_as_it_goes(
+    call: Call, tmp_path: Path, suffix: str
+) -> None:
+    whole = tmp_path / f"whole.{suffix}"
+    film = Film("libx264", frames=60, options=(("g", "10"),))
+    make_film(tmp_path / "whole.mkv", film)
+    if suffix == "mp4":
+        with (
+            av.open(str(tmp_path / "whole.mkv")) as source,
+            av.open(str(whole), "w", container_options={"movflags": "faststart"}) as output,
+        ):
+            copied = output.add_stream_from_template(source.streams.video[0], opaque=True)
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = copied
+                    output.mux(packet)
+    data = whole.read_bytes()
+    (tmp_path / f"in.{suffix}").write_bytes(data[: len(data) * 2 // 3])
+    lines = _color(call, f"in.{suffix}", "-o", "out.mp4", "--preset", "ultrafast")
+    assert len(lines) == 1
+    assert "it ends after" in lines[0] or "damaged" in lines[0]
+    assert 10 < len(read_film(tmp_path / "out.mp4").times) < 60
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.mkdir(), "a folder, not a file"),
+        (lambda path: path.write_bytes(b""), "not a film, or damaged beyond reading"),
+        (lambda path: path.write_bytes(b"hello" * 99), "not a film, or damaged beyond reading"),
+        (lambda path: _sound_alone(path, None), "not a film, it holds only sound"),
+        (lambda path: _sound_alone(path, "png"), "not a film, it holds only cover art and sound"),
+    ],
+    ids=["missing", "folder", "empty", "text", "sound", "cover"],
+)
+def test_what_is_no_film_is_one_line(
+    call: Call, tmp_path: Path, make: Callable[[Path], Any], reason: str
+) -> None:
+    make(tmp_path / "in.mp4")
+    code, _, lines = call("video", "in.mp4", "-o", "out.mp4")
+    assert code == 1
+    assert lines == [f"tinct: error: in.mp4: {reason}"]
+    assert not list(tmp_path.glob("out*"))
+
+
+def _sound_alone(path: Path, cover: str | None) -> None:
+    with av.open(str(path), "w") as output:
+        sound = output.add_stream("aac", rate=48000)
+        if cover is not None:
+            picture: Any = output.add_stream(cover, rate=1)
+            picture.width, picture.height, picture.pix_fmt = 16, 16, "rgb24"
+            picture.disposition = 1 << 10
+            output.mux(picture.encode(av.VideoFrame(16, 16, "rgb24")))
+            output.mux(picture.encode(None))
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 4800), np.float32), "fltp", "stereo")
+        frame.sample_rate = 48000
+        output.mux(sound.encode(frame))
+        output.mux(sound.encode(None))
+
+
+def test_a_photograph_is_sent_to_the_other_command(call: Call, photo: Path) -> None:
+    code, _, lines = call("video", photo, "-o", "out.mp4")
+    assert code == 1
+    assert lines == [f"tinct: error: {photo}: not a film (a photograph? tinct image colors it)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("-o", "in.mkv"), "in.mkv: the film itself; choose another name"),
+        (("-o", "out.xyz"), "out.xyz: films end in .mp4, .m4v, .mov, .mkv, .webm, .avi"),
+        (("-o", "no/out.mp4"), "no/out.mp4: there is no such folder"),
+        (("--codec", "nothing"), "no encoder is called 'nothing' here"),
+        (("--codec", "aac"), "aac is no encoder of films"),
+        (("--codec", "ffv1", "-o", "out.webm"), "webm cannot hold ffv1: another --codec or suffix"),
+        (("--codec", "mpeg4", "--crf", "3"), "mpeg4 has no --crf"),
+        (("--pix-fmt", "rgb24"), "--pix-fmt rgb24: not planar YUV, such as yuv420p or yuv422p10le"),
+        (("--start", "soon"), "'soon' is no time: seconds or hh:mm:ss"),
+        (("--start", "9"), "in.mkv: no frames in this part of it"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    call: Call, tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    make_film(tmp_path / "in.mkv")
+    named = () if "-o" in arguments else ("-o", "out.mp4")
+    code, _, lines = call("video", "in.mkv", *named, *arguments)
+    assert code in (1, 2)
+    assert lines == [f"tinct: error: {reason}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
+
+
+def test_presets_are_named(call: Call, tmp_path: Path) -> None:
+    make_film(tmp_path / "in.mkv")
+    code, _, lines = call("video", "in.mkv", "-o", "out.mp4", "--preset", "warp")
+    assert code == 2
+    assert lines[0].startswith("tinct: error: libx264 knows the presets ultrafast, ")

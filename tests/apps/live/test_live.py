@@ -1,0 +1,399 @@
+"""``tinct live`` without a window: numbers, recordings, failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from tinct.apps.live.loss_curve import LossCurve
+from tinct.apps.live.meter import STAGES, Durations, LiveStatistics
+from tinct.apps.live.outputs import free_name
+from tinct.apps.live.painter import PaintedFrame, Painter
+from tinct.apps.live.recorder import Recorder
+from tinct.cameras.camera import Camera, CameraCounts, CapturedFrame
+from tinct.cameras.capture import CaptureOptions
+from tinct.cameras.find import find_source
+from tinct.cameras.pattern import Scene
+from tinct.errors import OptionError, OutputError
+from tinct.runtime import Colorizer
+from tinct.runtime.compose import compose_rgb
+from tinct.runtime.upsample import ChromaModel
+
+Call = Callable[..., tuple[int, str, list[str]]]
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+VIVIDNESS = Colorizer("nano", threads=1).vividness  # by default
+_SHORT = "test://?size=96x64&rate=50&frames=12"
+_LIMIT = 60.0
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    return Colorizer("nano", threads=1)
+
+
+def _flat_chroma(cb: float, cr: float) -> ChromaModel:
+    zero = np.zeros((8, 8), np.float32)
+    return ChromaModel(zero, zero, zero + np.float32(cb), zero + np.float32(cr))
+
+
+def _painted(moment: float, height: int = 32, width: int = 48, level: int = 128) -> PaintedFrame:
+    rgb = np.full((height, width, 3), level, np.uint8)
+    frame = CapturedFrame(rgb, 0, moment, 0.0)
+    return PaintedFrame(frame, rgb[..., 0].copy(), _flat_chroma(-0.1, 0.2))
+
+
+# -- the command
+
+
+def test_numbers_of_a_run(call: Call, tmp_path: Path) -> None:
+    code, out, lines = call("live", _SHORT, "--no-window", "--stats", "stats.json")
+    assert (code, out) == (0, "")
+    numbers = json.loads((tmp_path / "stats.json").read_text())
+    frames = numbers["frames"]
+    assert frames["captured"] == frames["dropped"] + frames["shown"] == 12
+    assert numbers["size"] == [96, 64]
+    assert 0 < numbers["rate"]["shown"] <= numbers["rate"]["captured"] < 60
+    latency = numbers["latency_ms"]
+    assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"]
+    assert list(numbers["stages_ms"]) == [name for name in STAGES if name != "loss"]
+    assert numbers["options"] == {
+        "vividness": VIVIDNESS, "cautious": 0.0, "saturation": 1.0, "steady": True
+    }  # fmt: skip
+    assert "12 frames captured" in lines[-1]
+    assert _names(tmp_path) == ["stats.json"]
+
+
+def test_duration_ends_a_source_that_does_not(call: Call) -> None:
+    code, out, _ = call(
+        "live", "test://?size=64x48", "--no-window", "--duration", "0.5", "--stats", "-"
+    )
+    assert code == 0
+    assert json.loads(out)["frames"]["shown"] > 0
+
+
+def test_options_reach_the_picture(call: Call) -> None:
+    arguments = ("--vividness", "0.2", "--cautious", "0.3", "--saturation", "0.5", "--no-steady")
+    asked = ("--size", "64x32", "--rate", "90", "--flip", "h")
+    code, out, _ = call(
+        "live", "test://?frames=4", "--no-window", *arguments, *asked, "--stats", "-"
+    )
+    numbers = json.loads(out)
+    assert code == 0
+    assert numbers["size"] == [64, 32]
+    assert numbers["options"] == {
+        "vividness": 0.2, "cautious": 0.3, "saturation": 0.5, "steady": False
+    }  # fmt: skip
+
+
+def test_recording_has_the_times_of_capture(call: Call, tmp_path: Path) -> None:
+    code, _, lines = call("live", _SHORT, "--no-window", "-o", "out.mp4", "--stats", "s.json")
+    assert code == 0
+    shown = json.loads((tmp_path / "s.json").read_text())["frames"]["shown"]
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        frames = list(film.decode(video=0))
+    assert len(frames) == shown
+    steps = np.diff([float(frame.time) for frame in frames]) * 50
+    assert np.allclose(steps, np.rint(steps), atol=0.05)  # whole periods of the source
+    assert frames[-1].to_ndarray(format="rgb24").shape == (64, 96, 3)
+    assert any("frames recorded" in line for line in lines)
+    assert _names(tmp_path) == ["out.mp4", "s.json"]
+
+
+def test_a_recording_is_not_replaced_unasked(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"mine")
+    code, _, lines = call("live", _SHORT, "--no-window", "-o", "out.mp4")
+    assert code == 1
+    assert lines[-1] == "tinct: error: out.mp4: exists already; --overwrite replaces it"
+    assert (tmp_path / "out.mp4").read_bytes() == b"mine"
+    assert call("live", _SHORT, "--no-window", "-o", "out.mp4", "--overwrite")[0] == 0
+    assert (tmp_path / "out.mp4").stat().st_size > 500
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_stopped_recording_plays(
+    number: signal.Signals, code: int, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", "tinct", "live", "test://?size=96x64", "--no-window"]
+    command += ["-o", "out.mp4", "--stats", "stats.json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "colored by nano" in process.stderr.readline()
+        limit = time.monotonic() + _LIMIT
+        while not list(tmp_path.glob(".tinct-*.mp4")) and time.monotonic() < limit:
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(number)
+        _, text = process.communicate(timeout=_LIMIT)
+    assert process.returncode == code, text
+    assert "Traceback" not in text
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) > 3
+    assert _names(tmp_path) == ["out.mp4", "stats.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["97"], 1, "camera 97: not found"),
+        (["missing.mp4"], 1, "missing.mp4: no such file"),
+        (["test://", "--size", "12"], 2, "WIDTHxHEIGHT"),
+        (["test://", "--rate", "0"], 2, "rate must be above 0"),
+        (["test://", "--panels", "loss,sound"], 2, "panels"),
+        (["test://", "--serve", "here"], 2, "not a port"),
+        (["test://", "-o", "out.gif"], 2, ".mp4"),
+        (["test://", "--stats", "no/where.json", "--duration", "0.1"], 1, "no such folder"),
+        (["film.mp4", "--rate", "5"], 2, "own rate"),
+        (["test://?speed=2"], 2, "speed"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    call: Call, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    result, out, lines = call("live", *arguments, "--no-window")
+    assert (result, out) == (code, "")
+    assert lines[-1].startswith("tinct: error: ")
+    assert words in lines[-1]
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.skipif(
+    any(Path("/dev").glob("video*")) or sys.platform != "linux",
+    reason="there may be a loopback device",
+)
+def test_a_virtual_camera_without_a_device(call: Call) -> None:
+    code, _, lines = call("live", _SHORT, "--no-window", "--virtual-camera")
+    assert code == 1
+    assert "virtual camera" in lines[-1]
+    assert "Traceback" not in "".join(lines)
+
+
+# -- the painter
+
+
+def _paint_all(painter: Painter) -> list[PaintedFrame]:
+    found = []
+    while not painter.has_ended:
+        painted = painter.take(0.05)
+        if painted is not None:
+            found.append(painted)
+    return found
+
+
+def _open(address: str) -> Camera:
+    options = CaptureOptions()
+    name, connect = find_source(address, options)
+    return Camera(name, connect, options)
+
+
+def test_luma_is_that_of_the_camera_and_colors_are_there(colorizer: Colorizer) -> None:
+    with _open("test://?size=160x96&frames=5&rate=20") as camera, Painter(camera, colorizer) as it:
+        painted = _paint_all(it)
+    assert painted
+    luma, cb, cr = painted[-1].planes
+    assert luma is painted[-1].luma
+    assert cb.shape == cr.shape == (48, 80)
+    assert np.abs(cb.astype(int) - 128).mean() > 2
+    assert [p.frame.number for p in painted] == sorted(p.frame.number for p in painted)
+
+
+def test_a_paused_picture_follows_the_options(colorizer: Colorizer) -> None:
+    with _open("test://?size=160x96&rate=20") as camera, Painter(camera, colorizer) as it:
+        first = it.take(_LIMIT)
+        camera.paused = True
+        while (more := it.take(0.3)) is not None:
+            first = more
+        assert first is not None
+        it.options = type(it.options)(saturation=0.0)
+        it.again()
+        again = it.take(_LIMIT)
+    assert again is not None
+    assert again.is_again
+    assert again.frame is first.frame
+    assert np.ptp(again.planes[1]) == 0
+    assert np.ptp(first.planes[1]) > 5
+
+
+def test_an_error_of_the_model_reaches_the_caller(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OutputError("broken")
+
+    monkeypatch.setattr(colorizer, "predict", fail)
+    with (
+        _open("test://?size=64x48") as camera,
+        Painter(camera, colorizer) as it,
+        pytest.raises(OutputError, match="broken"),
+    ):
+        it.take(_LIMIT)
+
+
+# -- the loss
+
+
+def test_loss_is_the_papers() -> None:
+    curve = LossCurve()
+    rgb = Scene(256, 128).at(0.0)
+    chroma = _flat_chroma(0.0, 0.0)
+    curve.add(10.0, rgb, chroma)
+    lab = _lab(rgb)
+    expected = np.mean((lab[..., 1:] / 127.5) ** 2)  # gray has no ab
+    assert curve.current == pytest.approx(expected, rel=0.02)
+    curve.add(10.01, rgb, chroma)  # too soon
+    curve.add(10.1, rgb, _flat_chroma(-0.2, 0.2))
+    assert [moment for moment, _ in curve.points] == [10.0, 10.1]
+    assert curve.points[1][1] > curve.points[0][1]
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    from tinct.color import rgb_to_lab
+
+    return rgb_to_lab(rgb.astype(np.float64) / 255)
+
+
+def test_own_colors_have_no_loss() -> None:
+    gray = np.random.default_rng(1).integers(60, 180, (128, 160)).astype(np.uint8)
+    chroma = _flat_chroma(-0.08, 0.12)
+    curve = LossCurve()
+    curve.add(1.0, compose_rgb(gray, chroma), chroma)
+    assert curve.current == pytest.approx(0, abs=2e-5)
+
+
+def test_a_gray_source_has_no_loss() -> None:
+    curve = LossCurve()
+    gray, color = Scene(160, 96, gray=True), Scene(160, 96)
+    noise = np.random.default_rng(2).normal(0, 3, (96, 160, 3))
+    for number in range(20):
+        rgb = np.clip(gray.at(number / 10) + noise, 0, 255).astype(np.uint8)  # JPEG is like that
+        curve.add(number / 10, rgb, _flat_chroma(0.1, 0.1))
+    assert curve.is_gray
+    assert curve.current is None
+    assert not curve.points
+    curve.add(5.0, color.at(5.0), _flat_chroma(0.1, 0.1))
+    assert not curve.is_gray
+    assert curve.current is not None
+
+
+def test_old_losses_are_forgotten() -> None:
+    curve = LossCurve()
+    rgb = Scene(128, 128).at(0.0)
+    for second in range(60):
+        curve.add(float(second), rgb, _flat_chroma(0, 0))
+    assert curve.points[0][0] >= 59 - curve.seconds
+
+
+# -- numbers
+
+
+def test_quantiles_of_durations(rng: np.random.Generator) -> None:
+    seconds = rng.gamma(2, 0.01, 5000)
+    durations = Durations()
+    for value in seconds:
+        durations.add(float(value))
+    for share in (0.5, 0.95, 0.99):
+        assert durations.quantile(share) == pytest.approx(np.quantile(seconds, share), rel=0.03)
+    assert durations.summary()["max"] == pytest.approx(1000 * seconds.max(), abs=0.01)
+    assert Durations().quantile(0.5) == 0
+    durations.add(0.0)
+    durations.add(1e6)
+    assert durations.quantile(1) == pytest.approx(100, rel=0.05)
+
+
+def test_numbers_of_the_last_seconds() -> None:
+    statistics = LiveStatistics()
+    assert statistics.now().rate == 0
+    assert statistics.report(CameraCounts())["latency_ms"]["p50"] == 0  # type: ignore[index]
+    now = time.perf_counter()
+    for number in range(21):
+        shown = now - 1 + number / 20
+        statistics.add(shown - 0.03, shown, {"look": 0.01, "display": 0.002})
+    recent = statistics.now()
+    assert recent.rate == pytest.approx(20, rel=0.01)
+    assert recent.latency == pytest.approx(0.03)
+    assert recent.stages == pytest.approx({"look": 0.01, "display": 0.002})
+
+
+# -- recordings
+
+
+def test_luma_and_chroma_of_a_recording(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "out.mkv")
+    for number in range(5):
+        recorder.show(_painted(100 + number / 10, 33, 49, level=90 + 10 * number))
+    recorder.show(_painted(100.4, 33, 49))  # the time of the one before: not twice
+    recorder.close()
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        frames = list(film.decode(video=0))
+    assert [float(frame.time) for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    for number, frame in enumerate(frames):
+        planes = frame.reformat(format="yuv420p", src_color_range=2, dst_color_range=2).to_ndarray()
+        assert frame.color_range == 2  # full, as the camera's
+        assert abs(planes[:32].mean() - (90 + 10 * number)) < 2
+        assert abs(planes[32:40].mean() - (128 - 0.1 * 255)) < 3
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_recording_that_breaks_off_plays_up_to_there(tmp_path: Path, suffix: str) -> None:
+    recorder = Recorder(tmp_path / f"out{suffix}")
+    for number in range(200):
+        recorder.show(_painted(number / 30, level=number))
+    (partial,) = tmp_path.glob(f".tinct-*{suffix}")
+    with av.open(str(partial)) as film:  # as after a power cut: nothing has been closed
+        assert sum(1 for _ in film.decode(video=0)) >= 120
+    recorder.close()
+    with av.open(str(tmp_path / f"out{suffix}")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 200
+
+
+def test_a_recording_without_pictures_leaves_nothing(tmp_path: Path) -> None:
+    Recorder(tmp_path / "out.mp4").close()
+    assert _names(tmp_path) == []
+
+
+def test_a_camera_that_changes_its_size_is_recorded_on(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "out.mp4")
+    for number, size in enumerate(((32, 48), (64, 96), (32, 48))):
+        recorder.show(_painted(number / 10, *size))
+    recorder.close()
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        shapes = {frame.to_ndarray().shape for frame in film.decode(video=0)}
+    assert shapes == {(48, 48)}
+
+
+def test_where_nothing_can_be_recorded(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(OutputError, match="folder"):
+        Recorder(tmp_path / "a.mp4")
+    with pytest.raises(OptionError):
+        Recorder(tmp_path / "a.txt")
+    with pytest.raises(OutputError):
+        Recorder("/proc/no/a.mp4")
+
+
+def test_free_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tinct.apps.live.outputs.time.strftime", lambda _: "tinct-now")
+    assert free_name(".png") == Path("tinct-now.png")
+    Path("tinct-now.png").touch()
+    assert free_name(".png") == Path("tinct-now-2.png")

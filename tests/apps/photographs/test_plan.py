@@ -1,0 +1,98 @@
+"""Which file becomes which."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinct.apps.photographs.plan import Job, Naming, make_plan
+from tinct.errors import OptionError
+from tinct.photographs import format_named
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def _targets(inputs: list[str], naming: Naming) -> list[str]:
+    return [job.output_name.replace(os.sep, "/") for job in make_plan(inputs, naming).jobs]
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "kind", "target"),
+    [
+        ("photo.jpg", None, None, "photo-color.jpg"),
+        ("a/photo.JPG", None, None, "a/photo-color.JPG"),
+        ("photo.jpg", None, "png", "photo-color.png"),
+        ("photo.jpeg", None, "jpg", "photo-color.jpeg"),
+        ("scan.gif", None, None, "scan-color.png"),
+        ("scan.pgm", None, None, "scan-color.ppm"),
+        ("scan.dat", None, None, "scan-color.dat"),
+        ("photo.jpg", "x.png", None, "x.png"),
+        ("photo.jpg", "new/", None, "new/photo.jpg"),
+        ("photo.jpg", "new", None, "new/photo.jpg"),
+        ("photo.jpg", "new", "avif", "new/photo.avif"),
+        ("photo.jpg", "-", None, "standard output"),
+        ("-", None, None, "standard output"),
+        ("-", "x.tif", None, "x.tif"),
+    ],
+)
+def test_names(source: str, output: str | None, kind: str | None, target: str) -> None:
+    asked = None if kind is None else format_named(kind)
+    assert _targets([source], Naming(output, asked)) == [target]
+
+
+def test_sheets_are_named_like_the_input() -> None:
+    beside = make_plan(["photo.png"], Naming(None, sheets=True)).jobs
+    assert beside == [Job(Path("photo.png"), Path("photo-color.png"), Path("photo-compare.jpg"))]
+    elsewhere = make_plan(["photo.png"], Naming("out/", sheets=True)).jobs
+    assert elsewhere[0].sheet == Path("out/photo-compare.jpg")
+
+
+def test_the_same_input_twice_is_one_job() -> None:
+    assert _targets(["a.jpg", "./a.jpg"], Naming(None)) == ["a-color.jpg"]
+
+
+def test_two_formats_of_one_name_collide_only_when_they_become_one() -> None:
+    assert len(_targets(["a.jpg", "a.png"], Naming("out"))) == 2
+    with pytest.raises(OptionError, match=r"a\.jpg and a\.png"):
+        make_plan(["a.jpg", "a.png"], Naming("out", format_named("webp")))
+
+
+def test_another_input_is_never_overwritten() -> None:
+    with pytest.raises(OptionError, match="overwrite an input"):
+        make_plan(["x/a.jpg", "out/b.jpg", "out/a.jpg"], Naming("out"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_an_input_is_known_by_any_name(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    (tmp_path / "link.jpg").symlink_to("photo.jpg")
+    with pytest.raises(OptionError, match="overwrite an input"):
+        make_plan(["photo.jpg"], Naming("link.jpg"))
+
+
+def test_current_folder_has_a_name(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (job,) = make_plan(["."], Naming(None)).jobs
+    assert job.target == tmp_path.with_name(f"{tmp_path.name}-color") / "a.jpg"
+
+
+def test_one_file_name_for_several_inputs() -> None:
+    with pytest.raises(OptionError, match="several inputs need a folder"):
+        make_plan(["a.jpg", "b.jpg"], Naming("c.jpg"))
+
+
+def test_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "album").mkdir()
+
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "Permission denied", "album")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (record,) = make_plan(["album"], Naming("out")).settled
+    assert (record.input, record.status, record.reason) == ("album", "failed", "no permission")

@@ -1,0 +1,150 @@
+"""``tinct bench`` on a small folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.frames import FramesPlan, bench_frames, make_scene
+from benchmarks.networks import FRAMES
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.mark.slow
+def test_bench_times_base_at_its_own_size_and_at_that_of_peers(
+    run: Run, tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
+    save_gray(tmp_path / "album/0.jpg", 64, 48)
+    arguments = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "report.json")
+    done = run("bench", "album", "--model", "base", "--peer", "paper", *arguments)
+    assert done.returncode == 0, done.stderr
+    lines = json.loads((tmp_path / "report.json").read_text())["lines"]
+    seen = [(i["model"], i["width"], i["height"]) for i in lines if i["kind"] == "network"]
+    assert seen[:2] == [("base", 256, 256), ("base", 320, 320)]
+    assert seen[-1] == ("paper", 256, 256)
+    (shown,) = [i for i in done.stdout.decode().splitlines() if i.startswith("| paper")]
+    (ours, *_), theirs = lines, lines[[i["model"] for i in lines].index("paper")]
+    ratio = theirs["timing"]["median"] / ours["timing"]["median"]
+    assert float(shown.split("|")[-2]) == pytest.approx(ratio, abs=0.006)
+
+
+@pytest.mark.slow
+def test_bench_reports_everything(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
+    for index in range(2):
+        save_gray(tmp_path / f"album/{index}.jpg", 640, 480)
+    arguments = ("album", "--as-they-are", "--rounds", "1", "--threads", "1", "-o", "report")
+    done = run("bench", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "bench.json",
+        "bench.md",
+    ]
+    assert (tmp_path / "report/bench.md").read_bytes() == done.stdout.rstrip() + b"\n"
+    report = json.loads((tmp_path / "report/bench.json").read_text())
+    lines = report["lines"]
+    frames = [(i["width"], i["height"]) for i in lines if i["kind"] == "frame"]
+    assert frames == list(FRAMES)
+    networks = [(i["width"], i["height"]) for i in lines if i["kind"] == "network"]
+    assert networks == [(256, 256), (352, 256), (448, 256)]
+    assert {(i["model"], i["device"], i["threads"]) for i in lines} == {("nano", "cpu", 1)}
+    for line in lines:
+        timing = line["timing"]
+        assert 0 < timing["p25"] <= timing["median"] <= timing["p75"] <= timing["p95"] < 30
+    folder = report["folder"]
+    assert folder["photographs"] == 2
+    assert folder["color"]["median"] > 0
+    assert folder["ratio_to_copy_gray"] > 0.5
+    assert [single["megapixels"] for single in report["singles"]] == [2, 12]
+    for single in report["singles"]:
+        assert 0 < single["cold_start"]["median"] < 60
+        assert 50e6 < single["peak_memory"] < 1e9
+    assert report["install"]["tinct"] > 1e6
+    assert sorted(path.name for path in (tmp_path / "album").iterdir()) == ["0.jpg", "1.jpg"]
+
+
+@pytest.mark.slow
+@pytest.mark.train
+def test_a_peer_is_timed_beside_ours(
+    run: Run, tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
+    pytest.importorskip("onnxscript")
+    save_gray(tmp_path / "album/0.jpg", 320, 240)
+    quick = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "-")
+    done = run("bench", "album", *quick, "--peer", "paper")
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(done.stdout)["lines"]
+    ours, paper = (next(i for i in lines if i["model"] == name) for name in ("nano", "paper"))
+    assert paper["note"] == "random weights, speed only"
+    assert paper["parameters"] == 297_210
+    assert paper["mmac"] == pytest.approx(1703.7, abs=0.1)
+    assert paper["timing"]["median"] > 4 * ours["timing"]["median"]
+
+
+@pytest.mark.train
+def test_an_unknown_peer(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
+    pytest.importorskip("onnxscript")
+    save_gray(tmp_path / "album/0.jpg", 320, 240)
+    done = run("bench", "album", "--peer", "nobody")
+    assert done.returncode == 1
+    assert "no network is called 'nobody'" in done.stderr.decode()
+
+
+def test_frames_in_memory(
+    tmp_path: Path, save_gray: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = save_gray(tmp_path / "photograph.jpg", 320, 240)
+    sizes = ((96, 64), (65, 33))
+    plan = FramesPlan("nano", "cpu", None, 2, (), rounds=1, sizes=sizes)
+    threads = cv2.getNumThreads()
+    bench_frames(plan, source, "tinct bench --frames", None, tmp_path / "report")
+    cv2.setNumThreads(threads)
+    text = (tmp_path / "report/bench-frames.md").read_text()
+    assert capsys.readouterr().out == text + "\n"
+    lines = json.loads((tmp_path / "report/bench-frames.json").read_text())["frames"]
+    assert [(i["width"], i["height"]) for i in lines] == list(sizes)
+    for line, sees in zip(lines, ([320, 224], [448, 224]), strict=True):
+        assert (line["model"], line["device"], line["jobs"]) == ("nano", "cpu", 2)
+        assert line["sees"] == sees
+        assert line["times_as_long"] == 1
+        assert 0 < line["timing"]["median"] < 30
+        assert 0 < line["processor"] < 60
+        assert list(line["stages"]) == ["look", "steady", "fit", "compose"]
+        assert all(0 < seconds < 30 for seconds in line["stages"].values())
+        rate = f"{1 / line['timing']['median']:.0f}"
+        assert f"| {line['width']}x{line['height']} | nano | {sees[0]}x224 | {rate} [" in text
+
+
+def test_the_scene_of_frames_is_a_pan_of_film(
+    tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
+    scene = make_scene(save_gray(tmp_path / "photograph.jpg", 320, 240), 96, 64)
+    assert {(luma.shape, luma.dtype.name) for luma in scene} == {((64, 96), "uint8")}
+    assert min(luma.min() for luma in scene) >= 16
+    assert max(luma.max() for luma in scene) <= 235
+    for one, other in pairwise(scene):
+        np.testing.assert_array_equal(one[:, 4:], other[:, :-4])
+
+
+@pytest.mark.parametrize("only", [(), ("--frames",)])
+def test_bench_without_photographs(run: Run, tmp_path: Path, only: tuple[str, ...]) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("bench", "empty", *only)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "tinct: error: empty: no photographs to measure with\n"
+
+
+def test_an_evaluation_without_costs_is_found_before_anything_is_timed(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "old.json").write_text('{"rows": [{"name": "gray"}]}')
+    done = run("bench", "--quality", "old.json")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("tinct: error: old.json: not an evaluation with costs")

