@@ -1,4 +1,4 @@
-"""What ``tinct bench`` measures, with the same code that does the work."""
+"""What ``python -m benchmarks`` measures, with the same code that does the work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Bench:
     threads: int | None  # None: one, and all
     jobs: int | None
     peers: tuple[str, ...]
-    quality: tuple[str, ...]  # JSON files of tinct evaluate
+    quality: tuple[str, ...]  # JSON files of tinct lab evaluate
     is_full: bool
     only_frames: bool  # of films, in memory; nothing else
     command: str

@@ -45,7 +45,7 @@ def bench(
     quality: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE", help="JSON of tinct evaluate, for a plot of quality against cost."
+            metavar="FILE", help="JSON of tinct lab evaluate, for a plot of quality against cost."
         ),
     ] = None,
     output: Annotated[

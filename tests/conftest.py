@@ -1,12 +1,17 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests: small gray photographs, and the command line run as a user runs it."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,3 +32,55 @@ def rng() -> np.random.Generator:
 def environment() -> dict[str, str]:
     """Environment of a process that shall find this checkout, installed or not."""
     return os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent / "src")}
+
+
+@pytest.fixture(scope="session")
+def save_gray() -> Callable[..., Path]:
+    """Write a smooth gray picture in the format that the suffix names: save_gray(path, w, h)."""
+
+    def save(path: Path, width: int = 90, height: int = 70) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        x, y = np.meshgrid(np.linspace(0, 6, width), np.linspace(0, 4, height))
+        gray = np.rint(127.5 + 100 * np.sin(x) * np.cos(y)).astype(np.uint8)
+        Image.fromarray(gray).save(path)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def photo(tmp_path: Path, save_gray: Callable[..., Path]) -> Path:
+    """A gray JPEG, 90 x 70 pixels."""
+    return save_gray(tmp_path / "photo.jpg")
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, environment: dict[str, str]
+) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run ``tinct`` in a process of its own, in the temporary folder."""
+
+    def start(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "tinct", *map(str, arguments)]
+        return subprocess.run(
+            command, capture_output=True, cwd=tmp_path, env=environment, timeout=300, **options
+        )
+
+    return start
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, list[str]]]:
+    """Call ``main`` in this process: exit code, stdout, lines of stderr."""
+    from tinct.apps.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def start(*arguments: str | Path) -> tuple[int, str, list[str]]:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err.splitlines()
+
+    return start

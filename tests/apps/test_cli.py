@@ -90,9 +90,11 @@ def test_help_lists_commands_and_version_is_stated(call: Call) -> None:
     for arguments in ((), ("--help",), ("-h",)):
         code, out, _ = call(*arguments)
         assert code == 0
-        assert all(
-            name in out for name in ("image", "train", "export", "evaluate", "bench", "info")
-        )
+        assert all(name in out for name in ("image", "video", "live", "info", "lab"))
+        assert "evaluate" not in out
+    code, out, _ = call("lab", "--help")
+    assert code == 0
+    assert all(name in out for name in ("train", "export", "evaluate", "compare"))
     code, out, _ = call("--version")
     assert (code, out) == (0, "tinct 0.1.0\n")
 

@@ -1,4 +1,4 @@
-"""``tinct bench`` on a small folder."""
+"""``python -m benchmarks`` on a small folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 @pytest.mark.slow
 def test_bench_times_base_at_its_own_size_and_at_that_of_peers(
-    run: Run, tmp_path: Path, save_gray: Callable[..., Path]
+    bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
 ) -> None:
     save_gray(tmp_path / "album/0.jpg", 64, 48)
     arguments = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "report.json")
-    done = run("bench", "album", "--model", "base", "--peer", "paper", *arguments)
+    done = bench("album", "--model", "base", "--peer", "paper", *arguments)
     assert done.returncode == 0, done.stderr
     lines = json.loads((tmp_path / "report.json").read_text())["lines"]
     seen = [(i["model"], i["width"], i["height"]) for i in lines if i["kind"] == "network"]
@@ -37,11 +37,13 @@ def test_bench_times_base_at_its_own_size_and_at_that_of_peers(
 
 
 @pytest.mark.slow
-def test_bench_reports_everything(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
+def test_bench_reports_everything(
+    bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
     for index in range(2):
         save_gray(tmp_path / f"album/{index}.jpg", 640, 480)
     arguments = ("album", "--as-they-are", "--rounds", "1", "--threads", "1", "-o", "report")
-    done = run("bench", *arguments)
+    done = bench(*arguments)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
         "bench.json",
@@ -73,12 +75,12 @@ def test_bench_reports_everything(run: Run, tmp_path: Path, save_gray: Callable[
 @pytest.mark.slow
 @pytest.mark.train
 def test_a_peer_is_timed_beside_ours(
-    run: Run, tmp_path: Path, save_gray: Callable[..., Path]
+    bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
 ) -> None:
     pytest.importorskip("onnxscript")
     save_gray(tmp_path / "album/0.jpg", 320, 240)
     quick = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "-")
-    done = run("bench", "album", *quick, "--peer", "paper")
+    done = bench("album", *quick, "--peer", "paper")
     assert done.returncode == 0, done.stderr
     lines = json.loads(done.stdout)["lines"]
     ours, paper = (next(i for i in lines if i["model"] == name) for name in ("nano", "paper"))
@@ -89,10 +91,10 @@ def test_a_peer_is_timed_beside_ours(
 
 
 @pytest.mark.train
-def test_an_unknown_peer(run: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
+def test_an_unknown_peer(bench: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
     pytest.importorskip("onnxscript")
     save_gray(tmp_path / "album/0.jpg", 320, 240)
-    done = run("bench", "album", "--peer", "nobody")
+    done = bench("album", "--peer", "nobody")
     assert done.returncode == 1
     assert "no network is called 'nobody'" in done.stderr.decode()
 
@@ -104,7 +106,7 @@ def test_frames_in_memory(
     sizes = ((96, 64), (65, 33))
     plan = FramesPlan("nano", "cpu", None, 2, (), rounds=1, sizes=sizes)
     threads = cv2.getNumThreads()
-    bench_frames(plan, source, "tinct bench --frames", None, tmp_path / "report")
+    bench_frames(plan, source, "python -m benchmarks --frames", None, tmp_path / "report")
     cv2.setNumThreads(threads)
     text = (tmp_path / "report/bench-frames.md").read_text()
     assert capsys.readouterr().out == text + "\n"
@@ -134,17 +136,17 @@ def test_the_scene_of_frames_is_a_pan_of_film(
 
 
 @pytest.mark.parametrize("only", [(), ("--frames",)])
-def test_bench_without_photographs(run: Run, tmp_path: Path, only: tuple[str, ...]) -> None:
+def test_bench_without_photographs(bench: Run, tmp_path: Path, only: tuple[str, ...]) -> None:
     (tmp_path / "empty").mkdir()
-    done = run("bench", "empty", *only)
+    done = bench("empty", *only)
     assert done.returncode == 1
     assert done.stderr.decode() == "tinct: error: empty: no photographs to measure with\n"
 
 
 def test_an_evaluation_without_costs_is_found_before_anything_is_timed(
-    run: Run, tmp_path: Path
+    bench: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "old.json").write_text('{"rows": [{"name": "gray"}]}')
-    done = run("bench", "--quality", "old.json")
+    done = bench("--quality", "old.json")
     assert done.returncode == 1
     assert done.stderr.decode().startswith("tinct: error: old.json: not an evaluation with costs")

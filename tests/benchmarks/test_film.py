@@ -1,4 +1,4 @@
-"""``tinct bench --film`` on a film of a few small frames."""
+"""``python -m benchmarks --film`` on a film of a few small frames."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from pathlib import Path
 import pytest
 
 from benchmarks import film
-
-Call = Callable[..., tuple[int, str, list[str]]]
+from benchmarks.__main__ import bench
 
 
 def test_a_film_is_measured_beside_its_floor(
-    call: Call, tmp_path: Path, save_gray: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    save_gray: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name, value in (("WIDTH", 128), ("HEIGHT", 96), ("_FRAMES", 8), ("_MARGIN", 24)):
         monkeypatch.setattr(film, name, value)
     save_gray(tmp_path / "album/0.jpg", 320, 240)
-    code, out, lines = call("bench", "album", "--film", "--rounds", "2", "-o", "report")
-    assert code == 0
+    monkeypatch.chdir(tmp_path)
+    bench(folder="album", film=True, rounds=2, output=Path("report"))
+    captured = capsys.readouterr()
+    out, lines = captured.out, captured.err.splitlines()
     assert lines == [f"measuring a film, preset {name} ..." for name in film.PRESETS]
     assert (tmp_path / "report/bench-film.md").read_text() in out
     report = json.loads((tmp_path / "report/bench-film.json").read_text())

@@ -1,6 +1,6 @@
 """The shipped models color a few frozen photographs as they did when this was last looked at.
 
-``expected.json`` holds what `tinct evaluate` measures on the photographs beside it, by model. After
+``expected.json`` holds what is measured on the photographs beside it, by model. After
 a change of the colors that is wanted, COMMAND writes it anew; its diff is then part of the change.
 """
 

@@ -44,7 +44,7 @@ def test_weights_lie_between(other):
 
 
 def test_the_command_writes_a_model_that_colors(call, other, tmp_path):
-    code, _, lines = call("average", "nano", other, "-o", "mean.onnx", "--share", "0.5")
+    code, _, lines = call("lab", "average", "nano", other, "-o", "mean.onnx", "--share", "0.5")
     assert code == 0
     assert "equal to torch" in lines[-1]
     wanted = average_models("nano", other, 0.5)[0].network.state_dict()
@@ -54,6 +54,6 @@ def test_the_command_writes_a_model_that_colors(call, other, tmp_path):
 
 
 def test_networks_of_two_kinds_have_no_mean(call):
-    code, _, lines = call("average", "nano", "base", "-o", "mean.onnx")
+    code, _, lines = call("lab", "average", "nano", "base", "-o", "mean.onnx")
     assert code == 1
     assert lines == ["tinct: error: nano, base: not of the same network"]

@@ -1,4 +1,4 @@
-"""``tinct calibrate`` and ``tinct robustness`` as they are called."""
+"""``tinct lab calibrate`` and ``tinct lab robustness`` as they are called."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def photographs(tmp_path) -> Path:
 
 
 def test_without_an_output_the_model_is_measured_as_it_is(call, photographs, tmp_path):
-    code, said, _ = call("calibrate", "nano", photographs, "--report", "out")
+    code, said, _ = call("lab", "calibrate", "nano", photographs, "--report", "out")
     assert code == 0
     default = model_spec("nano").default_vividness
     assert f"| {default:g} (default) |" in said
@@ -58,7 +58,7 @@ def test_without_an_output_the_model_is_measured_as_it_is(call, photographs, tmp
 
 def test_what_cannot_be_read_makes_the_exit_code_one(call, photographs):
     (photographs / "broken.png").write_bytes((photographs / "0.png").read_bytes()[:60])
-    code, said, errors = call("calibrate", "nano", photographs)
+    code, said, errors = call("lab", "calibrate", "nano", photographs)
     assert code == 1
     assert "3 photographs of" in said
     assert any("broken.png" in line for line in errors)
@@ -75,7 +75,7 @@ def test_what_cannot_be_read_makes_the_exit_code_one(call, photographs):
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(call, photographs, tmp_path, arguments, message):
-    code, _, errors = call("calibrate", *arguments)
+    code, _, errors = call("lab", "calibrate", *arguments)
     assert code in (1, 2)
     assert message in errors[-1]
     assert not list(tmp_path.glob("**/*.onnx"))
@@ -92,7 +92,9 @@ def test_the_file_is_read_as_chosen_and_stays_in_its_precision(call, photographs
     convert_model(Path(inspect.getfile(Colorizer)).parents[1] / "weights" / "nano.onnx",
                   tmp_path / "half.onnx", "fp16-weights")  # fmt: skip
     wanted = ["--default-share", "0.3", "--vivid-share", "0.4", "--vivid-gain", "-9"]
-    code, said, errors = call("calibrate", "half.onnx", photographs, "-o", "new.onnx", *wanted)
+    code, said, errors = call(
+        "lab", "calibrate", "half.onnx", photographs, "-o", "new.onnx", *wanted
+    )
     assert code == 0, errors
     spec = model_spec(str(tmp_path / "new.onnx"))
     facts = spec.provenance
@@ -104,12 +106,14 @@ def test_the_file_is_read_as_chosen_and_stays_in_its_precision(call, photographs
     old, new = ((tmp_path / name).stat().st_size for name in ("half.onnx", "new.onnx"))
     assert abs(new - old) < 0.02 * old
     # Measured again, the file does what the report said, but for weights in 16 bits.
-    again = call("calibrate", "new.onnx", photographs)[1]
+    again = call("lab", "calibrate", "new.onnx", photographs)[1]
     assert np.abs(table_of(again) - table_of(said)).max() <= 0.02
 
 
 def test_worn_photographs_are_compared_with_clean_ones(call, photographs, tmp_path):
-    code, said, _ = call("robustness", photographs, "--degrade", "blur,worn", "-o", "worn.md")
+    code, said, _ = call(
+        "lab", "robustness", photographs, "--degrade", "blur,worn", "-o", "worn.md"
+    )
     assert code == 0
     assert (tmp_path / "worn.md").read_text() in said
     for row in ("| clean | ", "| blur | ", "| worn | "):
@@ -118,7 +122,7 @@ def test_worn_photographs_are_compared_with_clean_ones(call, photographs, tmp_pa
 
 
 def test_an_unknown_degradation_is_one_line(call, photographs):
-    code, _, errors = call("robustness", photographs, "--degrade", "rust")
+    code, _, errors = call("lab", "robustness", photographs, "--degrade", "rust")
     assert code == 2
     assert "no degradation 'rust'" in errors[-1]
 
@@ -130,7 +134,9 @@ def test_the_help_names_all_degradations():
 
 def test_a_seed_chooses_other_photographs_but_always_the_same(call, photographs):
     def digest(*options):
-        said = call("robustness", photographs, "--degrade", "blur", "--limit", "2", *options)[1]
+        said = call(
+            "lab", "robustness", photographs, "--degrade", "blur", "--limit", "2", *options
+        )[1]
         return said.partition("sha256 ")[2][:16]
 
     first = digest()

@@ -1,4 +1,4 @@
-"""``tinct compare`` as a user runs it."""
+"""``tinct lab compare`` as a user runs it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def photographs(tmp_path):
 def test_it_writes_figures_tables_and_a_report(call, photographs, tmp_path):
     (tmp_path / "curves.csv").write_text("step,value\n0,1\n1,0.5\n")
     code, out, lines = call(
-        "compare", "nano", photographs, "-o", "new/folder", "--curves", "mine=curves.csv"
+        "lab", "compare", "nano", photographs, "-o", "new/folder", "--curves", "mine=curves.csv"
     )
     folder = tmp_path / "new" / "folder"
     assert code == 1  # for the torn photograph
@@ -68,7 +68,7 @@ def test_it_writes_figures_tables_and_a_report(call, photographs, tmp_path):
 @pytest.mark.train
 def test_the_networks_behind_the_rows_are_drawn_and_counted(call, photographs, tmp_path):
     pytest.importorskip("torch")
-    assert call("compare", "nano", photographs / "old.png", "-o", "out")[0] == 0
+    assert call("lab", "compare", "nano", photographs / "old.png", "-o", "out")[0] == 0
     listing = (tmp_path / "out" / "parameters.txt").read_text()
     assert 'Model: "nano"' in listing
     assert "Trainable params: 291,896" in listing
@@ -80,7 +80,7 @@ def test_the_papers_network_beside_ours(call, photographs, tmp_path):
     if not os.environ.get("TINCT_DATA"):
         pytest.skip("TINCT_DATA is not set: the folder with seed/ and data/")
     weights = Path(os.environ["TINCT_DATA"], "seed", "published-weights.npz")
-    call("compare", f"paper={weights}", "nano", photographs, "-o", "out", "--pictures", "1")
+    call("lab", "compare", f"paper={weights}", "nano", photographs, "-o", "out", "--pictures", "1")
     page = (tmp_path / "out" / "report.html").read_text()
     names = re.findall(r'<th scope="row" data-value="([^"]*)"', page)
     assert names[:3] == ["gray", "mean color", "paper"]
@@ -89,7 +89,9 @@ def test_the_papers_network_beside_ours(call, photographs, tmp_path):
 
 
 def test_gray_photographs_alone_need_no_truth(call, photographs, tmp_path):
-    code, _, _ = call("compare", photographs / "old.png", "-o", "out", "--protocol", "product")
+    code, _, _ = call(
+        "lab", "compare", photographs / "old.png", "-o", "out", "--protocol", "product"
+    )
     assert code == 0
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"grid.png", "grid.svg", "report.html"}
@@ -99,7 +101,7 @@ def test_gray_photographs_alone_need_no_truth(call, photographs, tmp_path):
 
 def test_figures_are_the_same_every_time(call, photographs, tmp_path):
     for folder in ("first", "second"):
-        call("compare", photographs, "-o", folder)
+        call("lab", "compare", photographs, "-o", folder)
     for name in ("grid.png", "grid.svg", "losses.png", "losses.svg"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
@@ -118,7 +120,7 @@ def test_figures_are_the_same_every_time(call, photographs, tmp_path):
     ],
 )
 def test_mistakes_are_one_clear_line(call, photographs, tmp_path, arguments, message, code):
-    found, _, lines = call("compare", *arguments)
+    found, _, lines = call("lab", "compare", *arguments)
     assert found == code
     assert re.search(message, lines[-1])
     assert len(lines) == 1

@@ -1,4 +1,4 @@
-"""``tinct curves`` as it is called."""
+"""``tinct lab curves`` as it is called."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def files(tmp_path, monkeypatch):
 
 def test_runs_are_drawn_beside_each_other(files, capsys):
     runs = ["ours=curves.csv", "published=loss-test.csv", "--step", "published=1000"]
-    assert main(["curves", *runs, "-o", "loss.png"]) == 0
+    assert main(["lab", "curves", *runs, "-o", "loss.png"]) == 0
     assert capsys.readouterr().err == "loss.png: 3 curves\n"
     with Image.open("loss.png") as picture:
         assert picture.size == (960, 600)
-    assert main(["curves", *runs, "-o", "loss.svg"]) == 0
+    assert main(["lab", "curves", *runs, "-o", "loss.svg"]) == 0
     with open("loss.svg") as file:
         assert "photographs seen" in file.read()
 
@@ -41,7 +41,7 @@ def test_runs_are_drawn_beside_each_other(files, capsys):
     ],
 )
 def test_mistakes_are_one_line(files, tmp_path, capsys, arguments, reason, code):
-    assert main(["curves", *arguments]) == code
+    assert main(["lab", "curves", *arguments]) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line
     assert not list(tmp_path.glob("a.*"))

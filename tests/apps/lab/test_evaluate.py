@@ -186,6 +186,6 @@ def test_statistics_are_written(shard, tmp_path):
     result = call(statistics, shard, "-o", path)
     record = json.loads(path.read_text())
     assert record["photographs"] == 2
-    assert record["made_by"] == "tinct statistics photos.tar"
+    assert record["made_by"] == "tinct lab statistics photos.tar"
     assert len(record["prior"]) == 313
     assert "tinct: warning: 0.png: " in result.stderr

@@ -29,7 +29,7 @@ def film(tmp_path):
 
 
 def test_a_film_is_measured_and_reported(film, tmp_path, capsys):
-    assert main(["steadiness", str(film), "--frames", "5", "-o", str(tmp_path / "out")]) == 0
+    assert main(["lab", "steadiness", str(film), "--frames", "5", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "| film | 5 | gray |" in printed
     assert (tmp_path / "out" / "steadiness.md").read_text() == printed
@@ -46,17 +46,17 @@ def test_films_are_made_of_photographs(tmp_path, monkeypatch, capsys):
     for index in range(2):
         pixels = np.random.default_rng(index).integers(0, 256, (30, 40, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
-    assert main(["steadiness", "--photographs", str(tmp_path), "--count", "2"]) == 0
+    assert main(["lab", "steadiness", "--photographs", str(tmp_path), "--count", "2"]) == 0
     printed = capsys.readouterr().out
     for kind in ("noise", "pan", "zoom", "moving object", "cut", "flicker"):
         assert f"| {kind} | 4 | gray |" in printed  # two frames of each photograph
 
 
 def test_nothing_to_measure_is_said(capsys):
-    assert main(["steadiness"]) == 2
+    assert main(["lab", "steadiness"]) == 2
     assert "--photographs" in capsys.readouterr().err
 
 
 def test_what_is_no_film_is_one_line(tmp_path, capsys):
-    assert main(["steadiness", str(tmp_path / "none.mkv")]) == 1
+    assert main(["lab", "steadiness", str(tmp_path / "none.mkv")]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1

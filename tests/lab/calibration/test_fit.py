@@ -135,7 +135,7 @@ def test_a_calibration_improves_what_it_is_for(views, decode):
     wanted = Targets(default_share=0.3, vivid_share=0.4, vivid_gain=-9)
     found = calibrate(views, wanted, decode)
     before = make_report(views, Choice(decode, 0.6), "before")
-    after = make_report(views, found, "after", command="tinct calibrate x")
+    after = make_report(views, found, "after", command="tinct lab calibrate x")
     assert after.default.vividness == found.default_vividness
     errors = [one.default.confidences.reliability.error for one in (before, after)]
     assert errors[1] <= errors[0]

@@ -9,8 +9,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tinct import color
+from tinct.errors import TrainingError
 from tinct.lab.data import batches as data
-from tinct.lab.data.batches import PhotographBatches
+from tinct.lab.data.batches import PhotographBatches, draw_epoch, expected_visits
 from tinct.lab.data.cache import open_cache
 from tinct.lab.train.config import AugmentConfig
 
@@ -291,3 +292,28 @@ def test_all_augmentations_together_stay_in_range(rgb, rng):
         assert lightness.dtype == np.float32
         assert lightness.shape == rgb.shape[:2]
         assert 0 <= lightness.min() <= lightness.max() <= 100
+
+
+def test_weights_decide_how_often_photographs_are_seen() -> None:
+    names = [f"shard.tar/{kind}-{i}.webp" for kind in ("often", "rare", "usual") for i in range(40)]
+    expected = expected_visits(names, {"often-*": 2, "rare-*": 0.25, "rare-1.webp": 9})
+    visits = np.zeros((80, 120), int)
+    for epoch in range(80):
+        drawn = draw_epoch(expected, np.random.default_rng(epoch))
+        visits[epoch] = np.bincount(drawn, minlength=120)
+        assert abs(len(drawn) - 130) <= 1
+    assert (visits[:, :40] == 2).all()
+    assert (visits[:, 80:] == 1).all()
+    assert visits[:, 40:80].max() == 1
+    assert visits[:, 40:80].mean() == pytest.approx(0.25, abs=0.01)
+    assert visits[:, 41].mean() == pytest.approx(0.25, abs=0.2)
+
+
+def test_epochs_without_weights_show_everything_once() -> None:
+    drawn = draw_epoch(expected_visits(["a", "b", "c"], {}), np.random.default_rng(0))
+    assert sorted(drawn) == [0, 1, 2]
+
+
+def test_weights_that_leave_nothing_are_refused(cache) -> None:
+    with pytest.raises(TrainingError, match=r"data\.weights leaves no photograph"):
+        PhotographBatches(cache, PLAIN, crop=64, batch=4, seed=0, weights={"*": 0})

@@ -298,9 +298,11 @@ def test_nothing_to_compare_is_an_error(shard, encode):
 @pytest.mark.parametrize("protocol", ["lab", "product"])
 def test_json_holds_everything_but_single_photographs(colorful, protocol):
     row = replace(gray_row(), parameters=7, mmac=0.5)
-    report = evaluate(Photographs(colorful), [row], protocol=protocol, command="tinct evaluate x")
+    report = evaluate(
+        Photographs(colorful), [row], protocol=protocol, command="tinct lab evaluate x"
+    )
     record = json.loads(report.to_json())
-    assert record["command"] == "tinct evaluate x"
+    assert record["command"] == "tinct lab evaluate x"
     assert record["sha256"] == report.sha256
     assert record["reference"] == "gray"
     assert "pictures" not in record
@@ -340,7 +342,9 @@ def test_scores_that_a_photograph_has_not_are_empty_in_the_csv(shard, encode):
 
 def test_markdown_has_a_line_for_each_row_and_says_how_it_was_made(colorful):
     rows = [replace(gray_row(), parameters=1234), mean_row(shipped_statistics())]
-    report = evaluate(Photographs(colorful), rows, command="tinct evaluate x", protocol="product")
+    report = evaluate(
+        Photographs(colorful), rows, command="tinct lab evaluate x", protocol="product"
+    )
     text = report.to_markdown()
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     assert len(tables) == 3  # main, differences, others
@@ -349,7 +353,7 @@ def test_markdown_has_a_line_for_each_row_and_says_how_it_was_made(colorful):
     for header, *lines in tables:
         assert all(line.count("|") == header.count("|") for line in lines)
     assert "| gray | 1,234 |" in text
-    for fact in ("`tinct evaluate x`", "Protocol `product`", report.sha256[:16], "numpy "):
+    for fact in ("`tinct lab evaluate x`", "Protocol `product`", report.sha256[:16], "numpy "):
         assert fact in text
 
 

@@ -70,7 +70,7 @@ def content() -> Content:
         report=SmallReport(),
         charts=(chart,),
         listings={"nano": "a <table>"},
-        method={"Command": "tinct compare <x>"},
+        method={"Command": "tinct lab compare <x>"},
     )
 
 

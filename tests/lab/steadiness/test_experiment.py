@@ -93,7 +93,9 @@ def test_cost_is_a_share_of_the_frame(noisy, colorizer, monkeypatch):
 def test_the_report_has_a_line_for_each_row_and_null_for_the_unknown():
     timings = Timing.of([0.001]), Timing.of([0.02])
     clips = (clip_result((np.nan, 0.5), (20, 21)),)
-    result = Result("nano", "tinct steadiness x", "machine", {"numpy": "2"}, Cost(*timings), clips)
+    result = Result(
+        "nano", "tinct lab steadiness x", "machine", {"numpy": "2"}, Cost(*timings), clips
+    )
     text = result.to_markdown()
     assert "| pan | 72 | frame by frame |  |  |  | 1.00 | 0.50 | 20.0 | 20.00 |  |" in text
     assert "|  |  | steadied | 0.50 | 9.9 | 0.50 | 1.00 | 0.50 | 20.0 | 21.00 | 9.90 |" in text

@@ -1,4 +1,4 @@
-"""``tinct train`` and ``tinct export`` as they are called."""
+"""``tinct lab train`` and ``tinct lab export`` as they are called."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def last_words(capsys):
 
 def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["train", str(config), "--steps", "2"]) == 0
+    assert main(["lab", "train", str(config), "--steps", "2"]) == 0
     *_, validation, best, last = last_words(capsys)
     assert "test_loss" in validation
     assert "rate" in validation
@@ -52,16 +52,18 @@ def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
     )
     assert last == "saved runs/short/last.safetensors; curves and sheets are in runs/short"
     assert load_checkpoint(Path("runs/short/last.safetensors")).step == 2
-    assert main(["train", str(config)]) == 1
+    assert main(["lab", "train", str(config)]) == 1
     assert "there is a run already" in last_words(capsys)[-1]
-    assert main(["train", str(config), "--resume"]) == 0
+    assert main(["lab", "train", str(config), "--resume"]) == 0
     assert load_checkpoint(Path("runs/short/last.safetensors")).step == 3
 
 
 def test_command_line_has_the_last_word(config, photographs, tmp_path):
     cache, output = tmp_path / "other", tmp_path / "out"
     options = [str(photographs.tar), "--cache", str(cache), "-o", str(output)]
-    assert main(["train", str(config), "--validation", str(photographs.folder), *options]) == 0
+    assert (
+        main(["lab", "train", str(config), "--validation", str(photographs.folder), *options]) == 0
+    )
     data = load_checkpoint(output / "last.safetensors").config.data
     assert data.train == (str(photographs.tar),)
     assert data.validation == (str(photographs.folder),)
@@ -71,12 +73,12 @@ def test_command_line_has_the_last_word(config, photographs, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["train", "none.toml"], "none.toml: No such file or directory"),
-        (["train", "{config}", "none.tar"], "none.tar: no such folder or tar file"),
-        (["train", "{config}", "--resume", "-o", "none"], "no such checkpoint"),
-        (["train", "{config}", "--steps", "0"], "steps must be at least 1, not 0"),
-        (["export", "none.safetensors"], "none.safetensors: no such checkpoint"),
-        (["export", "{config}"], "short.toml: not a checkpoint"),
+        (["lab", "train", "none.toml"], "none.toml: No such file or directory"),
+        (["lab", "train", "{config}", "none.tar"], "none.tar: no such folder or tar file"),
+        (["lab", "train", "{config}", "--resume", "-o", "none"], "no such checkpoint"),
+        (["lab", "train", "{config}", "--steps", "0"], "steps must be at least 1, not 0"),
+        (["lab", "export", "none.safetensors"], "none.safetensors: no such checkpoint"),
+        (["lab", "export", "{config}"], "short.toml: not a checkpoint"),
     ],
 )
 def test_mistakes_are_one_line(arguments, reason, config, capsys):
@@ -89,11 +91,21 @@ def test_mistakes_are_one_line(arguments, reason, config, capsys):
 @pytest.mark.slow
 def test_one_command_trains_the_shipped_model_on(photographs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command = ["train", "--from", "nano", str(photographs.tar), "--steps", "1", "--cache", "cache"]
+    command = [
+        "lab",
+        "train",
+        "--from",
+        "nano",
+        str(photographs.tar),
+        "--steps",
+        "1",
+        "--cache",
+        "cache",
+    ]
     assert main(command) == 0
     last = load_checkpoint(Path("runs/nano/last.safetensors"))
     assert last.config.start == "nano"
-    assert main(["export", "runs/nano/last.safetensors", "-o", "mine.onnx"]) == 0
+    assert main(["lab", "export", "runs/nano/last.safetensors", "-o", "mine.onnx"]) == 0
     # One step at the beginning of the warm-up changes next to nothing.
     picture = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     before, after = Colorizer("nano", vividness=0), Colorizer("mine.onnx", vividness=0)
@@ -102,12 +114,12 @@ def test_one_command_trains_the_shipped_model_on(photographs, tmp_path, monkeypa
 
 
 def test_training_needs_a_configuration_or_a_model(photographs, capsys):
-    assert main(["train", str(photographs.tar)]) == 2
+    assert main(["lab", "train", str(photographs.tar)]) == 2
     assert "--from nano" in last_words(capsys)[-1]
 
 
 def test_notes_are_key_and_value(finished, capsys):
-    assert main(["export", str(finished.last), "--note", "data"]) == 2
+    assert main(["lab", "export", str(finished.last), "--note", "data"]) == 2
     assert "--note: 'data' is not of the form key=value" in last_words(capsys)[-1]
 
 
@@ -116,7 +128,7 @@ def test_notes_are_key_and_value(finished, capsys):
 )
 def test_a_model_file_keeps_how_it_is_read(tmp_path, capsys, option):
     value = {"--short-side": "288", "--note": "a=b"}.get(option, "0.5")
-    command = ["export", "mine.onnx", option, value, "--precision", "fp16"]
+    command = ["lab", "export", "mine.onnx", option, value, "--precision", "fp16"]
     assert main([*command, "-o", str(tmp_path / "model.onnx")]) == 2
     assert f"{option} is for checkpoints; mine.onnx keeps" in last_words(capsys)[-1]
 
@@ -125,7 +137,16 @@ def test_a_model_file_keeps_how_it_is_read(tmp_path, capsys, option):
 def test_export_says_what_it_wrote(finished, tmp_path, capsys):
     output = tmp_path / "model.onnx"
     notes = ["--note", "data=generated pictures", "--note", "why=a=b"]
-    command = ["export", str(finished.last), "-o", str(output), "--short-side", "288", *notes]
+    command = [
+        "lab",
+        "export",
+        str(finished.last),
+        "-o",
+        str(output),
+        "--short-side",
+        "288",
+        *notes,
+    ]
     assert main(command) == 0
     (line,) = last_words(capsys)
     assert line.startswith(f"{output}: nano, 291,896 parameters, 1.")
@@ -162,7 +183,7 @@ def wait_for(path, process):
 )
 def test_ctrl_c_saves_first_and_says_how_to_go_on(config, tmp_path, program, number):
     folder = tmp_path / "run"
-    arguments = ["train", str(config), "--steps", "100000", "-o", str(folder)]
+    arguments = ["lab", "train", str(config), "--steps", "100000", "-o", str(folder)]
     process = start(program, arguments, tmp_path)
     try:
         wait_for(folder / "sheet-0000002.png", process)
@@ -185,7 +206,7 @@ def test_ctrl_c_saves_first_and_says_how_to_go_on(config, tmp_path, program, num
 def test_signals_to_the_whole_group_save_too(config, tmp_path):
     """As terminals send them: the process that makes batches is told as well."""
     folder = tmp_path / "run"
-    arguments = ["train", str(config), "--steps", "100000", "-o", str(folder)]
+    arguments = ["lab", "train", str(config), "--steps", "100000", "-o", str(folder)]
     environment = os.environ | {"PYTHONPATH": str(SOURCES)}
     process = subprocess.Popen(
         [sys.executable, "-m", "tinct", *arguments],

@@ -140,7 +140,7 @@ def test_two_processes_learn_as_one_does_stop_together_and_go_on_as_one(photogra
         # Worn pictures differ, and so would the norms of halves of a batch.
         "[augment]\nfilm_response = 0\ntone_curve = 0\ngrain = 0\ndamage = 0\n"
     )
-    call = ["train", str(config), "-o"]
+    call = ["lab", "train", str(config), "-o"]
     process = subprocess.Popen(
         [sys.executable, "-m", "tinct", *call, str(together), "--devices", "2"],
         env=os.environ | {"PYTHONPATH": str(SOURCES)},

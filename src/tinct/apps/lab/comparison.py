@@ -1,4 +1,4 @@
-"""What ``tinct compare`` makes: the paper's figures and a report, for any models and pictures."""
+"""``tinct lab compare``: the paper's figures and a report, for any models and pictures."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ several processes, which share a batch, make together what one makes alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TypedDict
 
 import cv2
@@ -19,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from tinct import color
+from tinct.errors import TrainingError
 from tinct.lab.data.cache import Cache
 from tinct.lab.train.config import AugmentConfig
 
@@ -60,7 +62,7 @@ WHOLE = Share()
 class PhotographBatches(Dataset[Batch]):
     """Training batches, one an index."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what decides a batch, each once
         self,
         cache: Cache,
         augment: AugmentConfig,
@@ -71,6 +73,7 @@ class PhotographBatches(Dataset[Batch]):
         target: str = "ab",
         target_stride: int = 4,
         share: Share = WHOLE,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         """Prepare batches.
 
@@ -83,7 +86,14 @@ class PhotographBatches(Dataset[Batch]):
             target: ``ab`` or ``rgb``.
             target_stride: How much smaller than the crops their targets are.
             share: The part of each batch to make.
+            weights: How often photographs are seen, by patterns of their names; 1 for the others.
+
+        Raises:
+            TrainingError: The weights leave no photograph.
         """
+        self._expected = expected_visits(cache.names, weights or {})
+        if self._expected[-1] < 1:
+            raise TrainingError("data.weights leaves no photograph to train on")
         self.cache, self.augment = cache, augment
         self.crop, self.batch, self.seed = crop, batch, seed
         self.target, self.target_stride, self.share = target, target_stride, share
@@ -91,14 +101,14 @@ class PhotographBatches(Dataset[Batch]):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps after which (nearly) every photograph has been seen once more."""
-        return max(len(self.cache) // self.batch, 1)
+        """Steps after which (nearly) every photograph of weight 1 has been seen once more."""
+        return max(int(self._expected[-1]) // self.batch, 1)
 
     def __getitem__(self, step: int) -> Batch:
         """Make this process's share of the batch of a step."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.cache))
+            order = draw_epoch(self._expected, np.random.default_rng([self.seed, epoch]))
             self._epoch, self._order = epoch, np.resize(order, max(len(order), self.batch))
         chosen = self._order[place * self.batch : (place + 1) * self.batch]
         crop = self.crop(step) if callable(self.crop) else self.crop
@@ -125,6 +135,38 @@ class PhotographBatches(Dataset[Batch]):
         small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
         lightness = gray_lightness(rgb, self.augment, rng)
         return lightness, small.astype(np.float32) / np.float32(255), rgb
+
+
+def expected_visits(names: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return how many pictures of an epoch are expected up to each photograph, (P,), rising.
+
+    Args:
+        names: Of the photographs, with their folders.
+        weights: Weight by pattern of the last part of a name; the first that fits counts.
+    """
+
+    def weight(name: str) -> float:
+        last = name.rsplit("/", 1)[-1]
+        return next((value for key, value in weights.items() if fnmatchcase(last, key)), 1.0)
+
+    return np.cumsum([weight(name) for name in names])
+
+
+def draw_epoch(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw the photographs of an epoch in random order, each as often as its weight says.
+
+    Systematic sampling: one random offset decides of all, so that a weight of 2 is two visits in
+    every epoch, and a weight of 1/4 one visit in a quarter of them.
+
+    Args:
+        expected: See :func:`expected_visits`.
+        rng: Of the epoch.
+    """
+    is_whole = np.array_equal(expected, np.arange(1, len(expected) + 1))
+    offset = 0.0 if is_whole else rng.random()  # without weights, the order of earlier runs
+    passed = np.floor(expected + offset).astype(np.int64)
+    visits = np.diff(passed, prepend=0)
+    return rng.permutation(np.repeat(np.arange(len(expected)), visits))
 
 
 def target_planes(rgb: NDArray[np.float32], target: str) -> NDArray[np.float32]:

@@ -128,7 +128,9 @@ def folder_row(path: str, fit: Fit = "crop") -> Row:
 
 def _rows_of(spec: str, vividness: Sequence[float | None], fit: Fit) -> list[Row]:
     if spec.startswith(RANDOM_PREFIX):
-        raise OptionError(f"{spec}: random weights: speed only, which tinct bench measures")
+        raise OptionError(
+            f"{spec}: random weights: speed only, which python -m benchmarks measures"
+        )
     name, is_named, path = spec.partition("=")
     if is_named and name in NETWORKS:
         return [published_row(path, name)]

@@ -29,7 +29,7 @@ class Point:
 
 
 def read_points(path: Path) -> list[Point]:
-    """Read the rows of a JSON file that ``tinct evaluate`` wrote.
+    """Read the rows of a JSON file that ``tinct lab evaluate`` wrote.
 
     Raises:
         InputError: The file cannot be read, or is something else.
@@ -47,7 +47,7 @@ def read_points(path: Path) -> list[Point]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not an evaluation with costs (tinct evaluate)") from error
+        raise InputError(f"{path}: not an evaluation with costs (tinct lab evaluate)") from error
 
 
 def draw_quality(points: Sequence[Point]) -> list[tuple[str, bytes]]:

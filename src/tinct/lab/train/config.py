@@ -19,6 +19,9 @@ class DataConfig:
 
     train: tuple[str, ...] = ()
     """Folders or tar shards; ``*`` and ``?`` are expanded."""
+    weights: dict[str, Any] = field(default_factory=dict)
+    """How often photographs are seen, by patterns of their names: ``{"faces-*" = 0.25}`` shows
+    these a quarter as often as others. The first pattern that fits counts."""
     validation: tuple[str, ...] = ()
     """The same, for the test loss and the sheets; where there are none, a tenth is held out."""
     cache: str = "cache"
@@ -141,6 +144,9 @@ class TrainConfig:
         return not self.finish_steps or step in self.finish
 
 
+MOST_OFTEN = 16
+"""Largest weight of a source of photographs."""
+
 _RANGES: dict[type, dict[str, tuple[float, float]]] = {
     DataConfig: {
         "short_side": (32, math.inf),
@@ -230,6 +236,10 @@ def config_from_dict(table: dict[str, Any], name: str) -> TrainConfig:
     smallest, largest = config.augment.crop
     if smallest > largest:
         raise TrainingError(f"{name}: augment.crop must be the smaller side, then the larger")
+    for pattern, weight in config.data.weights.items():
+        if type(weight) not in (int, float) or not 0 <= weight <= MOST_OFTEN:
+            text = f"a number between 0 and {MOST_OFTEN}, not {weight!r}"
+            raise TrainingError(f"{name}: data.weights: {pattern!r} must be {text}")
     if config.augment.true_lightness + config.augment.film_response > 1:
         text = "augment.true_lightness and augment.film_response exclude each other"
         raise TrainingError(f"{name}: {text}: together at most 1")

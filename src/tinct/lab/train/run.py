@@ -156,6 +156,7 @@ def make_batches(
         target=str(network.target),
         target_stride=int(network.stride),  # type: ignore[arg-type]
         share=share,
+        weights=config.data.weights,
     )
 
 

@@ -1,4 +1,4 @@
-"""``tinct average``: a model between two others."""
+"""``tinct lab average``: a model between two others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def average(
 ) -> None:
     """Average the weights of two models, the second trained on from the first or the other way.
 
-    Often better than both. Colors are read as in the first one; `tinct calibrate` comes next.
+    Often better than both. Colors are read as in the first one; `tinct lab calibrate` comes next.
     """
     try:
         from tinct.files import write_atomically

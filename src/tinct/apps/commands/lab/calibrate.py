@@ -1,4 +1,4 @@
-"""``tinct calibrate``: choose how colors are read from a network, and measure how sure it is."""
+"""``tinct lab calibrate``: choose how colors are read from a network, and how sure it is."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ _KEPT = ("fp32", "fp16-weights")
 def calibrate(
     model: Annotated[
         str,
-        typer.Argument(
-            help="Checkpoint of tinct train (.safetensors), model in the package, or model file."
-        ),
+        typer.Argument(help="Checkpoint (.safetensors), model in the package, or model file."),
     ],
     photographs: Annotated[
         list[str],
@@ -114,7 +112,7 @@ def calibrate(
 def _stored(spec: ModelSpec, model: str) -> Literal["fp32", "fp16-weights"]:
     found: Literal["fp32", "fp16-weights"] = spec.provenance.get("precision", "fp32")
     if found not in _KEPT:
-        raise OptionError(f"{model}: in {found}; calibrate it in 32 bits, then tinct export")
+        raise OptionError(f"{model}: in {found}; calibrate it in 32 bits, then tinct lab export")
     return found
 
 

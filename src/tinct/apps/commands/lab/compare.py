@@ -1,4 +1,4 @@
-"""``tinct compare``: figures and a report of what models make of photographs."""
+"""``tinct lab compare``: figures and a report of what models make of photographs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tinct curves``: the losses of several training runs on the same axes."""
+"""``tinct lab curves``: the losses of several training runs on the same axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tinct evaluate``: measure how good the colors of models are."""
+"""``tinct lab evaluate``: measure how good the colors of models are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tinct export``: from a checkpoint to a model file."""
+"""``tinct lab export``: from a checkpoint to a model file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def export(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            help="Checkpoint of tinct train (.safetensors); or a model file (.onnx), to be written "
+            help="Checkpoint (.safetensors); or a model file (.onnx), to be written "
             "again in another precision."
         ),
     ],

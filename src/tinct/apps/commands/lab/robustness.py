@@ -1,4 +1,4 @@
-"""``tinct robustness``: measure colors on worn gray material."""
+"""``tinct lab robustness``: measure colors on worn gray material."""
 
 from __future__ import annotations
 

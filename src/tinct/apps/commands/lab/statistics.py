@@ -1,4 +1,4 @@
-"""``tinct statistics``: count the colors of photographs, for the evaluation to compare with."""
+"""``tinct lab statistics``: count the colors of photographs, for the evaluation to compare with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def statistics(
 
     photographs = Photographs(*data, limit=limit)
     names = " ".join(Path(source).name for source in data)
-    result = gather(photographs, made_by=f"tinct statistics {names}")
+    result = gather(photographs, made_by=f"tinct lab statistics {names}")
     for reason in photographs.broken:
         warn(reason)
     write_atomically(result.to_json().encode(), output, overwrite=True)

@@ -1,4 +1,4 @@
-"""``tinct steadiness``: measure how steady the colors of films are."""
+"""``tinct lab steadiness``: measure how steady the colors of films are."""
 
 from __future__ import annotations
 

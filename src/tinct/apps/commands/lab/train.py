@@ -1,4 +1,4 @@
-"""``tinct train``: train a network on one's own photographs."""
+"""``tinct lab train``: train a network on one's own photographs."""
 
 from __future__ import annotations
 
