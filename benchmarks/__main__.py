@@ -81,7 +81,7 @@ def bench(
 
     About a minute. What is compared takes turns. Let nothing else run meanwhile.
     """
-    from benchmarks import Bench, measure, measure_film
+    from benchmarks.measure import Bench, measure, measure_film
 
     usual_rounds, usual_count = _FULL if full else _QUICK
     wanted = Bench(
