@@ -103,7 +103,7 @@ def test_truncated(photo: NDArray[np.uint8], save: Any, cut: float, only_luma: b
     part = read_picture(data[: int(len(data) * cut)], gray=only_luma)
     assert part.size == whole.size
     assert part.warnings == ("damaged, read as far as possible (Premature end of JPEG file)",)
-    rows = int(part.size[0] * cut * 0.5)
+    rows = int(part.pixels.shape[0] * cut * 0.5)
     assert np.array_equal(part.pixels[:rows], whole.pixels[:rows])
 
 
@@ -129,7 +129,7 @@ def test_rare_subsampling(photo: NDArray[np.uint8], save: Any) -> None:
     data[frame + 11] = 0x31  # the scan then means other blocks, which still are a picture
     for only_luma in (True, False):
         read = read_picture(bytes(data), gray=only_luma)
-        assert read.size == (64, 96)
+        assert read.size == (96, 64)
         assert read.is_gray == only_luma
 
 

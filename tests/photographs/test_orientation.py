@@ -94,7 +94,7 @@ def test_planes_written_after_turning(gray: NDArray[np.uint8], save: Any, value:
     """What a colored JPEG goes through: gray in, turned, planes out, and never turned again."""
     data = save(gray, "JPEG", quality=100, exif=oriented_exif(value))
     source = read_picture(data, gray=True)
-    half = tuple((length + 1) // 2 for length in source.size)
+    half = tuple((length + 1) // 2 for length in source.pixels.shape)
     chroma = (np.full(half, 120, np.uint8), np.full(half, 140, np.uint8))
     written = encode_picture(
         Picture(source.pixels, chroma, source.metadata, "JPEG"), "JPEG", quality=100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 MAX_PIXELS = 300_000_000
+
+Source = str | Path | bytes | bytearray | memoryview | BinaryIO
+"""What a photograph is read from: a path, the bytes of a file, or an open binary file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +70,36 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.pixels.shape[0], self.pixels.shape[1]
+        """Width and height in pixels, in the order of ``PIL.Image.Image.size``."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The pixels as sRGB, (H, W, 3), or (H, W, 4) where there is alpha; uint8 or uint16.
+
+        Gray pictures and pictures held as luma and chroma planes are converted at each access.
+        """
+        return self.to_rgb().pixels
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """What ``numpy.asarray`` and ``PIL.Image.fromarray`` read; the same as ``array``."""
+        array = self.array
+        return {
+            "version": 3,
+            "shape": array.shape,
+            "typestr": array.dtype.str,
+            "strides": array.strides,  # stated, so that Pillow asks for ``tobytes``
+            "data": array,  # the buffer itself: NumPy then keeps it alive
+        }
+
+    def tobytes(self) -> bytes:
+        """Return the bytes of ``array`` in C order."""
+        return self.array.tobytes()
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture as a PNG file, which notebooks show."""
+        return encode_picture(self, "PNG")
 
     @property
     def is_gray(self) -> bool:
@@ -88,17 +120,36 @@ class Picture:
 
     def save(
         self,
-        path: str | Path,
+        target: str | Path | BinaryIO,
         quality: int | None = None,
         format: str | None = None,
         overwrite: bool = True,
     ) -> tuple[str, ...]:
-        """Write it to a file; see ``write_picture``."""
-        return write_picture(self, path, format=format, quality=quality, overwrite=overwrite)
+        """Write it to a file, see :func:`write_picture`, or into an open binary file.
+
+        Args:
+            target: A path, or an open binary file such as ``io.BytesIO()``.
+            quality: 1..100, or None for the format's own.
+            format: A name or suffix; by default the suffix of the path. An open file needs it.
+            overwrite: Whether an existing file may be replaced.
+
+        Returns:
+            What the format could not hold, one sentence each.
+
+        Raises:
+            OptionError: Unknown or missing format, or a quality out of range.
+            OutputError: It could not be written.
+        """
+        if isinstance(target, str | Path):
+            return write_picture(self, target, format=format, quality=quality, overwrite=overwrite)
+        if format is None:
+            raise OptionError('an open file needs a format: save(file, format="png")')
+        target.write(encode_picture(self, format, quality))
+        return losses(self, format)
 
 
 def read_picture(
-    source: str | Path | bytes | BinaryIO,
+    source: Source,
     *,
     max_pixels: int = MAX_PIXELS,
     gray: bool = False,
@@ -130,17 +181,20 @@ def read_picture(
         raise InputError(f"{name}: {error}") from error
 
 
-def _name_of(source: str | Path | bytes | BinaryIO) -> str:
+def _name_of(source: Source) -> str:
     if isinstance(source, str | Path):
         return str(source)
     stated = getattr(source, "name", None)
     return stated if isinstance(stated, str) else "picture"
 
 
-def _load(source: str | Path | bytes | BinaryIO, name: str) -> tuple[bytes, str]:
+def _load(source: Source, name: str) -> tuple[bytes, str]:
     """Read all bytes and tell the format by the first of them."""
-    if isinstance(source, bytes):
-        return source, _kind(source[:HEAD_BYTES], name)
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+        return data, _kind(data[:HEAD_BYTES], name)
+    if isinstance(source, str) and re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source):
+        raise InputError(f"{name}: a web address, and tinct reads files: download it first")
     if isinstance(source, str | Path):
         with open_source(source, name) as file:
             return _load_stream(file, name)
@@ -151,8 +205,12 @@ def _load_stream(file: BinaryIO, name: str) -> tuple[bytes, str]:
     """Look at the head first: a film of 20 GB is turned away without reading it."""
     try:
         head = file.read(HEAD_BYTES)
+        if isinstance(head, str):
+            raise InputError(f"{name}: opened as text, and a photograph is binary: open it as 'rb'")
         kind = _kind(head, name)
         return head + file.read(), kind
+    except ValueError as error:  # closed, or opened for writing
+        raise InputError(f"{name}: the file is closed, or not open for reading") from error
     except OSError as error:
         raise InputError(f"{name}: {reason_of(error)}") from error
     except MemoryError as error:
