@@ -15,8 +15,9 @@ import numpy as np
 from benchmarks.peer_graph import export_peer_model
 from benchmarks.tables import publish, row
 from tinct.apps.console import say
-from tinct.apps.photographs.batch import count_cores, prepare_threads
+from tinct.apps.photographs.batch import prepare_threads
 from tinct.color import quantize_luma
+from tinct.cores import count_cores
 from tinct.films.frame_format import FrameFormat
 from tinct.lab.evaluate.result import describe_machine, installed_versions
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved

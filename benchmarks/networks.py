@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.peer_graph import INPUT, SIZE, PeerGraph, export_peer
 from tinct.apps.console import say
-from tinct.apps.photographs.batch import count_cores
 from tinct.color import luma_to_lightness
+from tinct.cores import count_cores
 from tinct.errors import MissingExtraError
 from tinct.lab.metrics.cost import count
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
@@ -122,7 +122,7 @@ def _models(plan: SpeedPlan, sources: Sequence[Path], scratch: Path) -> Iterator
     try:
         from tinct.lab.train.precision import to_precision
     except ModuleNotFoundError:
-        say(f"without int8 and fp16: {MissingExtraError('Making them', 'train')}")
+        say(f"without int8 and fp16: {MissingExtraError('Making them', 'lab')}")
         return
     photographs = [_lightness(make_frame(source, _SIDE, _SIDE)) for source in sources]
     for other in ("fp16", "int8"):

@@ -74,7 +74,7 @@ def _write(
         from tinct.lab.networks.published_networks import load_published
         from tinct.lab.networks.summary import summarize
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"Timing {name}", "train") from error
+        raise MissingExtraError(f"Timing {name}", "lab") from error
     network = load_published(weights, name)[1] if weights else build(name).eval()
     if not hasattr(network, "predict"):
         raise OptionError(f"--peer {name}: ours; --model times it")

@@ -122,12 +122,12 @@ def encode_bins(bin_centers: NDArray[np.float32]) -> BinCode:
         bin_centers: (Q, 2) float32.
 
     Raises:
-        MissingExtraError: SciPy, part of the extra ``train``, is not installed.
+        MissingExtraError: SciPy, part of the extra ``lab``, is not installed.
     """
     try:
         from scipy.spatial import Delaunay
     except ImportError as error:
-        raise MissingExtraError("Encoding colors as bins", "train") from error
+        raise MissingExtraError("Encoding colors as bins", "lab") from error
     mesh = Delaunay(bin_centers.astype(np.float64))
     cells = ab_cells().reshape(-1, 2).astype(np.float64)
     cells = _shrink_into(mesh, cells)

@@ -51,7 +51,12 @@ class MissingExtraError(TinctError):
             what: The thing that was asked for, as the start of a sentence.
             extra: Name of the pip extra that brings what is missing.
         """
-        super().__init__(f"{what} needs parts that are not installed: pip install 'tinct[{extra}]'")
+        super().__init__(f"{what} needs parts that are not installed: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """Say how an extra is installed: tinct is in no package index, so from a checkout of it."""
+    return f"pip install '.[{extra}]' in the folder of tinct's source"
 
 
 class TrainingError(TinctError):

@@ -71,4 +71,4 @@ def _root(
 
 
 def _lab() -> None:
-    """Train networks, export and measure them. Needs the extras `train` and `evaluate`."""
+    """Train networks, export and measure them. Needs the extra `lab`."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import onnxruntime
 from numpy.typing import NDArray
 
-from tinct.errors import DeviceError, ModelError, OptionError
+from tinct.errors import DeviceError, ModelError, OptionError, install_command
 
 _OPENVINO = "openvino"
 _PROVIDERS = {
@@ -23,7 +23,7 @@ _PROVIDERS = {
 _PACKAGES = {
     "cuda": "onnxruntime-gpu",
     "tensorrt": "onnxruntime-gpu",
-    _OPENVINO: "tinct[openvino]",
+    _OPENVINO: f"{_OPENVINO}: {install_command(_OPENVINO)}",
     "coreml": "onnxruntime on macOS",
     "directml": "onnxruntime-directml",
 }

@@ -297,7 +297,7 @@ def test_without_pygame(monkeypatch: pytest.MonkeyPatch) -> None:
     from tinct.apps.live.window_text import load_pygame
 
     monkeypatch.setitem(sys.modules, "pygame", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'tinct\[live\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[live\]'"):
         load_pygame()
 
 

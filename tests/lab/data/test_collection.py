@@ -418,7 +418,7 @@ def test_no_way_to_the_hub_is_one_line(hub, environment):
 
 def test_the_library_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtraError, match=r"hf:x needs .*pip install 'tinct\[datasets\]'"):
+    with pytest.raises(MissingExtraError, match=r"hf:x needs .*pip install '\.\[datasets\]'"):
         Collection("hf:x")
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinct.apps.photographs.batch import count_cores, prepare_threads
+from tinct.apps.photographs.batch import prepare_threads
+from tinct.cores import count_cores
 from tinct.films.pixels import build_frame, change_depth
 from tinct.films.segments import Parts, SegmentEncoder
 from tinct.runtime import Colorizer

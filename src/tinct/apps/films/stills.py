@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tinct.apps.console import progress_bar, say, warn
 from tinct.apps.films.frames import Finish, make_colorizer
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
-from tinct.apps.photographs.batch import count_cores
 from tinct.apps.stages import ahead
+from tinct.cores import count_cores
 from tinct.errors import InputError, OptionError
 from tinct.files import make_folder, write_atomically
 from tinct.films.sequence import SequenceReader, encode_frame, numbered

@@ -41,7 +41,7 @@ try:
         render,
     )
 except ModuleNotFoundError as error:
-    raise MissingExtraError("The figures of a comparison", "evaluate") from error
+    raise MissingExtraError("The figures of a comparison", "lab") from error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from tinct.apps.live.painter import Painter
 from tinct.apps.live.panels import PANELS
 from tinct.cameras.camera import Camera
 from tinct.cameras.find import find_source
+from tinct.cores import count_cores
 from tinct.runtime.colorizer import Colorizer
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ class LiveOptions:
 
 def choose_threads(asked: int | None) -> int:
     """Return the threads of the network: all cores but one, for capture and display."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return asked or max(cores - 1, 1)
+    return asked or max(count_cores() - 1, 1)
 
 
 def run_live(

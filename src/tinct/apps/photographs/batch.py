@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tinct.apps.console import complain, progress_bar, warn
 from tinct.apps.photographs.sheet import make_sheet
 from tinct.apps.report import FileRecord
+from tinct.cores import count_cores
 from tinct.errors import OutputError, TinctError
 from tinct.files import reason_of
 from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
@@ -48,13 +49,6 @@ class BatchOptions:
 
 class _StoppedError(Exception):
     """The user wants to stop; the picture in work is given up before anything of it is written."""
-
-
-def count_cores() -> int:
-    """Count the processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def choose_jobs(wanted: int | None, num_pictures: int) -> int:

@@ -5,9 +5,7 @@ Pictures are compared as in protocol `lab`: at 256x256, the true L* and the ab t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from tinct import bins, color
+from tinct.cores import count_cores
 from tinct.errors import MetricError
 from tinct.lab.calibration.reliability import Confidences
 from tinct.lab.data.dataset import Photograph, Photographs, square
@@ -25,6 +24,7 @@ from tinct.lab.metrics import metrics
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.readout import ColorModel, DecodeConfig
 from tinct.lab.peers.resize import resize
+from tinct.lab.workers import photograph_threads
 
 PLACE_STEP = 4
 """Every fourth place of every fourth row is asked how sure it is: neighbors tell little more."""
@@ -160,7 +160,7 @@ class Views:
         return self._map(compare)
 
     def _map(self, function: Callable[[int], Any]) -> list[Any]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with photograph_threads(count_cores()) as pool:
             return list(pool.map(function, range(len(self.seen))))
 
 

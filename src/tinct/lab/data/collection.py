@@ -109,7 +109,7 @@ def _expand_braces(source: str) -> list[str]:
     try:
         import bracex
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{source}: a pattern with braces", "evaluate") from error
+        raise MissingExtraError(f"{source}: a pattern with braces", "lab") from error
     try:
         return bracex.expand(source, limit=_MOST_SHARDS)
     except bracex.ExpansionLimitException as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
+from tinct.cores import count_cores
 from tinct.errors import MetricError, ModelError, OptionError
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.evaluate.result import (
@@ -32,6 +31,7 @@ from tinct.lab.metrics.bootstrap import Estimate, Summary, summarize
 from tinct.lab.metrics.frechet import FeatureNetwork, Gaussian, frechet_distance
 from tinct.lab.metrics.score import Answer, Protocol, Scorer, Scores, Truth
 from tinct.lab.metrics.statistics import Statistics, shipped_statistics
+from tinct.lab.workers import photograph_threads
 
 LAB_SIZE = 256
 SMALLEST_SIDE = 32  # pixels, in protocol `product`: LPIPS has no features of less
@@ -108,8 +108,8 @@ def evaluate(  # noqa: PLR0913 - each a choice of the user's
     scorer = _make_scorer(protocol, shipped_statistics(), lpips)
     work = partial(_examine, _Work(rows, protocol, fit, scorer, frechet))
     tally = _Tally({row.name: [] for row in rows}, [Gaussian() for _ in range(1 + len(rows))])
-    jobs = jobs or os.cpu_count() or 1
-    with ThreadPoolExecutor(jobs) as pool:
+    jobs = jobs or count_cores()
+    with photograph_threads(jobs) as pool:
         for batch in _batches(photographs, jobs * PHOTOGRAPHS_PER_JOB):
             _count(tally, batch, list(pool.map(work, batch)))
             on_progress(len(batch))

@@ -6,13 +6,12 @@ import csv
 import io
 import json
 import math
-import os
 import platform
-import sys
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
+from tinct.cores import count_cores
 from tinct.lab.metrics.score import METRICS, Metric
 
 if TYPE_CHECKING:
@@ -223,7 +222,7 @@ def installed_versions() -> dict[str, str]:
 
 def describe_machine() -> str:
     """Name the processor, the number of cores this process may use, and the system."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    cores = count_cores()
     return f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
 
 

@@ -6,9 +6,7 @@ the truth at 256x256. So what is measured is what a degradation does to the colo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
+from tinct.cores import count_cores
 from tinct.errors import MetricError
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.data.degrade import degrade
 from tinct.lab.evaluate.protocol import LAB_SIZE, PHOTOGRAPHS_PER_JOB, has_color, naming
 from tinct.lab.evaluate.rows import Row
 from tinct.lab.metrics import metrics
+from tinct.lab.workers import photograph_threads
 
 PIXEL_STEP = 4
 """CIEDE2000 looks at every fourth pixel of every fourth row: it is slow."""
@@ -119,9 +119,9 @@ def measure_robustness(
     def examine(photograph: Photograph) -> tuple[NDArray[np.float64], float] | None:
         return _examine(photograph, rows, degradations)
 
-    jobs = jobs or os.cpu_count() or 1
+    jobs = jobs or count_cores()
     remaining = iter(photographs)
-    with ThreadPoolExecutor(jobs) as pool:
+    with photograph_threads(jobs) as pool:
         while batch := list(islice(remaining, jobs * PHOTOGRAPHS_PER_JOB)):
             for found in pool.map(examine, batch):
                 if found:

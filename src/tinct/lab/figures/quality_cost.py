@@ -63,7 +63,7 @@ def draw_quality(points: Sequence[Point]) -> list[tuple[str, bytes]]:
     try:
         from tinct.lab.figures.figures import LIGHT, add_legend, new_figure, render
     except ModuleNotFoundError as error:
-        raise MissingExtraError("The plot of quality against cost", "evaluate") from error
+        raise MissingExtraError("The plot of quality against cost", "lab") from error
     if not any(point.mmac for point in points):
         raise InputError("no row of the evaluation tells what its network costs")
     shown = [(key, title) for key, title in SHOWN if all(key in p.metrics for p in points)]

@@ -53,7 +53,7 @@ def count(model: str | Path | bytes, size: int = PICTURE_SIZE) -> Cost:
     try:
         import onnx
     except ModuleNotFoundError as error:
-        raise MissingExtraError("Counting what a network costs", "evaluate") from error
+        raise MissingExtraError("Counting what a network costs", "lab") from error
     name = "the network" if isinstance(model, bytes) else str(model)
     try:
         proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)

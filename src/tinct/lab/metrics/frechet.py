@@ -182,7 +182,7 @@ def _torchscript(path: Path) -> Features:
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise MissingExtraError("A TorchScript file", "evaluate") from error
+        raise MissingExtraError("A TorchScript file", "lab") from error
     try:
         network = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
         arguments = {argument.name for argument in network.forward.schema.arguments}
@@ -214,7 +214,7 @@ def _efficientnet() -> FeatureNetwork:
             published_weights,
         )
     except ModuleNotFoundError as error:
-        raise MissingExtraError("EfficientNet-Lite0", "evaluate") from error
+        raise MissingExtraError("EfficientNet-Lite0", "lab") from error
     state, name = published_weights()
     encoder = Encoder(channels=3)
     encoder.load_published(state, name)

@@ -20,7 +20,7 @@ try:
     import torch
     from torch import Tensor, nn
 except ModuleNotFoundError as error:
-    raise MissingExtraError("LPIPS", "evaluate") from error
+    raise MissingExtraError("LPIPS", "lab") from error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,7 +138,7 @@ def _weights_path() -> Path:
     # find_spec of a package doesn't import it
     spec = find_spec(WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("LPIPS", "lpips")
+        raise MissingExtraError("LPIPS", "lab")
     return Path(spec.submodule_search_locations[0]) / WEIGHTS_FILE
 
 

@@ -205,7 +205,7 @@ def _from_skimage(module: str, function: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = getattr(import_module(f"skimage.{module}"), function)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"The metric {function}", "evaluate") from error
+        raise MissingExtraError(f"The metric {function}", "lab") from error
     return found
 
 

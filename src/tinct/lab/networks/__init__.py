@@ -99,6 +99,6 @@ def build(name: str, **options: Any) -> nn.Module:
     try:
         return NETWORKS[name](**options)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"The network {name!r}", "train") from error
+        raise MissingExtraError(f"The network {name!r}", "lab") from error
     except TypeError as error:
         raise ModelError(f"network {name!r}: {error}") from error

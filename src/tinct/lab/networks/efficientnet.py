@@ -131,7 +131,7 @@ def published_file() -> Path:
     # find_spec of a package doesn't import it
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("EfficientNet-Lite0", "train")
+        raise MissingExtraError("EfficientNet-Lite0", "lab")
     return Path(spec.submodule_search_locations[0]) / _FILE
 
 

@@ -60,15 +60,12 @@ def load_published(path: str | Path, name: str | None = None) -> tuple[str, nn.M
 def to_function(network: nn.Module) -> Callable[[Planes], Planes]:
     """Wrap a network as a function of arrays that may be called from several threads.
 
-    torch is set to one thread a caller: photographs are worked on side by side.
-
     Args:
         network: With ``predict``, L* (N, 1, H, W) to ab (N, 2, h, w).
 
     Returns:
         Maps L* (H, W), 0..100, H and W multiples of 8, to ab (h, w, 2) in CIE units.
     """
-    torch.set_num_threads(1)
     # This order of the axes saves `paper` a quarter of its time, and the others lose nothing.
     network = network.eval().requires_grad_(False)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -167,7 +167,7 @@ def _read_keras(path: str | Path) -> Arrays:
     try:
         import h5py
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{path}: reading Keras weights", "evaluate") from error
+        raise MissingExtraError(f"{path}: reading Keras weights", "lab") from error
     arrays: Arrays = {}
 
     def keep(name: str, item: object) -> None:

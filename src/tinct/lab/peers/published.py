@@ -55,7 +55,7 @@ def load_published(path: str, name: str | None = None) -> PublishedNetwork:
     try:
         from tinct.lab.networks import published_networks as published
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{path}: a network of others", "evaluate") from error
+        raise MissingExtraError(f"{path}: a network of others", "lab") from error
     name, network = published.load_published(path, name)
     summary = published.cost(name)
     function = published.to_function(network)

@@ -30,7 +30,7 @@ def average(
         from tinct.lab.train.average import average_models
         from tinct.lab.train.export import check_folder, checked_onnx
     except ModuleNotFoundError as error:
-        raise MissingExtraError("Averaging", "train") from error
+        raise MissingExtraError("Averaging", "lab") from error
     check_folder(output)
     model, spec = average_models(one, other, share)
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)

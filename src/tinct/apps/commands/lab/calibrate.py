@@ -88,7 +88,7 @@ def calibrate(
         from tinct.lab.data.dataset import Photographs
         from tinct.lab.train.export import check_folder, open_model
     except ModuleNotFoundError as error:
-        raise MissingExtraError("Calibrating", "train") from error
+        raise MissingExtraError("Calibrating", "lab") from error
     colors, spec = open_model(model)
     stored = precision or _stored(spec, model)
     if output:

@@ -39,7 +39,7 @@ def curves(
     try:
         from tinct.lab.figures.figures import draw_beside, render
     except ModuleNotFoundError as error:
-        raise MissingExtraError("Drawing curves", "evaluate") from error
+        raise MissingExtraError("Drawing curves", "lab") from error
     from tinct.files import write_atomically
     from tinct.lab.figures.curves import read_curves_by_photographs
 

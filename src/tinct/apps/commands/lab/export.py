@@ -102,7 +102,7 @@ def export(
         from tinct.lab.train.export import export_model, reading_before
         from tinct.lab.train.precision import convert_model
     except ModuleNotFoundError as error:
-        raise MissingExtraError("Exporting", "train") from error
+        raise MissingExtraError("Exporting", "lab") from error
     with tempfile.TemporaryDirectory(prefix="tinct-export-") as folder:
         whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
         if not is_model:

@@ -100,7 +100,7 @@ def train(
         from tinct.lab.train.loop import train as run
         from tinct.lab.train.run import BEST
     except ModuleNotFoundError as error:
-        raise MissingExtraError("Training", "train") from error
+        raise MissingExtraError("Training", "lab") from error
     config, photographs = _split(config_and_photographs)
     data = {"train": photographs or None, "validation": validation, "cache": cache}
     changes = {
