@@ -38,7 +38,7 @@ def test_pixels_are_those_of_the_files(photographs, generated, tmp_path):
     np.testing.assert_array_equal(found["00.png"], generated.picture(0))  # never enlarged
     difference = np.abs(found["02.jpeg"].astype(int) - generated.picture(2))
     assert difference.mean() < 3
-    assert cache.pixels.size == sum(picture.size for picture in found.values())
+    assert cache.pixels[0].size == sum(picture.size for picture in found.values())
 
 
 def test_photographs_are_reduced_to_their_short_side(photographs, generated, tmp_path):
@@ -125,10 +125,10 @@ def test_caches_of_earlier_versions_are_found_and_read(photographs, tmp_path):
     cache = open_cache((str(photographs.tar),), tmp_path, 64)
     facts = photographs.tar.stat()
     identity = f"2 64 None\nshard.tar {facts.st_size} {facts.st_mtime_ns}\n"
-    assert cache.path.stem == hashlib.sha256(identity.encode()).hexdigest()[:16]
-    with np.load(cache.path) as index:
+    assert cache.paths[0].stem == hashlib.sha256(identity.encode()).hexdigest()[:16]
+    with np.load(cache.paths[0]) as index:
         older = {key: index[key] for key in index if key != "unreadable"}
-    np.savez(cache.path, **older)
+    np.savez(cache.paths[0], **older)
     again = open_cache((str(photographs.tar),), tmp_path, 64)
     assert (again.names, again.unreadable) == (cache.names, ())
 
@@ -139,16 +139,18 @@ def test_shards_in_a_folder_are_read_too(photographs, tmp_path):
     folder.mkdir()
     (folder / "x.tar").write_bytes(photographs.tar.read_bytes())
     found = open_cache((str(folder),), tmp_path / "cache", 64)
-    np.testing.assert_array_equal(found.pixels, wanted.pixels)
+    np.testing.assert_array_equal(found.pixels[0], wanted.pixels[0])
 
 
 def test_data_sets_have_caches_of_their_own(photographs, tmp_path):
     pytest.importorskip("datasets", reason="the extra 'datasets' is not installed")
     folder = open_cache((str(photographs.folder),), tmp_path, 64)
     data_set = open_cache((f"hf:{photographs.folder}@train#image",), tmp_path, 64)
-    assert data_set.path != folder.path
-    np.testing.assert_array_equal(data_set.pixels, folder.pixels)
-    assert open_cache((f"hf:{photographs.folder}@train#image",), tmp_path, 64).path == data_set.path
+    assert data_set.paths != folder.paths
+    np.testing.assert_array_equal(data_set.pixels[0], folder.pixels[0])
+    assert (
+        open_cache((f"hf:{photographs.folder}@train#image",), tmp_path, 64).paths == data_set.paths
+    )
 
 
 def test_photographs_are_upright_and_without_alpha(tmp_path, generated):
@@ -173,31 +175,53 @@ def test_sixteen_bits_become_eight(tmp_path, generated):
 def test_second_opening_decodes_nothing(photographs, tmp_path):
     told = []
     first = open_cache(photographs.both, tmp_path, 64, report=told.append)
-    assert told == [24]
+    assert told == [12, 24]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     second = open_cache(photographs.both, tmp_path, 64, report=told.append)
-    assert told == [24]
+    assert told == [12, 24]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
     assert second.names == first.names
-    np.testing.assert_array_equal(second.pixels, first.pixels)
+    for index in range(24):
+        np.testing.assert_array_equal(second.photograph(index), first.photograph(index))
+
+
+def test_a_further_source_leaves_the_others_as_they_are(photographs, tmp_path):
+    told = []
+    first = open_cache((str(photographs.tar),), tmp_path, 64)
+    both = open_cache(photographs.both, tmp_path, 64, report=told.append)
+    assert told == [12]
+    assert both.paths[1:] == first.paths
+    np.testing.assert_array_equal(both.photograph(12), first.photograph(0))
+    np.testing.assert_array_equal(both.part(np.array([12, 3])).photograph(0), first.photograph(0))
+    alone = open_cache((str(photographs.folder),), tmp_path, 64)
+    np.testing.assert_array_equal(both.histogram, alone.histogram + first.histogram)
+
+
+def test_a_source_without_photographs_of_use_is_no_hindrance(mixed, photographs, tmp_path):
+    for path in mixed.glob("[ab].*"):
+        path.unlink()
+    cache = open_cache((str(mixed), str(photographs.tar)), tmp_path / "cache", 64)
+    assert len(cache) == 12
+    assert cache.dropped == {"unreadable": 4, "too small": 1, "gray": 1}
+    assert len(cache.unreadable) == 4
 
 
 def test_limit_takes_the_first(photographs, tmp_path):
     everything = open_cache(photographs.both, tmp_path, 64)
     few = open_cache(photographs.both, tmp_path, 64, limit=14)
     assert few.names == everything.names[:14]
-    assert few.path != everything.path
+    assert few.paths != everything.paths
 
 
 def test_settings_and_changed_files_have_caches_of_their_own(mixed, tmp_path, generated):
     folder = tmp_path / "cache"
     first = open_cache((str(mixed),), folder, 64)
-    assert open_cache((str(mixed),), folder, 48).path != first.path
+    assert open_cache((str(mixed),), folder, 48).paths != first.paths
     (mixed / "notes.txt").write_text("other notes")
-    assert open_cache((str(mixed),), folder, 64).path == first.path
+    assert open_cache((str(mixed),), folder, 64).paths == first.paths
     facts = (mixed / "a.png").stat()
     os.utime(mixed / "a.png", ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
-    assert open_cache((str(mixed),), folder, 64).path != first.path
+    assert open_cache((str(mixed),), folder, 64).paths != first.paths
 
 
 def test_same_names_in_two_places_are_not_confused(tmp_path, generated):
@@ -221,9 +245,10 @@ def test_half_filled_cache_is_none(photographs, tmp_path):
 
 def test_lost_pixels_are_decoded_again(photographs, tmp_path):
     first = open_cache(photographs.both, tmp_path, 64)
-    wanted = np.array(first.pixels)
-    first.path.with_suffix(".rgb").unlink()
-    np.testing.assert_array_equal(open_cache(photographs.both, tmp_path, 64).pixels, wanted)
+    wanted = np.array(first.photograph(0))
+    first.paths[0].with_suffix(".rgb").unlink()
+    again = open_cache(photographs.both, tmp_path, 64)
+    np.testing.assert_array_equal(again.photograph(0), wanted)
 
 
 def test_full_disk_is_one_line_and_leaves_nothing(photographs, tmp_path):

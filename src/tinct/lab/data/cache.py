@@ -1,14 +1,19 @@
-"""Photographs decoded once: a flat file of RGB bytes and an index, mapped while training."""
+"""Photographs decoded once: a flat file of RGB bytes and an index a source, mapped while training.
+
+Each source has files of its own, so that a further one costs only its own decoding.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -29,59 +34,83 @@ _GRAY_LIMIT = 5.0
 _SMALLEST_SIDE = 32
 _CHUNK = 256
 """Photographs that are decoded at the same time."""
+_NOTHING_DROPPED = {"unreadable": 0, "too small": 0, "gray": 0}
 _NUM_NAMED = 5
 """Unreadable photographs that are named; the others are only counted."""
 
 
 @dataclass(frozen=True)
 class Cache:
-    """Decoded photographs.
+    """Decoded photographs of one source or of several, each source in a file of its own.
 
     Attributes:
-        pixels: All photographs one after another, flat uint8, mapped from disk.
-        offsets: Where each starts in ``pixels``, (P,) int64.
+        pixels: Of each file, its photographs one after another, flat uint8, mapped from disk.
+        offsets: Where each photograph starts in the pixels of its file, (P,) int64.
         shapes: Height and width of each, (P, 2) int64.
+        file_of: Number of the file that each is in, (P,) int64.
         names: Where each came from.
         histogram: (256, 256) counts of their colors, see :func:`tinct.bins.ab_histogram`.
         dropped: How many files were left out, by reason.
-        path: Of the index.
+        paths: Of the indexes of the files.
         unreadable: Which files could not be read, each with the reason.
-        chosen: Numbers of the photographs of the file that this is a part of; None for all.
+        chosen: Numbers of the photographs of all files that this is a part of; None for all.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: tuple[NDArray[np.uint8], ...]
     offsets: NDArray[np.int64]
     shapes: NDArray[np.int64]
+    file_of: NDArray[np.int64]
     names: tuple[str, ...]
     histogram: NDArray[np.int64]
     dropped: dict[str, int]
-    path: Path
+    paths: tuple[Path, ...]
     unreadable: tuple[str, ...] = ()
     chosen: NDArray[np.int64] | None = None
 
     @classmethod
     def load(cls, path: Path) -> Cache:
-        """Map a filled cache.
+        """Map one filled file.
 
         Args:
             path: Of the index; the pixels lie beside it.
         """
         with np.load(path) as index:
             return cls(
-                np.memmap(path.with_suffix(".rgb"), np.uint8, "r"),
+                (np.memmap(path.with_suffix(".rgb"), np.uint8, "r"),),
                 index["offsets"],
                 index["shapes"],
+                np.zeros(len(index["offsets"]), np.int64),
                 tuple(index["names"].tolist()),
                 index["histogram"],
                 json.loads(str(index["dropped"])),
-                path,
+                (path,),
                 # an older cache has counted them only
                 tuple(json.loads(str(index["unreadable"]))) if "unreadable" in index else (),
             )
 
-    def __reduce__(self) -> tuple[Callable[..., Cache], tuple[Path, NDArray[np.int64] | None]]:
-        """Send the path instead of the pixels to a process that makes batches."""
-        return _load_part, (self.path, self.chosen)
+    @classmethod
+    def join(cls, caches: Sequence[Cache]) -> Cache:
+        """Join the photographs of several files, in their order; each may hold one file only."""
+        if len(caches) == 1:
+            return caches[0]
+        lengths = [len(cache) for cache in caches]
+        return cls(
+            tuple(pixels for cache in caches for pixels in cache.pixels),
+            np.concatenate([cache.offsets for cache in caches]),
+            np.concatenate([cache.shapes for cache in caches]),
+            np.repeat(np.arange(len(caches)), lengths),
+            tuple(name for cache in caches for name in cache.names),
+            np.sum([cache.histogram for cache in caches], axis=0),
+            dict(sum((Counter(cache.dropped) for cache in caches), Counter(_NOTHING_DROPPED))),
+            tuple(path for cache in caches for path in cache.paths),
+            tuple(text for cache in caches for text in cache.unreadable),
+        )
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., Cache], tuple[tuple[Path, ...], NDArray[np.int64] | None]]:
+        """Send the paths instead of the pixels to a process that makes batches."""
+        return _load_part, (self.paths, self.chosen)
 
     def part(self, chosen: NDArray[np.int64]) -> Cache:
         """Return some of the photographs, by their numbers; counts and colors stay those of all.
@@ -94,6 +123,7 @@ class Cache:
             self,
             offsets=self.offsets[chosen],
             shapes=self.shapes[chosen],
+            file_of=self.file_of[chosen],
             names=tuple(self.names[index] for index in chosen),
             chosen=origin,
         )
@@ -121,11 +151,13 @@ class Cache:
         """Return photograph ``index`` as (H, W, 3) uint8 RGB, a view of the file."""
         height, width = (int(side) for side in self.shapes[index])
         start = int(self.offsets[index])
-        return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
+        flat: NDArray[np.uint8] = self.pixels[self.file_of[index]]
+        picture: NDArray[np.uint8] = flat[start : start + height * width * 3]
+        return picture.reshape(height, width, 3)
 
 
-def _load_part(path: Path, chosen: NDArray[np.int64] | None) -> Cache:
-    cache = Cache.load(path)
+def _load_part(paths: tuple[Path, ...], chosen: NDArray[np.int64] | None) -> Cache:
+    cache = Cache.join([Cache.load(path) for path in paths])
     return cache if chosen is None else cache.part(chosen)
 
 
@@ -146,7 +178,15 @@ class _LeftOut:
     text: str = ""
 
 
-def _decode(name: str, data: bytes | InputError, short_side: int) -> NDArray[np.uint8] | _LeftOut:
+@dataclass(frozen=True)
+class _Decoded:
+    """A photograph, (H, W, 3) uint8 RGB, and its ab at a quarter of the size, (H/4, W/4, 2)."""
+
+    rgb: NDArray[np.uint8]
+    ab: NDArray[np.float32]
+
+
+def _decode(name: str, data: bytes | InputError, short_side: int) -> _Decoded | _LeftOut:
     """Return the photograph, reduced, or the reason why it is left out."""
     if isinstance(data, InputError):
         return _LeftOut("unreadable", str(data))
@@ -166,9 +206,8 @@ def _decode(name: str, data: bytes | InputError, short_side: int) -> NDArray[np.
     if scale < 1:
         size = (max(round(width * scale), short_side), max(round(height * scale), short_side))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    if np.abs(_ab(rgb)).max() <= _GRAY_LIMIT:
-        return _LeftOut("gray")
-    return rgb
+    ab = _ab(rgb)
+    return _Decoded(rgb, ab) if np.abs(ab).max() > _GRAY_LIMIT else _LeftOut("gray")
 
 
 def _to_8_bit(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -209,20 +248,63 @@ def open_cache(
     """
     if not sources:
         raise TrainingError("no photographs given: set data.train to folders or tar files")
-    collection = Collection(*sources)
+    opened: list[Cache] = []
+    dropped: Counter[str] = Counter(_NOTHING_DROPPED)
+    unreadable: list[str] = []
     try:
-        path = folder / f"{_key(collection, short_side, limit)}.npz"
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
-            if not _is_filled(path):
-                found = _fill(islice(collection, limit), path, short_side, report)
-                if not found.names:
-                    reasons = _left_out(found.dropped, found.unreadable) or "there are none at all"
-                    raise TrainingError(f"{', '.join(sources)}: no usable photographs: {reasons}")
-        return Cache.load(path)
+        for source in Collection(*sources).split():
+            rest = None if limit is None else limit - _num_seen(opened) - dropped.total()
+            if rest == 0:
+                break
+            report_all = partial(_report_sum, report, sum(map(len, opened)))
+            found = _open_file(source, folder, short_side, rest, report_all)
+            if isinstance(found, Cache):
+                opened.append(found)
+            else:
+                dropped.update(found.dropped)
+                unreadable += found.unreadable
     except OSError as error:
         text = f"{folder}: cannot keep decoded photographs: {error.strerror or error}"
         raise TrainingError(text) from error
+    if not opened:
+        reasons = _left_out(dict(dropped), unreadable) or "there are none at all"
+        raise TrainingError(f"{', '.join(sources)}: no usable photographs: {reasons}")
+    cache = Cache.join(opened)
+    dropped.update(cache.dropped)
+    return replace(cache, dropped=dict(dropped), unreadable=(*cache.unreadable, *unreadable))
+
+
+def _report_sum(report: Callable[[int], None], before: int, done: int) -> None:
+    report(before + done)
+
+
+def _num_seen(caches: Sequence[Cache]) -> int:
+    return sum(len(cache) + sum(cache.dropped.values()) for cache in caches)
+
+
+def _open_file(
+    source: Collection,
+    folder: Path,
+    short_side: int,
+    limit: int | None,
+    report: Callable[[int], None],
+) -> Cache | _Index:
+    """Open the file of one source, filling it first where it is missing.
+
+    Returns:
+        Its photographs; what was left out instead, if none of them is of use.
+    """
+    if limit is not None:
+        count = source.count()
+        limit = None if count is not None and count <= limit else limit
+    path = folder / f"{_key(source, short_side, limit)}.npz"
+    with _alone(path):
+        if not _is_filled(path):
+            found = _fill(islice(source, limit), path, short_side, report)
+            if not found.names:
+                return found
+    return Cache.load(path)
 
 
 def _is_filled(path: Path) -> bool:
@@ -253,20 +335,18 @@ class _Index:
     histogram: NDArray[np.int64] = field(
         default_factory=lambda: np.zeros((2 * bins.AB_LIMIT,) * 2, np.int64)
     )
-    dropped: dict[str, int] = field(
-        default_factory=lambda: {"unreadable": 0, "too small": 0, "gray": 0}
-    )
+    dropped: dict[str, int] = field(default_factory=_NOTHING_DROPPED.copy)
     unreadable: list[str] = field(default_factory=list)
 
-    def add(self, name: str, decoded: NDArray[np.uint8] | _LeftOut) -> None:
+    def add(self, name: str, decoded: _Decoded | _LeftOut) -> None:
         """Count a photograph, or the reason why it is left out."""
         if isinstance(decoded, _LeftOut):
             self.dropped[decoded.reason] += 1
             self.unreadable += [decoded.text] if decoded.text else []
             return
-        self.shapes.append(decoded.shape[:2])
+        self.shapes.append(decoded.rgb.shape[:2])
         self.names.append(name)
-        self.histogram += bins.ab_histogram(_ab(decoded))
+        self.histogram += bins.ab_histogram(decoded.ab)
 
     def save(self, path: Path) -> None:
         """Write the index."""
@@ -320,9 +400,9 @@ def _decode_into(
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(photographs, _CHUNK)):
             decoded = pool.map(lambda item: _decode(item[0], item[1], short_side), chunk)
-            for (name, _), rgb in zip(chunk, decoded, strict=True):
-                index.add(name, rgb)
-                if not isinstance(rgb, _LeftOut):
-                    file.write(rgb.tobytes())
+            for (name, _), found in zip(chunk, decoded, strict=True):
+                index.add(name, found)
+                if isinstance(found, _Decoded):
+                    file.write(found.rgb.tobytes())
             report(len(index.names))
     return index

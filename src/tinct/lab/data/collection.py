@@ -70,6 +70,13 @@ class Collection:
         for source in self._sources:
             yield from source
 
+    def split(self) -> list[Collection]:
+        """Return a collection of each of the sources."""
+        parts = [Collection() for _ in self._sources]
+        for part, source in zip(parts, self._sources, strict=True):
+            part._sources = [source]
+        return parts
+
     def count(self) -> int | None:
         """Return the number of photographs, unreadable ones too; None for tar files on the web."""
         counts = [source.count() for source in self._sources]
