@@ -29,7 +29,7 @@ def colorizer() -> Colorizer:
 @pytest.fixture(scope="module")
 def street() -> np.ndarray:
     """A real gray photograph, (H, W) uint8."""
-    return tinct.read_picture(EXAMPLES / "detroit-1915.jpg", gray=True).pixels
+    return tinct.read_picture(EXAMPLES / "broadway-saratoga-1900-1915.jpg", gray=True).pixels
 
 
 def saturation(rgb: np.ndarray) -> float:
@@ -117,7 +117,7 @@ def test_pil_modes(colorizer: Colorizer, street: np.ndarray) -> None:
 
 
 def test_jpeg_keeps_its_luma_plane(colorizer: Colorizer) -> None:
-    source = tinct.read_picture(EXAMPLES / "detroit-1915.jpg", gray=True)
+    source = tinct.read_picture(EXAMPLES / "tetons-1942.jpg", gray=True)
     picture = colorizer(source)
     assert picture.chroma is not None
     assert picture.pixels is source.pixels

@@ -32,7 +32,7 @@ def colorizer() -> Colorizer:
 @pytest.fixture(scope="module")
 def gray() -> NDArray[np.float64]:
     """A real photograph, (240, 321), 0..1."""
-    picture = tinct.read_picture(EXAMPLES / "detroit-1915.jpg", gray=True)
+    picture = tinct.read_picture(EXAMPLES / "broadway-saratoga-1900-1915.jpg", gray=True)
     return cv2.resize(picture.pixels, (321, 240), interpolation=cv2.INTER_AREA) / 255.0
 
 
