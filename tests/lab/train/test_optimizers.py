@@ -8,7 +8,7 @@ from torch import nn
 
 from tinct.lab.networks import build
 from tinct.lab.train.config import TrainConfig
-from tinct.lab.train.optimizers import MatrixMuon, make_optimizers
+from tinct.lab.train.optimizers import MatrixMuon, make_optimizers, orthogonalize
 
 pytestmark = pytest.mark.train
 
@@ -71,8 +71,8 @@ def test_convolutions_move_as_their_matrices_would(layout, kernel):
     after = convolution.weight.detach()
     moved = float((after - before).abs().max())
     assert moved > 0.05
-    # Steps are computed in 16 bits, and columns are in another order.
-    torch.testing.assert_close(after.flatten(1), matrix.detach(), atol=0.02 * moved, rtol=0)
+    # theirs are orthogonalized in bfloat16, which has 8 bits of precision
+    torch.testing.assert_close(after.flatten(1), matrix.detach(), atol=0.025 * moved, rtol=0)
 
 
 def test_weights_may_move_to_other_memory():
@@ -83,3 +83,15 @@ def test_weights_may_move_to_other_memory():
     convolution.weight.grad = torch.randn(4, 6, 1, 1)
     muon.step()
     assert (convolution.weight - before).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("shape", [(24, 60), (60, 24)])
+def test_orthogonal_matrices_keep_the_singular_vectors(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    values = torch.linalg.svdvals(orthogonalize(matrix, (3.4445, -4.775, 2.0315), 5, 1e-7))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    polar = left @ right
+    found = orthogonalize(matrix, (3.4445, -4.775, 2.0315), 5, 1e-7)
+    assert float((found * polar).sum() / (found.norm() * polar.norm())) > 0.97

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -31,9 +32,31 @@ class MatrixMuon(torch.optim.Muon):
         super().__init__(matrices, rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
 
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move the weights along their gradients."""
+        """Move the weights along their gradients.
+
+        torch orthogonalizes in bfloat16. Processors that do not compute in it emulate it, and two
+        thirds of a step of ``base`` went there; so on a processor this is done in float32.
+        """
         self._follow()
-        super().step(closure)  # type: ignore[no-untyped-call]
+        if any(weight.device.type != "cpu" for weight in self._weights):
+            super().step(closure)  # type: ignore[no-untyped-call]
+            return
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                if matrix.grad is not None:
+                    self._step_in_float32(matrix, group)
+
+    @torch.no_grad()
+    def _step_in_float32(self, matrix: Tensor, group: Group) -> None:
+        """Do for one matrix what ``torch.optim.Muon`` does, with its Nesterov momentum."""
+        state = self.state[matrix]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(matrix.grad)
+        momentum = state["momentum_buffer"].lerp_(matrix.grad, 1 - group["momentum"])
+        direction = torch.lerp(matrix.grad, momentum, group["momentum"])
+        along = orthogonalize(direction, group["ns_coefficients"], group["ns_steps"], group["eps"])
+        matrix.mul_(1 - group["lr"] * group["weight_decay"])
+        matrix.add_(along, alpha=-0.2 * math.sqrt(max(matrix.shape)) * group["lr"])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the momenta where others left them, on the device that the weights are on."""
@@ -46,6 +69,30 @@ class MatrixMuon(torch.optim.Muon):
         for weight, matrix in zip(self._weights, matrices, strict=True):
             matrix.data = _matrix(weight.data, weight)
             matrix.grad = None if weight.grad is None else _matrix(weight.grad, weight)
+
+
+def orthogonalize(
+    matrix: Tensor, coefficients: tuple[float, float, float], steps: int, least: float
+) -> Tensor:
+    """Bring the singular values of a matrix near 1, and leave its singular vectors.
+
+    The quintic iteration of Newton and Schulz with the coefficients of Jordan et al. (2024).
+
+    Args:
+        matrix: (M, N) float32.
+        coefficients: Of the first, third and fifth power of a singular value.
+        steps: How often the polynomial is applied.
+        least: Smallest norm that the matrix is divided by.
+    """
+    first, third, fifth = coefficients
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    wide = wide / wide.norm().clamp(min=least)
+    for _ in range(steps):
+        gram = wide @ wide.T
+        wide = torch.addmm(
+            wide, torch.addmm(gram, gram, gram, beta=third, alpha=fifth), wide, beta=first
+        )
+    return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
 def _matrix(values: Tensor, weight: Tensor) -> Tensor:
