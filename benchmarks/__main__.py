@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tinct.apps.commands.arguments import Device, Jobs, Json, Model, Threads
-from tinct.apps.console import command_line, complain
+from tinct.apps.console import command_line, print_error
 from tinct.errors import TinctError
 
 _QUICK, _FULL = (3, 4), (15, 10)  # rounds, and photographs in the folder
@@ -107,7 +107,7 @@ def main() -> int:
     try:
         typer.run(bench)
     except TinctError as error:
-        complain(str(error))
+        print_error(str(error))
         return 1
     return 0
 

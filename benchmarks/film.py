@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.tables import publish
-from tinct.apps.console import say
+from tinct.apps.colorizer_options import ColorizerOptions
+from tinct.apps.console import print_message
 from tinct.apps.films.color_film import prepare, run
 from tinct.apps.films.options import FilmOptions
-from tinct.apps.photographs.color_photographs import ColorOptions
 from tinct.films.encoder import EncoderChoice, EncoderPlan
 from tinct.films.reader import FilmReader
 from tinct.lab.evaluate.result import describe_machine, installed_versions
@@ -58,7 +58,7 @@ class FilmLine:
 
 
 def measure_films(
-    source: Path, color: ColorOptions, rounds: int, presets: Sequence[str], scratch: Path
+    source: Path, color: ColorizerOptions, rounds: int, presets: Sequence[str], scratch: Path
 ) -> list[FilmLine]:
     """Measure coloring a film from file to file.
 
@@ -76,7 +76,7 @@ def measure_films(
     film = make_film(source, scratch / "film.mp4")
     lines = []
     for preset in presets:
-        say(f"measuring a film, preset {preset} ...")
+        print_message(f"measuring a film, preset {preset} ...")
         options = FilmOptions(encoder=EncoderChoice(preset=preset), overwrite=True)
         job = prepare(str(film), scratch / "color.mp4", color, options)
 
@@ -159,7 +159,7 @@ def copy_film(source: Path, target: Path, plan: EncoderPlan) -> None:
 
 
 def bench_films(
-    source: Path, color: ColorOptions, rounds: int, command: str, json: str | None,
+    source: Path, color: ColorizerOptions, rounds: int, command: str, json: str | None,
     output: Path | None,
 ) -> None:  # fmt: skip
     """Measure films and print the result.

@@ -14,10 +14,9 @@ import numpy as np
 
 from benchmarks.peer_graph import export_peer_model
 from benchmarks.tables import publish, row
-from tinct.apps.console import say
-from tinct.apps.photographs.batch import prepare_threads
+from tinct.apps.console import print_message
 from tinct.color import quantize_luma
-from tinct.cores import count_cores
+from tinct.cores import count_cores, prepare_threads
 from tinct.films.frame_format import FrameFormat
 from tinct.lab.evaluate.result import describe_machine, installed_versions
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
@@ -137,7 +136,7 @@ def measure_frames(plan: FramesPlan, source: Path, scratch: Path) -> list[FrameL
     ]
     lines: list[FrameLine] = []
     for width, height in plan.sizes:
-        say(f"measuring film frames of {width}x{height} ...")
+        print_message(f"measuring film frames of {width}x{height} ...")
         scene = make_scene(source, width, height)
         films = [
             _Film(FilmColorizer(colorizer, FrameFormat(width, height)), scene, jobs)

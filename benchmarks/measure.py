@@ -13,9 +13,9 @@ from benchmarks.footprint import install_sizes
 from benchmarks.frames import FramesPlan, bench_frames
 from benchmarks.networks import SpeedPlan, measure_speed
 from benchmarks.tables import Result, publish, to_json, to_markdown
-from tinct.apps.console import say
+from tinct.apps.colorizer_options import ColorizerOptions
+from tinct.apps.console import print_message
 from tinct.apps.photographs.batch import choose_jobs, choose_threads
-from tinct.apps.photographs.color_photographs import ColorOptions
 from tinct.apps.photographs.plan import list_pictures
 from tinct.errors import InputError
 from tinct.files import write_atomically
@@ -79,7 +79,7 @@ def measure(bench: Bench, json: str | None, output: Path | None) -> None:
 
 def measure_film(bench: Bench, json: str | None, output: Path | None) -> None:
     """Measure a film from file to file and print it; arguments and errors are those of measure."""
-    color = ColorOptions(bench.model, device=bench.device, threads=bench.threads)
+    color = ColorizerOptions(bench.model, device=bench.device, threads=bench.threads)
     bench_films(_one_photograph(bench), color, bench.rounds, bench.command, json, output)
 
 
@@ -101,19 +101,19 @@ def _measure(bench: Bench, sources: list[Path], scratch: Path) -> Result:
     plan = SpeedPlan(
         bench.model, bench.device, bench.threads, bench.peers, bench.rounds, bench.is_full
     )
-    say("measuring networks, and frames of several sizes ...")
+    print_message("measuring networks, and frames of several sizes ...")
     lines = measure_speed(plan, sources, scratch)
     if not bench.as_they_are:
-        say(f"making {bench.count} photographs of {_LARGE:g} megapixels ...")
+        print_message(f"making {bench.count} photographs of {_LARGE:g} megapixels ...")
         photographs = make_photographs(sources, scratch, bench.count, _LARGE)
     else:
         photographs = sources
-    say("measuring the folder ...")
+    print_message("measuring the folder ...")
     jobs = choose_jobs(bench.jobs, len(photographs))
     threads = choose_threads(bench.threads, jobs)
     colorizer = Colorizer(bench.model, device=bench.device, threads=threads)
     folder = measure_folder(photographs, scratch / "results", colorizer, jobs, bench.rounds)
-    say("measuring one photograph from the shell ...")
+    print_message("measuring one photograph from the shell ...")
     singles = [
         measure_single(sources[0], scratch / f"{size:g}", bench.model, size, bench.rounds)
         for size in _SINGLE

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peer_graph import INPUT, SIZE, PeerGraph, export_peer
-from tinct.apps.console import say
+from tinct.apps.console import print_message
 from tinct.color import luma_to_lightness
 from tinct.cores import count_cores
 from tinct.errors import MissingExtraError
@@ -114,7 +114,7 @@ def _models(plan: SpeedPlan, sources: Sequence[Path], scratch: Path) -> Iterator
     try:
         mmac = count(path).mmac
     except MissingExtraError as error:
-        say(f"without multiplications: {error}")
+        print_message(f"without multiplications: {error}")
         mmac = None
     yield _Model(path, path.stem, precision, spec.parameters, mmac)
     if not plan.is_full or precision != "fp32":
@@ -122,7 +122,7 @@ def _models(plan: SpeedPlan, sources: Sequence[Path], scratch: Path) -> Iterator
     try:
         from tinct.lab.train.precision import to_precision
     except ModuleNotFoundError:
-        say(f"without int8 and fp16: {MissingExtraError('Making them', 'lab')}")
+        print_message(f"without int8 and fp16: {MissingExtraError('Making them', 'train')}")
         return
     photographs = [_lightness(make_frame(source, _SIDE, _SIDE)) for source in sources]
     for other in ("fp16", "int8"):

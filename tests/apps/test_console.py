@@ -15,9 +15,9 @@ def test_progress_bar_on_a_terminal_only(tmp_path: Path, environment: dict[str, 
     import pty
 
     code = (
-        "from tinct.apps.console import progress_bar, warn\n"
+        "from tinct.apps.console import progress_bar, print_warning\n"
         "with progress_bar(3, 'photographs') as advance:\n"
-        "    advance(); warn('[a] is odd'); advance(); advance()\n"
+        "    advance(); print_warning('[a] is odd'); advance(); advance()\n"
     )
     command = [sys.executable, "-c", code]
     quiet = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)

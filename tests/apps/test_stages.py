@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tinct.apps.stages import ahead, behind
+from tinct.apps.stages import consume_in_thread, prefetch
 
 
 def test_things_come_through_in_their_order() -> None:
     done: list[int] = []
-    with ahead(iter(range(100)), 3) as things, behind(done.extend, 3) as put:
+    with prefetch(iter(range(100)), 3) as things, consume_in_thread(done.extend, 3) as put:
         for thing in things:
             put(thing)
     assert done == list(range(100))
@@ -29,26 +29,26 @@ def test_no_more_are_taken_ahead_than_wanted() -> None:
                 waiting.set()
             yield number
 
-    with ahead(count(), 3) as things:
+    with prefetch(count(), 3) as things:
         assert next(things) == 0
         assert waiting.wait(10)
         assert len(taken) <= 6
     assert not _own_threads()
 
 
-def test_an_error_ahead_comes_after_what_went_well() -> None:
+def test_an_error_of_the_source_comes_after_what_went_well() -> None:
     def fail() -> Iterator[int]:
         yield 1
         raise ValueError("broken")
 
-    with ahead(fail(), 3) as things:
+    with prefetch(fail(), 3) as things:
         assert next(things) == 1
         with pytest.raises(ValueError, match="broken"):
             next(things)
     assert not _own_threads()
 
 
-def test_an_error_behind_stops_who_puts_more_in() -> None:
+def test_an_error_of_the_consumer_stops_who_puts_more_in() -> None:
     def fail(things: Iterator[int]) -> None:
         next(things)
         raise OSError("disk full")
@@ -56,7 +56,7 @@ def test_an_error_behind_stops_who_puts_more_in() -> None:
     put_in: list[int] = []
 
     def work() -> None:
-        with behind(fail, 2) as put:
+        with consume_in_thread(fail, 2) as put:
             while True:
                 put(len(put_in))
                 put_in.append(len(put_in))
@@ -71,7 +71,7 @@ def test_what_was_put_in_is_done_when_the_block_is_left_by_an_error() -> None:
     done: list[int] = []
 
     def work() -> None:
-        with behind(done.extend, 9) as put:
+        with consume_in_thread(done.extend, 9) as put:
             put(1)
             put(2)
             raise KeyboardInterrupt

@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinct.apps.console import complain, say
+from tinct import __version__
+from tinct.apps.console import Verbosity, print_error, print_message, set_verbosity
 from tinct.errors import OptionError, TinctError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import FrameType
+
+    import typer
 
 _COMMANDS = ("image", "video", "live", "info")
 """What a user does; each is a function in the module of the same name in ``commands``."""
@@ -35,8 +39,8 @@ _LAB_COMMANDS = (
 )
 """What a researcher does, as ``tinct lab COMMAND``; their modules are in ``commands/lab``."""
 _LAB = "lab"
-_FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts",
-          ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv")  # fmt: skip
+FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts",
+                 ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv")  # fmt: skip
 """How names of films end: ``tinct FILM`` is short for ``tinct video FILM``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 
@@ -56,11 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 when something failed, 2 when it was called wrongly, 130 after Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    set_verbosity(Verbosity.NORMAL)
     try:
         code = _dispatch(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
     except TinctError as error:
-        complain(str(error))
+        print_error(str(error))
         return _MISUSED if isinstance(error, OptionError) else _FAILED
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -68,16 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     if code == _INTERRUPTED:
-        say("tinct: stopped; what is finished stays")
+        print_message("tinct: stopped; what is finished stays")
     return code
 
 
 def _dispatch(arguments: list[str]) -> int:
+    """Run what the arguments ask for, with or without the name of a command."""
     if not arguments:
         return _run_command(["--help"])
+    if arguments[0] == "help" and not Path("help").exists():
+        return _run_command([*arguments[1:], "--help"])
     if not is_shortcut(arguments[0]):
         return _run_command(arguments)
-    if arguments[0].lower().endswith(_FILMS):
+    if arguments[0].lower().endswith(FILM_SUFFIXES):
         return _run_command(["video", *arguments])
     if any(argument.startswith("-") for argument in arguments):
         return _run_command(["image", *arguments])
@@ -99,15 +107,69 @@ def is_shortcut(first: str) -> bool:
 
 
 def _run_command(arguments: list[str]) -> int:
-    """Load only the modules of the commands that the arguments name, or all to list them."""
-    from tinct.apps.root import run_command
+    """Run a command by Typer, of which only the commands that the arguments name are loaded.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it.
+    """
+    from typer.exceptions import Abort, TyperException
 
     first, second, *_ = (*arguments, "", "")
     if first == _LAB:
-        return run_command(arguments, (), [second] if second in _LAB_COMMANDS else _LAB_COMMANDS)
-    if first in _COMMANDS:
-        return run_command(arguments, [first], ())
-    return run_command(arguments, _COMMANDS, _LAB_COMMANDS)
+        lab_commands = [second] if second in _LAB_COMMANDS else _LAB_COMMANDS
+        app = _make_app((), lab_commands)
+    elif first in _COMMANDS:
+        app = _make_app([first], ())
+    else:
+        app = _make_app(_COMMANDS, _LAB_COMMANDS)
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="tinct")
+    except TyperException as error:
+        print_error(error.format_message())
+        return error.exit_code
+    except Abort as error:
+        raise KeyboardInterrupt from error
+    return code if isinstance(code, int) else 0
+
+
+def _make_app(commands: Iterable[str], lab_commands: Iterable[str]) -> typer.Typer:
+    """Make ``tinct`` with these commands, whose modules are imported here."""
+    import typer
+
+    settings = {"help_option_names": ["-h", "--help"]}
+    app = typer.Typer(context_settings=settings, pretty_exceptions_enable=False)
+    lab = typer.Typer(context_settings=settings, pretty_exceptions_enable=False)
+
+    def show_version(wanted: bool) -> None:
+        if wanted:
+            print(f"tinct {__version__}")
+            raise typer.Exit
+
+    option = typer.Option(
+        False, "--version", callback=show_version, is_eager=True, help="Show the version."
+    )
+
+    @app.callback()
+    def tinct(version: bool = option) -> None:
+        """Color gray photographs. `tinct photo.jpg` writes photo-color.jpg beside it."""
+
+    @lab.callback()
+    def tinct_lab() -> None:
+        """Train networks, export and measure them.
+
+        Needs the extra `lab`.
+        """
+
+    for name in commands:
+        app.command(name)(getattr(import_module(f"tinct.apps.commands.{name}"), name))
+    for name in lab_commands:
+        lab.command(name)(getattr(import_module(f"tinct.apps.commands.lab.{name}"), name))
+    if lab.registered_commands:
+        app.add_typer(lab, name=_LAB)
+    return app
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

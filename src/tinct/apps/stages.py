@@ -1,6 +1,7 @@
-"""Stages that work at the same time, each in threads of its own, with little in between.
+"""Stages of a pipeline that work at the same time, each in a thread, with little in between.
 
 FFmpeg, OpenCV and ONNX Runtime release Python's lock while they compute, so threads are enough.
+Our own, because the standard library's queue can be shut down only from Python 3.13 on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 class ClosedError(Exception):
-    """Whoever takes things out of a channel has gone."""
+    """Nothing is taken out of the channel any more."""
 
 
 class Channel(Generic[T]):
@@ -77,12 +78,15 @@ class Channel(Generic[T]):
 
 
 @contextmanager
-def ahead(things: Iterable[T], size: int) -> Iterator[Iterator[T]]:
-    """Take things out of an iterable in a thread, ahead of who needs them.
+def prefetch(things: Iterable[T], size: int) -> Iterator[Iterator[T]]:
+    """Take things out of an iterable in a thread, before they are needed.
 
     Args:
         things: Where they come from; an error there is raised where they are needed.
         size: How many wait at most.
+
+    Yields:
+        An iterator over the same things.
     """
     channel: Channel[T] = Channel(size)
 
@@ -97,7 +101,7 @@ def ahead(things: Iterable[T], size: int) -> Iterator[Iterator[T]]:
         else:
             channel.finish()
 
-    thread = threading.Thread(target=work, name="tinct-ahead", daemon=True)
+    thread = threading.Thread(target=work, name="tinct-prefetch", daemon=True)
     thread.start()
     try:
         yield iter(channel)
@@ -107,8 +111,10 @@ def ahead(things: Iterable[T], size: int) -> Iterator[Iterator[T]]:
 
 
 @contextmanager
-def behind(consume: Callable[[Iterator[T]], None], size: int) -> Iterator[Callable[[T], None]]:
-    """Do something with things in a thread behind who makes them.
+def consume_in_thread(
+    consume: Callable[[Iterator[T]], None], size: int
+) -> Iterator[Callable[[T], None]]:
+    """Do something with things in a thread, while others are being made.
 
     When the block ends, by an error or not, what was put in is still done. An error of the thread
     is raised at the next thing that is put in, or at the end.
@@ -130,7 +136,7 @@ def behind(consume: Callable[[Iterator[T]], None], size: int) -> Iterator[Callab
             failure.append(error)
         channel.leave()
 
-    thread = threading.Thread(target=work, name="tinct-behind", daemon=True)
+    thread = threading.Thread(target=work, name="tinct-consume", daemon=True)
     thread.start()
     try:
         yield channel.put

@@ -66,13 +66,14 @@ def image(
     What is finished already is skipped, so that an interrupted run goes on where it was.
     """
     # Here and not above: `tinct --help` should not load OpenCV.
+    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.photographs.batch import BatchOptions
-    from tinct.apps.photographs.color_photographs import ColorOptions, color_photographs
+    from tinct.apps.photographs.color_photographs import color_photographs
 
     return color_photographs(
         inputs,
         output,
-        ColorOptions(model, vividness, cautious, saturation, device, threads),
+        ColorizerOptions(model, vividness, cautious, saturation, device, threads),
         BatchOptions(
             jobs=jobs,
             max_pixels=round(max_pixels * 1e6),

@@ -83,16 +83,16 @@ def video(
 
     An interrupted run goes on where it was when the same command is given again.
     """
+    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.films.color_film import color_film
     from tinct.apps.films.options import FilmOptions
     from tinct.apps.films.times import parse_rate, parse_time
-    from tinct.apps.photographs.color_photographs import ColorOptions
     from tinct.films.encoder import EncoderChoice
 
     return color_film(
         film,
         output,
-        ColorOptions(model, vividness, cautious, saturation, device, threads),
+        ColorizerOptions(model, vividness, cautious, saturation, device, threads),
         FilmOptions(
             encoder=EncoderChoice(codec, crf, preset, pix_fmt),
             start=None if start is None else parse_time(start),

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import av
 
 from tinct import __version__
-from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.console import print_message, print_warning, progress_bar
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.report import write_json
-from tinct.apps.stages import ahead, behind
+from tinct.apps.stages import consume_in_thread, prefetch
 from tinct.errors import InputError, OptionError, OutputError
 from tinct.films.encoder import CONTAINERS, plan_encoder
 from tinct.films.join import join
@@ -27,8 +27,8 @@ from tinct.films.tracks import Cut
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.films.frames import Colored
-    from tinct.apps.photographs.color_photographs import ColorOptions
     from tinct.films.encoder import EncoderPlan
     from tinct.films.facts import FilmFacts
     from tinct.films.reader import FilmSource
@@ -44,7 +44,7 @@ class Job:
 
     reader: FilmSource
     plan: EncoderPlan
-    color: ColorOptions
+    color: ColorizerOptions
     options: FilmOptions
     target: Path
     notes: tuple[str, ...]
@@ -77,7 +77,7 @@ class Job:
 def color_film(
     source: str,
     output: str | None,
-    color: ColorOptions,
+    color: ColorizerOptions,
     options: FilmOptions,
     json: str | None = None,
 ) -> int:
@@ -110,7 +110,7 @@ def color_film(
     target = choose_target(source, output)
     if target.exists() and not options.overwrite:
         record = FilmRecord(source, str(target), "skipped")
-        say(f"{source}: skipped, {target} is there already (--overwrite does it again)")
+        print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
     else:
         job = prepare(source, target, color, options)
         record = run(job)
@@ -119,13 +119,17 @@ def color_film(
 
 
 def _report(
-    record: FilmRecord, begun: float, color: ColorOptions, options: FilmOptions, json: str | None
+    record: FilmRecord,
+    begun: float,
+    color: ColorizerOptions,
+    options: FilmOptions,
+    json: str | None,
 ) -> None:
     """Say what became of a film, and write the report if one is wanted."""
     record = replace(record, seconds=round(time.perf_counter() - begun, 3))
     if record.status == "done":
         rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
-        say(
+        print_message(
             f"{record.input} -> {record.output} ({record.frames} frames, {record.seconds:.1f} s, "
             f"{rate:.1f} frames/s)"
         )
@@ -159,7 +163,7 @@ def choose_target(source: str, output: str | None) -> Path:
     return target
 
 
-def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions) -> Job:
+def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOptions) -> Job:
     """Look at a film and choose how it is encoded.
 
     Raises:
@@ -173,7 +177,7 @@ def prepare(source: str, target: Path, color: ColorOptions, options: FilmOptions
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
     for note in (*facts.notes, *notes):
-        warn(f"{source}: {note}")
+        print_warning(f"{source}: {note}")
     return Job(reader, plan, color, options, target, (*facts.notes, *notes))
 
 
@@ -205,7 +209,7 @@ def run(job: Job) -> FilmRecord:
     parts = _open_parts(job)
     resumed = parts.frames
     if resumed:
-        say(f"{job.facts.name}: goes on after {resumed} frames that are finished")
+        print_message(f"{job.facts.name}: goes on after {resumed} frames that are finished")
     try:
         _color(job, parts)
     except (KeyboardInterrupt, SystemExit):
@@ -216,7 +220,7 @@ def run(job: Job) -> FilmRecord:
     warnings = [*job.reader.damage]
     warnings += join(job.reader, parts, job.plan, job.cut, job.target, job.options.overwrite)
     for text in warnings:
-        warn(f"{job.facts.name}: {text}")
+        print_warning(f"{job.facts.name}: {text}")
     parts.remove()
     job.partial.unlink(missing_ok=True)
     notes = (*job.notes, *warnings)
@@ -261,8 +265,8 @@ def _color(job: Job, parts: Parts) -> None:
 
     finish = Finish(job.facts, form, options.preview)
     with (
-        ahead(frames, _WAITING) as decoded,
-        behind(encode, _WAITING) as put,
+        prefetch(frames, _WAITING) as decoded,
+        consume_in_thread(encode, _WAITING) as put,
         progress_bar(None if total is None else max(total, done + 2), "frames") as advance,
     ):
         advance(done)
@@ -292,7 +296,7 @@ def _keep_partial(job: Job, parts: Parts) -> None:
         parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
     if not parts.segments:
         parts.remove()
-    say(
+    print_message(
         f"{job.partial}: what is finished, {length:.1f} s; the same command goes on after "
         f"{parts.frames} frames"
     )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinct.apps.photographs.batch import prepare_threads
-from tinct.cores import count_cores
+from tinct.cores import count_cores, prepare_threads
 from tinct.films.pixels import build_frame, change_depth
 from tinct.films.segments import Parts, SegmentEncoder
 from tinct.runtime import Colorizer
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
-    from tinct.apps.photographs.color_photographs import ColorOptions
+    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.encoder import EncoderPlan
     from tinct.films.facts import FilmFacts
     from tinct.films.frame_format import FrameFormat
@@ -78,7 +77,9 @@ class RememberingColorizer(FilmColorizer):
             yield replace(item, memory=self._memories.popleft())
 
 
-def make_colorizer(color: ColorOptions, form: FrameFormat, steady: bool) -> RememberingColorizer:
+def make_colorizer(
+    color: ColorizerOptions, form: FrameFormat, steady: bool
+) -> RememberingColorizer:
     """Load the model for a film.
 
     Raises:

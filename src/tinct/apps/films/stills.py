@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinct.apps.console import progress_bar, say, warn
+from tinct.apps.console import print_message, print_warning, progress_bar
 from tinct.apps.films.frames import Finish, make_colorizer
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
-from tinct.apps.stages import ahead
+from tinct.apps.stages import prefetch
 from tinct.cores import count_cores
 from tinct.errors import InputError, OptionError
 from tinct.files import make_folder, write_atomically
@@ -18,7 +18,7 @@ from tinct.photographs.formats import format_of_path
 from tinct.runtime.parallel import color_frames
 
 if TYPE_CHECKING:
-    from tinct.apps.photographs.color_photographs import ColorOptions
+    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.facts import FilmFacts
     from tinct.films.frame_format import FrameFormat
     from tinct.films.reader import FilmFrame, FilmSource
@@ -44,7 +44,7 @@ class _Encode(Finish):
 
 
 def color_to_pictures(
-    source: str, pattern: str, color: ColorOptions, options: FilmOptions
+    source: str, pattern: str, color: ColorizerOptions, options: FilmOptions
 ) -> FilmRecord:
     """Color frames and write each as a picture; those that are there already are left as they are.
 
@@ -68,16 +68,16 @@ def color_to_pictures(
     if Path(pattern).absolute() == reader.path.absolute():
         raise OptionError(f"{pattern}: the pictures themselves; choose another name")
     for note in reader.facts.notes:
-        warn(f"{source}: {note}")
+        print_warning(f"{source}: {note}")
     make_folder(numbered(pattern, first).parent)
     done = 0 if options.overwrite else _count_finished(pattern, first)
     if done:
-        say(f"{source}: goes on after {done} pictures that are there")
+        print_message(f"{source}: goes on after {done} pictures that are there")
     made = _color(reader, pattern, first + done, done, color, options, target)
     if made + done == 0:
         raise InputError(f"{source}: no frames in this part of it")
     for text in reader.damage:
-        warn(f"{source}: {text}")
+        print_warning(f"{source}: {text}")
     notes = (*reader.facts.notes, *reader.damage)
     return FilmRecord(source, pattern, "done", made + done, done, warnings=notes)
 
@@ -94,7 +94,7 @@ def _color(
     pattern: str,
     number: int,
     done: int,
-    color: ColorOptions,
+    color: ColorizerOptions,
     options: FilmOptions,
     target: Format,
 ) -> int:
@@ -106,7 +106,7 @@ def _color(
     frames = reader.frames(options.start, options.end, done - again)
     finish = _Encode(facts, form, target)
     made = 0
-    with ahead(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
+    with prefetch(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
         for data in color_frames(
             film, decoded, finish.luma, finish.encoded, jobs=count_cores() + 1, warm_up=again
         ):

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinct.apps.console import command_line, progress_bar, say, warn
+from tinct.apps.console import command_line, print_message, print_warning, progress_bar
 from tinct.errors import InputError, MissingExtraError, ModelError
 from tinct.files import make_folder, write_atomically
 from tinct.lab.data.dataset import Photographs
@@ -167,7 +167,7 @@ def _describe_networks(
         try:
             network = build(name)
         except MissingExtraError as error:
-            warn(f"no layers of {name}: {error}")
+            print_warning(f"no layers of {name}: {error}")
             continue
         from tinct.lab.networks.layers import trace_layers
         from tinct.lab.networks.summary import summarize, to_table
@@ -251,6 +251,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _close(folder: Path, photographs: Photographs) -> int:
     for reason in photographs.broken:
-        warn(reason)
-    say(f"{folder / PAGE}: written, with its figures and tables beside it")
+        print_warning(reason)
+    print_message(f"{folder / PAGE}: written, with its figures and tables beside it")
     return int(bool(photographs.broken))

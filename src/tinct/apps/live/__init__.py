@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from tinct.apps.console import say
+from tinct.apps.console import print_message
 from tinct.apps.live.live_loop import Session
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
@@ -89,7 +89,7 @@ def run_live(
         session.rehearse(capture.size or _USUAL_SIZE)
         stack.enter_context(camera)
         stack.enter_context(painter)
-        say(f"{name}: colored by {painter.model} on {painter.device}")
+        print_message(f"{name}: colored by {painter.model} on {painter.device}")
         try:
             session.run(options.duration)
         finally:

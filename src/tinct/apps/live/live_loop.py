@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinct import __version__
-from tinct.apps.console import say, warn
+from tinct.apps.console import print_message, print_warning
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.meter import LiveStatistics
 from tinct.apps.live.outputs import free_name
@@ -120,7 +120,7 @@ class Session:
         numbers = self.numbers()
         frames, latency = numbers["frames"], numbers["latency_ms"]
         if frames["shown"]:
-            say(
+            print_message(
                 f"{frames['captured']} frames captured, {frames['dropped']} dropped, "
                 f"{frames['shown']} shown, {numbers['rate']['shown']:.1f} a second; latency "
                 f"{latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms"
@@ -154,7 +154,7 @@ class Session:
         if self._camera.trouble != self._trouble:
             self._trouble = self._camera.trouble
             if self._trouble:
-                warn(self._trouble)
+                print_warning(self._trouble)
             self._next_status = 0.0
 
     def _serve_window(self, window: Window) -> None:
@@ -202,7 +202,7 @@ class Session:
         try:
             meanings[action]()
         except OutputError as error:
-            warn(str(error))
+            print_warning(str(error))
             self._say(str(error))
 
     def _quit(self) -> None:

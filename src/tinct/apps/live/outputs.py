@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tinct.apps.console import say, warn
+from tinct.apps.console import print_message, print_warning
 from tinct.apps.live.recorder import Recorder
 from tinct.errors import OutputError
 from tinct.files import reason_of
@@ -92,7 +92,7 @@ class Outputs:
             return ""
         recorder.close()
         words = f"{recorder.path}: {recorder.frames} frames recorded"
-        say(words)
+        print_message(words)
         return words
 
     def add_virtual_camera(self, rate: float | None) -> None:
@@ -116,9 +116,9 @@ class Outputs:
         self._server = PictureServer(parse_address(address), title, numbers)
         where = self._server.address
         if where.is_loopback:
-            say(f"{where.url}: for this machine alone")
+            print_message(f"{where.url}: for this machine alone")
         else:
-            warn(
+            print_warning(
                 f"{where.url}: everyone who can reach this machine, at {where.host}:{where.port}, "
                 "can look; there is no password"
             )
@@ -151,7 +151,7 @@ class Outputs:
         def report(future: Future[str]) -> None:
             error = future.exception()
             words = future.result() if error is None else str(error)
-            (say if error is None else warn)(words)
+            (print_message if error is None else print_warning)(words)
             tell(words)
 
         self._writer.submit(write).add_done_callback(report)

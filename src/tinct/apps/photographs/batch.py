@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinct.apps.console import complain, progress_bar, warn
+from tinct.apps.console import print_error, print_warning, progress_bar
 from tinct.apps.photographs.sheet import make_sheet
 from tinct.apps.report import FileRecord
-from tinct.cores import count_cores
+from tinct.cores import count_cores, prepare_threads
 from tinct.errors import OutputError, TinctError
 from tinct.files import reason_of
 from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
     from tinct.apps.photographs.plan import Job
     from tinct.photographs import Picture
-
-# Parameters of mallopt(3), and what they are set to.
-_MALLOPT = (
-    (-3, 32 << 20),  # M_MMAP_THRESHOLD, at its most: larger blocks go back when they are freed
-    (-1, 256 << 20),  # M_TRIM_THRESHOLD: as much of the free rest may be kept
-    (-8, 1),  # M_ARENA_MAX: what one job has freed serves the other; they seldom ask for memory
-)
 
 _MOST_JOBS = 4  # each holds a whole picture in memory, and a disk feeds no more
 
@@ -70,28 +63,6 @@ def choose_threads(wanted: int | None, jobs: int) -> int | None:
         jobs: How many pictures are in work at once.
     """
     return wanted if wanted is not None or jobs == 1 else max(1, count_cores() // jobs)
-
-
-def prepare_threads(jobs: int) -> None:
-    """Keep several jobs out of each other's way.
-
-    OpenCV's own threads would fight for the same cores; and glibc, left alone, gives every strip's
-    memory back to the system, which then clears it anew: a fifth of the time of a large picture.
-
-    Args:
-        jobs: How many pictures are in work at once.
-    """
-    if jobs > 1:
-        import cv2
-
-        cv2.setNumThreads(1)
-    if sys.platform == "linux":
-        from ctypes import CDLL
-
-        mallopt = getattr(CDLL(None), "mallopt", None)  # musl has none
-        if mallopt is not None:
-            for parameter, value in _MALLOPT:
-                mallopt(parameter, value)
 
 
 def split_finished(jobs: Iterable[Job], overwrite: bool) -> tuple[list[Job], list[FileRecord]]:
@@ -159,9 +130,9 @@ def run_batch(
 def announce(record: FileRecord) -> None:
     """Tell the user what went wrong with a file, if anything did."""
     for text in record.warnings:
-        warn(f"{record.input}: {text}")
+        print_warning(f"{record.input}: {text}")
     if record.status == "failed":
-        complain(f"{record.input}: {record.reason}")
+        print_error(f"{record.input}: {record.reason}")
 
 
 def _color_file(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tinct.apps.console import say
+from tinct.apps.colorizer_options import ColorizerOptions
+from tinct.apps.console import print_message
 from tinct.apps.photographs.batch import (
     BatchOptions,
     announce,
@@ -27,22 +28,10 @@ if TYPE_CHECKING:
     from tinct.apps.report import FileRecord
 
 
-@dataclass(frozen=True, slots=True)
-class ColorOptions:
-    """How pictures are colored, as the report states it."""
-
-    model: str = "base"
-    vividness: float | None = None
-    cautious: float = 0.0
-    saturation: float = 1.0
-    device: str = "auto"
-    threads: int | None = None
-
-
 def color_photographs(
     inputs: Sequence[str],
     output: str | None = None,
-    color: ColorOptions | None = None,
+    color: ColorizerOptions | None = None,
     files: BatchOptions | None = None,
     *,
     sheets: bool = False,
@@ -68,7 +57,7 @@ def color_photographs(
         OutputError: The report cannot be written.
     """
     start = time.perf_counter()
-    color = color or ColorOptions()
+    color = color or ColorizerOptions()
     files = files or BatchOptions()
     if json == STREAM and (output == STREAM or (output is None and STREAM in inputs)):
         raise OptionError("--json -: standard output takes the picture already")
@@ -85,7 +74,7 @@ def color_photographs(
     return _close(records, color, time.perf_counter() - start, json)
 
 
-def _color(jobs: Sequence[Job], color: ColorOptions, files: BatchOptions) -> list[FileRecord]:
+def _color(jobs: Sequence[Job], color: ColorizerOptions, files: BatchOptions) -> list[FileRecord]:
     from tinct.runtime import Colorizer  # ONNX Runtime: not for a run that finds everything done
 
     colorizer = Colorizer(
@@ -100,12 +89,12 @@ def _color(jobs: Sequence[Job], color: ColorOptions, files: BatchOptions) -> lis
 
 
 def _close(
-    records: Sequence[FileRecord], color: ColorOptions, seconds: float, json: str | None
+    records: Sequence[FileRecord], color: ColorizerOptions, seconds: float, json: str | None
 ) -> int:
     """Report what was done, and choose the exit code."""
     if json is not None:
         write_json(build_report(records, asdict(color), seconds), json)
     failed = any(record.status == "failed" for record in records)
     if len(records) > 1 or not failed:  # otherwise the error has said it all
-        say(summarize(records, seconds))
+        print_message(summarize(records, seconds))
     return int(failed)

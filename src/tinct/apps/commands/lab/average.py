@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.console import say
+from tinct.apps.console import print_message
 from tinct.errors import MissingExtraError
 
 
@@ -34,4 +34,4 @@ def average(
     check_folder(output)
     model, spec = average_models(one, other, share)
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
-    say(f"{output}: {1 - share:g} of {one}, {share:g} of {other}; equal to torch")
+    print_message(f"{output}: {1 - share:g} of {one}, {share:g} of {other}; equal to torch")

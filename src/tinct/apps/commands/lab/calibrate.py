@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tinct.apps.commands.arguments import SOURCES_HELP, Limit, Lpips, Seed
-from tinct.apps.console import command_line, progress_bar, say, warn
+from tinct.apps.console import command_line, print_message, print_warning, progress_bar
 from tinct.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def calibrate(
         _write(output, colors, _describe(spec, views, choice), choice, stored)
     _report(views, choice, model, lpips, report)
     for reason in views.broken:
-        warn(reason)
+        print_warning(reason)
     return int(bool(views.broken))
 
 
@@ -144,7 +144,7 @@ def _write(
         data = to_precision(data, "fp16-weights")
     write_atomically(data, output, overwrite=True)
     chosen = choice.decode
-    say(
+    print_message(
         f"{output}: temperature {chosen.temperature:g}, prior power {chosen.prior_power:g}, gain "
         f"{chosen.gain:g}, curve {chosen.vividness_curve:g}, default {choice.default_vividness:g}"
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tinct.apps.commands.arguments import split_pair
-from tinct.apps.console import say
+from tinct.apps.console import print_message
 from tinct.errors import MissingExtraError, OptionError
 
 
@@ -50,7 +50,7 @@ def curves(
     ]
     data = render(draw_beside(lines), "svg" if suffix == ".svg" else "png")
     write_atomically(data, output, overwrite=True)
-    say(f"{output}: {len(lines)} curves")
+    print_message(f"{output}: {len(lines)} curves")
 
 
 def _photographs(text: str) -> tuple[str, int]:

@@ -20,7 +20,7 @@ from tinct.apps.commands.arguments import (
     Vividnesses,
     split_arguments,
 )
-from tinct.apps.console import command_line, progress_bar, warn
+from tinct.apps.console import command_line, print_warning, progress_bar
 from tinct.errors import OptionError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def evaluate(
         if output:
             _write(report, output)
     for reason in broken:
-        warn(reason)
+        print_warning(reason)
     return int(bool(broken))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tinct.apps.console import say
+from tinct.apps.console import print_message
 from tinct.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def export(
             spec = convert_model(source, output, precision, _lightness(calibration or []))
     size = output.stat().st_size / 1e6
     facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB"
-    say(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
+    print_message(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tinct.apps.commands.arguments import (
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
-from tinct.apps.console import command_line, progress_bar, warn
+from tinct.apps.console import command_line, print_warning, progress_bar
 
 
 def robustness(
@@ -70,5 +70,5 @@ def robustness(
     if output:
         write_atomically(text.encode(errors="surrogateescape"), output, overwrite=True)
     for reason in found.broken:
-        warn(reason)
+        print_warning(reason)
     return int(bool(found.broken))

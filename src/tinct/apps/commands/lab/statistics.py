@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.console import warn
+from tinct.apps.console import print_warning
 
 
 def statistics(
@@ -30,6 +30,6 @@ def statistics(
     names = " ".join(Path(source).name for source in data)
     result = gather(photographs, made_by=f"tinct lab statistics {names}")
     for reason in photographs.broken:
-        warn(reason)
+        print_warning(reason)
     write_atomically(result.to_json().encode(), output, overwrite=True)
     typer.echo(f"{output}: the colors of {result.num_photographs} photographs", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinct.apps.commands.arguments import SOURCES_HELP, Model, Vividness
-from tinct.apps.console import command_line, progress_bar, warn
+from tinct.apps.console import command_line, print_warning, progress_bar
 from tinct.errors import OptionError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def steadiness(
         source = Photographs(photographs, limit=count)
         clips += make_clips([photograph.rgb for photograph in source])
         for reason in source.broken:
-            warn(reason)
+            print_warning(reason)
     if output:
         make_folder(output)
     cost = measure_cost(clips[0], colorizer)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tinct.apps.console import is_terminal, say, warn
+from tinct.apps.console import is_terminal, make_progress, print_message, print_warning
 from tinct.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -120,19 +120,21 @@ def train(
             resume=resume,
             on_progress=display.training,
             on_cache=display.decoding,
-            on_left_out=warn,
+            on_left_out=print_warning,
         )
     if last is None:  # one of several processes, and not the first: it has nothing to say
         return
     if display.step < choices.steps:
-        say(f"stopped at step {display.step} of {choices.steps}, saved {last}")
-        say("to go on, run the same command with --resume")
+        print_message(f"stopped at step {display.step} of {choices.steps}, saved {last}")
+        print_message("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
     if display.best:
         numbers = display.best.numbers()
         kept = f"kept in {folder / BEST}"
-        say(f"lowest test loss {numbers['test_loss']:.4g} at step {numbers['step']}, {kept}")
-    say(f"saved {last}; curves and sheets are in {folder}")
+        print_message(
+            f"lowest test loss {numbers['test_loss']:.4g} at step {numbers['step']}, {kept}"
+        )
+    print_message(f"saved {last}; curves and sheets are in {folder}")
 
 
 def _use_allocator() -> None:
@@ -172,9 +174,6 @@ class _Display:
     """A progress bar on a terminal; a line at each validation everywhere."""
 
     def __init__(self, config: TrainConfig) -> None:
-        # Rich costs a twentieth of a second: other commands should not pay for it.
-        from tinct.apps.progress import make_progress
-
         self.total, self.batch = config.steps * config.batch, config.batch
         self.step = config.steps  # until told otherwise: a finished run has no steps to do
         self.best: Row | None = None
@@ -217,7 +216,7 @@ class _Display:
             if self.is_shown:
                 self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
             else:
-                say(line)
+                print_message(line)
 
 
 def _short(value: float) -> str:
