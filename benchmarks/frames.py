@@ -16,7 +16,7 @@ from benchmarks.peer_graph import export_peer_model
 from benchmarks.tables import publish, row
 from tinct.apps.console import print_message
 from tinct.color import quantize_luma
-from tinct.cores import count_cores, prepare_threads
+from tinct.cores import count_processors, prepare_threads
 from tinct.films.frame_format import FrameFormat
 from tinct.lab.evaluate.result import describe_machine, installed_versions
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
@@ -128,7 +128,7 @@ def measure_frames(plan: FramesPlan, source: Path, scratch: Path) -> list[FrameL
     Raises:
         TinctError: A model, a device or the photograph cannot be used.
     """
-    jobs = plan.jobs or count_cores()
+    jobs = plan.jobs or count_processors()
     prepare_threads(jobs)
     models = list(_models(plan, scratch))
     colorizers = [

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.peer_graph import INPUT, SIZE, PeerGraph, export_peer
 from tinct.apps.console import print_message
 from tinct.color import luma_to_lightness
-from tinct.cores import count_cores
+from tinct.cores import count_processors
 from tinct.errors import MissingExtraError
 from tinct.lab.metrics.cost import count
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
@@ -90,7 +90,7 @@ def measure_speed(plan: SpeedPlan, sources: Sequence[Path], scratch: Path) -> li
     peers = [export_peer(spec, scratch) for spec in plan.peers]
     models = list(_models(plan, sources, scratch))
     frames = [make_frame(sources[0], width, height) for width, height in FRAMES]
-    cores = count_cores()
+    cores = count_processors()
     lines: list[Line] = []
     for threads in sorted({1, cores} if plan.threads is None else {plan.threads}):
         cv2.setNumThreads(threads)

@@ -32,8 +32,8 @@ def test_every_error_is_exported_and_drawn_in_the_tree() -> None:
 
 
 def test_unknown_names_are_attribute_errors() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'Colorizer'"):
-        _ = tinct.Colorizer
+    with pytest.raises(AttributeError, match="no attribute 'Painter'"):
+        _ = tinct.Painter
 
 
 def test_version_is_the_one_of_the_distribution() -> None:

@@ -2,8 +2,11 @@
 
     import tinct
 
-    colorizer = tinct.Colorizer()
-    colorizer("photo.jpg").save("photo-color.jpg")
+    tinct.colorize("photo.jpg").save("photo-color.jpg")
+
+    colorizer = tinct.Colorizer(vividness=0.7)   # loads a model once, for many pictures
+    for picture in colorizer(["a.jpg", "b.tif"]):
+        print(picture.size)
 
 Importing the package is cheap: what needs NumPy, OpenCV or ONNX Runtime is loaded when it is first
 named.
@@ -29,7 +32,7 @@ from tinct.errors import (
 if TYPE_CHECKING:
     from tinct.films.frame_format import FrameFormat
     from tinct.photographs import Picture, read_picture, write_picture
-    from tinct.runtime import Colorizer, FilmColorizer
+    from tinct.runtime import Colorizer, FilmColorizer, colorize
 
 __version__ = "0.1.0"
 
@@ -48,6 +51,7 @@ __all__ = [
     "TinctError",
     "TrainingError",
     "__version__",
+    "colorize",
     "read_picture",
     "write_picture",
 ]
@@ -57,6 +61,7 @@ _HOMES = {
     "FilmColorizer": "tinct.runtime",
     "FrameFormat": "tinct.films.frame_format",
     "Picture": "tinct.photographs",
+    "colorize": "tinct.runtime",
     "read_picture": "tinct.photographs",
     "write_picture": "tinct.photographs",
 }

@@ -1,9 +1,15 @@
-"""Processor cores: how many there are to use, and how several jobs share them."""
+"""Processors and cores: how many there are to use, and how several jobs share them.
+
+``os.cpu_count`` counts all processors of the machine: too many in a container or under ``taskset``.
+psutil and ONNX Runtime count all its physical cores, whether they may be used or not.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from math import ceil
+from pathlib import Path
 
 # Parameters of mallopt(3), and what they are set to.
 _MALLOPT = (
@@ -12,16 +18,27 @@ _MALLOPT = (
     (-8, 1),  # M_ARENA_MAX: what one job has freed serves the other; they seldom ask for memory
 )
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: microseconds of processor time and of a period
+_TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+def count_processors() -> int:
+    """Count the processors that this process may use, by affinity and by a container's quota."""
+    return _within_quota(len(_processors()))
+
 
 def count_cores() -> int:
-    """Count the processor cores that this process may use: at least 1.
+    """Count the physical cores behind the processors that this process may use.
 
-    Containers, ``taskset`` and batch systems grant a process fewer than the machine has. Python
-    3.13's ``os.process_cpu_count`` would be the same.
+    Two threads of one core share its arithmetic units: a network that runs on both is no faster,
+    and was seen to be slower. Where the system does not tell (it is read on Linux alone), every
+    processor counts as a core.
     """
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    try:
+        cores = {Path(_TOPOLOGY.format(number)).read_text() for number in _processors()}
+    except OSError:
+        return count_processors()
+    return _within_quota(len(cores))
 
 
 def prepare_threads(jobs: int) -> None:
@@ -44,3 +61,17 @@ def prepare_threads(jobs: int) -> None:
         if mallopt is not None:
             for parameter, value in _MALLOPT:
                 mallopt(parameter, value)
+
+
+def _processors() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _within_quota(count: int) -> int:
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return count if quota == "max" else max(1, min(count, ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return count

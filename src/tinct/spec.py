@@ -8,6 +8,12 @@ from typing import Any
 
 from tinct.errors import ModelError
 
+PHOTOGRAPH_MODEL = "base"
+"""Model of the package that colors photographs where the user names none."""
+
+FILM_MODEL = "nano"
+"""Model of the package that colors films and cameras where the user names none: it is faster."""
+
 METADATA_KEY = "tinct"
 """Name under which the JSON of the spec is stored in the metadata of the ONNX file."""
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import tinct
 from benchmarks.footprint import peak_memory
-from tinct.errors import InputError, ModelError, OptionError
+from tinct.errors import ModelError, OptionError
 from tinct.runtime import Colorizer, model_path
 from tinct.runtime.colorizer import working_luma
 from tinct.runtime.compose import luma_of
@@ -101,21 +101,6 @@ def test_pil_and_path_and_array_agree(
     np.testing.assert_array_equal(np.asarray(pil), wanted)
 
 
-def test_pil_modes(colorizer: Colorizer, street: np.ndarray) -> None:
-    gray = Image.fromarray(street[:64, :80])
-    for mode, wanted in (
-        ("1", "RGB"),
-        ("L", "RGB"),
-        ("LA", "RGBA"),
-        ("RGB", "RGB"),
-        ("RGBA", "RGBA"),
-        ("P", "RGB"),
-    ):
-        assert colorizer(gray.convert(mode)).mode == wanted
-    deep = Image.fromarray(street[:64, :80].astype(np.uint16) * 257)
-    np.testing.assert_array_equal(np.asarray(colorizer(deep)), np.asarray(colorizer(gray)))
-
-
 def test_jpeg_keeps_its_luma_plane(colorizer: Colorizer) -> None:
     source = tinct.read_picture(EXAMPLES / "tetons-1942.jpg", gray=True)
     picture = colorizer(source)
@@ -154,23 +139,6 @@ def test_controls(street: np.ndarray) -> None:
 def test_wrong_options(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match="must be"):
         Colorizer(**options)
-
-
-@pytest.mark.parametrize(
-    ("pixels", "reason"),
-    [
-        (np.zeros((2, 2, 5), np.uint8), "shape"),
-        (np.zeros(4, np.uint8), "shape"),
-        (np.zeros((0, 4), np.uint8), "no pixels"),
-        (np.zeros((4, 4), np.int32), "int32"),
-        (np.full((4, 4), np.nan), "between 0 and 1"),
-        (np.full((4, 4), 255.0), "between 0 and 1"),
-        ([[1, 2]], "list"),
-    ],
-)
-def test_what_is_no_picture(colorizer: Colorizer, pixels: object, reason: str) -> None:
-    with pytest.raises(InputError, match=reason):
-        colorizer(pixels)  # type: ignore[call-overload]
 
 
 def test_threads_share_a_colorizer(colorizer: Colorizer, street: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from tinct.runtime.engines import available_devices, load_engine
 
 @pytest.fixture(scope="module")
 def session() -> Session:
-    return Session(threads=1)
+    return Session("nano", threads=1)
 
 
 def test_the_package_brings_nano() -> None:
@@ -93,7 +93,7 @@ def test_any_graph_runs_by_its_names() -> None:
 @pytest.fixture(scope="module")
 def openvino() -> Session:
     pytest.importorskip("openvino")
-    return Session(device="openvino", threads=1)
+    return Session("nano", device="openvino", threads=1)
 
 
 def test_openvino_answers_as_onnx_runtime(

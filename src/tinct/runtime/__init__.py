@@ -1,6 +1,6 @@
 """The product at work: gray pictures in, colored pictures out; no torch."""
 
-from tinct.runtime.colorizer import Colorizer, ColorOptions
+from tinct.runtime.colorizer import Colorizer, ColorOptions, colorize
 from tinct.runtime.film import FilmColorizer
 from tinct.runtime.models import model_names, model_path
 from tinct.runtime.parallel import color_frames
@@ -13,6 +13,7 @@ __all__ = [
     "FilmColorizer",
     "Session",
     "color_frames",
+    "colorize",
     "model_names",
     "model_path",
 ]

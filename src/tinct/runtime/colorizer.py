@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import luma_to_lightness
-from tinct.errors import InputError, ModelError, OptionError
+from tinct.cores import count_cores
+from tinct.errors import ModelError, OptionError
 from tinct.photographs import Picture, read_picture
+from tinct.photographs.picture import Source
 from tinct.runtime.compose import Pixels, compose_planes, compose_rgb, luma_of, white_level
+from tinct.runtime.in_order import in_order
+from tinct.runtime.inputs import as_array, as_pixels, pillow_pixels
 from tinct.runtime.session import Session
 from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+from tinct.spec import PHOTOGRAPH_MODEL
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,7 +30,16 @@ if TYPE_CHECKING:
 MAX_ASPECT = 4
 """Pictures longer than this times their short side are seen by the network as if they were not."""
 MAX_SATURATION = 4.0
-_DTYPES = ("uint8", "uint16", "float32", "float64")
+GPU_BATCH = 8
+"""Pictures that a GPU is given at once."""
+
+
+class SupportsArray(Protocol):
+    """An array or tensor of any library."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NDArray[Any]:
+        """Return it as an array of NumPy."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,8 @@ class ColorOptions:
 class Colorizer:
     """Colors gray pictures; keeps no state between them and may be used from several threads.
 
+    It can be pickled: the copy loads the same model again, where it is unpickled.
+
     Attributes:
         session: The loaded model.
         options: How colorful, and how careful.
@@ -58,7 +76,7 @@ class Colorizer:
 
     def __init__(
         self,
-        model: str | Path = "base",
+        model: str | Path = PHOTOGRAPH_MODEL,
         *,
         vividness: float | None = None,
         cautious: float = 0.0,
@@ -76,7 +94,8 @@ class Colorizer:
             saturation: Chroma is multiplied by this, 0 to 4.
             device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``coreml`` or
                 ``directml``.
-            threads: Processor threads of the network; all cores when None.
+            threads: Processor threads of the network; None is one for each physical core that this
+                process may use.
 
         Raises:
             ModelError, DeviceError, OptionError: The model, the device or an option cannot be used.
@@ -85,56 +104,160 @@ class Colorizer:
         self.session = Session(model, device=device, threads=threads)
 
     @overload
-    def __call__(self, image: str | Path | Picture) -> Picture: ...
-    @overload
-    def __call__(self, image: Image.Image) -> Image.Image: ...
-    @overload
-    def __call__(self, image: Pixels) -> Pixels: ...
     def __call__(
-        self, image: str | Path | Picture | Image.Image | Pixels
-    ) -> Picture | Image.Image | Pixels:
-        """Color one picture, gray or in color (of which only the luma is looked at).
+        self,
+        image: Source | Picture,
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+    ) -> Picture: ...
+    @overload
+    def __call__(
+        self,
+        image: Image.Image,
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+    ) -> Image.Image: ...
+    @overload
+    def __call__(
+        self,
+        image: SupportsArray,
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+    ) -> Pixels: ...
+    @overload
+    def __call__(
+        self,
+        image: Iterable[Any],
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+    ) -> Iterator[Any]: ...
+    def __call__(
+        self,
+        image: Any,
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+    ) -> Any:
+        """Color one picture, or one after the other of many; the result is of the input's kind.
+
+        Of pictures in color only the luma is used.
+
+        ================================================  ==========================================
+        given                                             returned
+        ================================================  ==========================================
+        a path, the bytes of a file, an open binary file  ``Picture``, with all metadata of the file
+        ``Picture``                                       ``Picture``
+        PIL image of any mode                             PIL image, RGB or RGBA, with its ``info``
+        array (H, W) or (H, W, 1..4): uint8, uint16,      array (H, W, 3), or (H, W, 4) where there
+        float in 0..1, or bool                            was alpha, of the same type; bool: uint8
+        torch tensor (the same, or (1..4, H, W)), or      a NumPy array (H, W, 3) or (H, W, 4), as
+        anything else with ``__array__``                  above
+        list, tuple or any iterable of these              an iterator of results, in their order:
+                                                          ``colorize_all``
+        ================================================  ==========================================
 
         Args:
-            image: A path or a Picture gives a Picture with all its metadata, to be saved by
-                ``.save(path)``; a PIL image gives a PIL image; an array (H, W) or (H, W, 1..4) of
-                uint8, uint16 or float in 0..1
-                gives an array (H, W, 3), or (H, W, 4) where there was alpha, of the same type.
+            image: The picture or pictures.
+            vividness: For this call; None takes that of the colorizer, as with the others.
+            cautious: For this call.
+            saturation: For this call.
 
         Raises:
             InputError: The picture cannot be read, or is no picture.
             ModelError: The model answers NaN or infinity.
+            OptionError: An option is out of range.
         """
-        if isinstance(image, (str, Path)):
-            return self.colorize_picture(read_picture(image, gray=True))
-        if isinstance(image, Picture):
-            return self.colorize_picture(image)
-        if isinstance(image, np.ndarray):
-            return self.colorize_array(image)
-        return _colorize_pil(self, image)
+        if _holds_pictures(image):
+            return self.colorize_all(
+                image, vividness=vividness, cautious=cautious, saturation=saturation
+            )
+        pixels, finish = _open(image)
+        return finish(self.chroma(pixels, self._options_with(vividness, cautious, saturation)))
 
-    def colorize_picture(self, picture: Picture) -> Picture:
-        """Color a picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds."""
-        pixels = picture.pixels
-        if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
-            return replace(picture, chroma=compose_planes(pixels, self.chroma(pixels)))
-        return replace(picture, pixels=self.colorize_array(pixels), chroma=None)
+    def colorize_all(
+        self,
+        images: Iterable[Any],
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+        jobs: int | None = None,
+        batch: int | None = None,
+    ) -> Iterator[Any]:
+        """Color many pictures, several at a time, in threads.
 
-    def colorize_array(self, pixels: Pixels) -> Pixels:
-        """Color an array, see :meth:`__call__`."""
-        _check(pixels)
-        return compose_rgb(pixels, self.chroma(pixels))
+        At most ``2 * jobs * batch`` pictures are taken from the iterable ahead of the results.
 
-    def chroma(self, pixels: Pixels) -> ChromaModel:
-        """Look at a picture and return its chroma as a function of luma, for pictures of any size.
+        Args:
+            images: Pictures of any kinds that ``colorizer(image)`` takes.
+            vividness: For these; None takes that of the colorizer, as with the others.
+            cautious: For these.
+            saturation: For these.
+            jobs: Groups of pictures in work at once; None is one for each physical core.
+            batch: Pictures that the network is given at once, where they are of one shape. None
+                is 8 on GPUs and 1 elsewhere: on processors a batch takes as long as its pictures.
+
+        Returns:
+            An iterator of the results, in the order of the pictures. A picture that fails raises
+            its error in its turn, which ends the iterator.
+
+        Raises:
+            OptionError: An option is out of range.
+        """
+        options = self._options_with(vividness, cautious, saturation)
+        on_processor = self.session.device in ("cpu", "openvino")
+        size = batch if batch is not None else 1 if on_processor else GPU_BATCH
+        count = count_cores() if jobs is None else jobs
+        for name, value in (("jobs", count), ("batch", size)):
+            if value < 1:
+                raise OptionError(f"{name} must be at least 1, not {value}")
+
+        def work(group: list[Any]) -> list[Any]:
+            return self._colorize_batch(group, options)
+
+        return in_order(work, images, jobs=count, batch=size)
+
+    def _colorize_batch(self, images: list[Any], options: ColorOptions) -> list[Any]:
+        """Color a few pictures in one run of the network; an error stands in place of a result."""
+        opened = [_attempt(_open, image) for image in images]
+        pixels = [entry[0] for entry in opened if not isinstance(entry, Exception)]
+        chroma = iter(self._chroma_of_all(pixels, options))
+        return [
+            entry if isinstance(entry, Exception) else _attempt(entry[1], next(chroma))
+            for entry in opened
+        ]
+
+    def chroma(self, pixels: Pixels, options: ColorOptions | None = None) -> ChromaModel:
+        """Predict the chroma of a picture as a function of luma, for pictures of any size.
 
         Args:
             pixels: (H, W) or (H, W, 1..4), uint8, uint16 or float in 0..1.
+            options: How colorful, and how careful; None takes those of the colorizer.
         """
-        luma = working_luma(pixels, self.session.spec.short_side, self.session.spec.multiple)
-        lightness = luma_to_lightness(luma)[None, None]
-        ab, confidence = self.predict(lightness)
-        return fit_chroma(luma, adjust(ab[0], confidence[0, 0], self.options))
+        return self._chroma_of_all([pixels], options or self.options)[0]
+
+    def _chroma_of_all(self, pictures: list[Pixels], options: ColorOptions) -> list[ChromaModel]:
+        """Predict the chroma of several pictures, those of one working size in one run."""
+        spec = self.session.spec
+        lumas = [working_luma(pixels, spec.short_side, spec.multiple) for pixels in pictures]
+        models: dict[int, ChromaModel] = {}
+        for shape in {luma.shape for luma in lumas}:
+            places = [index for index, luma in enumerate(lumas) if luma.shape == shape]
+            batch = np.stack([luma_to_lightness(lumas[index]) for index in places])[:, None]
+            ab, confidence = self.predict(batch, options.vividness)  # (N, 2, h, w), (N, 1, h, w)
+            for row, index in enumerate(places):
+                adjusted = adjust(ab[row], confidence[row, 0], options)
+                models[index] = fit_chroma(lumas[index], adjusted)
+        return [models[index] for index in range(len(pictures))]
 
     def predict(
         self, lightness: NDArray[np.float32], vividness: float | None = None
@@ -161,10 +284,108 @@ class Colorizer:
 
     @property
     def vividness(self) -> float:
-        """The vividness in use."""
+        """The vividness in use, 0..1."""
         if self.options.vividness is None:
             return self.session.spec.default_vividness
         return self.options.vividness
+
+    def _options_with(
+        self, vividness: float | None, cautious: float | None, saturation: float | None
+    ) -> ColorOptions:
+        """Return the colorizer's options, with those replaced that are not None."""
+        changes = {"vividness": vividness, "cautious": cautious, "saturation": saturation}
+        return replace(self.options, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _holds_pictures(image: Any) -> bool:
+    """Tell an iterable of pictures from one picture, of which many kinds are iterable as well."""
+    one = (str, bytes, bytearray, memoryview, np.ndarray, Mapping)
+    return (
+        isinstance(image, Iterable)
+        and not isinstance(image, one)
+        and not any(hasattr(image, name) for name in ("read", "__array__", "__array_interface__"))
+    )
+
+
+def _open(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
+    """Return the pixels of a picture of any kind, and what makes the result of their chroma."""
+    if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
+        image = read_picture(image, gray=True)
+    if isinstance(image, Picture):
+        return image.pixels, partial(_color_picture, image)
+    from PIL import Image
+
+    if isinstance(image, Image.Image):
+        pixels, icc = pillow_pixels(image)
+        return pixels, partial(_color_pillow, pixels, image.info, icc)
+    array = as_array(image)
+    pixels = as_pixels(array)
+    return pixels, partial(_color_array, pixels, array.dtype)
+
+
+def _color_picture(picture: Picture, chroma: ChromaModel) -> Picture:
+    """Color a picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds."""
+    pixels = picture.pixels
+    if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return replace(picture, chroma=compose_planes(pixels, chroma))
+    return replace(picture, pixels=compose_rgb(pixels, chroma), chroma=None)
+
+
+def _color_array(pixels: Pixels, dtype: np.dtype[Any], chroma: ChromaModel) -> Pixels:
+    colored = compose_rgb(pixels, chroma)
+    return colored.astype(np.float16) if dtype == np.float16 else colored
+
+
+def _color_pillow(
+    pixels: NDArray[np.uint8], info: dict[Any, Any], icc: bytes | None, chroma: ChromaModel
+) -> Image.Image:
+    """Color the pixels of a PIL image; its info (EXIF, DPI) goes along, its profile is replaced."""
+    from PIL import Image
+
+    result = Image.fromarray(compose_rgb(pixels, chroma))
+    # Transparency has become a channel by now.
+    result.info = {k: v for k, v in info.items() if k not in ("icc_profile", "transparency")}
+    if icc is not None:
+        result.info["icc_profile"] = icc
+    return result
+
+
+def _attempt(function: Callable[[Any], Any], argument: Any) -> Any:
+    """Return what the function does, or the error that it raises."""
+    try:
+        return function(argument)
+    except Exception as error:  # noqa: BLE001 - raised again when it is this picture's turn
+        return error
+
+
+def colorize(
+    image: Any,
+    *,
+    model: str | Path = PHOTOGRAPH_MODEL,
+    vividness: float | None = None,
+    cautious: float = 0.0,
+    saturation: float = 1.0,
+) -> Any:
+    """Color one picture, or many; see :meth:`Colorizer.__call__` for what may be given.
+
+    The model stays loaded for the next call.
+
+    Args:
+        image: A path, a ``Picture``, a PIL image, an array, or an iterable of these.
+        model: Name of a model inside the package, or path of an ONNX file.
+        vividness: 0 the most faithful colors, 1 the most vivid; None takes the model's default.
+        cautious: 0 shows every color; towards 1 unsure colors fade to gray.
+        saturation: Chroma is multiplied by this, 0 to 4.
+
+    Raises:
+        InputError, ModelError, OptionError: As of ``Colorizer``.
+    """
+    return _load_once(model)(image, vividness=vividness, cautious=cautious, saturation=saturation)
+
+
+@lru_cache(maxsize=2)
+def _load_once(model: str | Path) -> Colorizer:
+    return Colorizer(model)
 
 
 def adjust(
@@ -231,32 +452,3 @@ def _resizable(pixels: Pixels) -> Pixels:
     return (
         np.ascontiguousarray(pixels[..., 0]) if pixels.ndim == 3 and pixels.shape[2] < 3 else pixels
     )
-
-
-def _check(pixels: Pixels) -> None:
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 2, 3, 4)):
-        raise InputError(
-            f"array: shape {pixels.shape} is not that of a picture, (H, W) or (H, W, 1 to 4)"
-        )
-    if 0 in pixels.shape:
-        raise InputError(f"array: shape {pixels.shape} has no pixels")
-    if pixels.dtype.name not in _DTYPES:
-        raise InputError(f"array: type {pixels.dtype} is none of {', '.join(_DTYPES)}")
-    if pixels.dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):
-        raise InputError("array: floats must lie between 0 and 1")
-
-
-def _colorize_pil(colorizer: Colorizer, image: Image.Image) -> Image.Image:
-    """Color a PIL image; its info (EXIF, ICC profile, DPI) goes along."""
-    from PIL import Image
-
-    if not isinstance(image, Image.Image):
-        raise InputError(f"{type(image).__name__}: not a path, a picture or an array")
-    alpha = image.has_transparency_data
-    mode = "RGBA" if alpha else ("L" if image.mode in ("1", "L") else "RGB")
-    pixels = np.asarray(image) if image.mode.startswith("I;16") else np.asarray(image.convert(mode))
-    if pixels.dtype == np.uint16:  # PIL has no RGB of 16 bits
-        pixels = (pixels / 257).round().astype(np.uint8)
-    result = Image.fromarray(colorizer.colorize_array(pixels))
-    result.info = dict(image.info)
-    return result

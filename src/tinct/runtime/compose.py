@@ -89,11 +89,13 @@ def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int) -> list[Pixels]:
     base: Any = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
     cb, cr = cb.astype(base.dtype, copy=False), cr.astype(base.dtype, copy=False)
     green = cv2.addWeighted(cb, _GREEN_CB * white, cr, _GREEN_CR * white, 0)
-    return [  # OpenCV rounds, and keeps within the range of the type
+    rgb: list[Any] = [  # OpenCV rounds, and keeps integers within the range of their type
         cv2.addWeighted(base, 1, cr, _RED_CR * white, 0, dtype=depth),
         cv2.add(base, green, dtype=depth),
         cv2.addWeighted(base, 1, cb, _BLUE_CB * white, 0, dtype=depth),
     ]
+    # Floats may be out of 0..1 by rounding, and a result is to be a valid input.
+    return rgb if luma.dtype.kind == "u" else [channel.clip(0, 1) for channel in rgb]
 
 
 def compose_planes(

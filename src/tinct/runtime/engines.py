@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import onnxruntime
 from numpy.typing import NDArray
 
+from tinct.cores import count_cores
 from tinct.errors import DeviceError, ModelError, OptionError, install_command
 
 _OPENVINO = "openvino"
@@ -54,8 +55,8 @@ def load_engine(path: str | Path, device: str = "auto", threads: int | None = No
     Args:
         path: The file.
         device: One of ``DEVICES``.
-        threads: Processor threads; all cores when None. Those of ONNX Runtime are for each call,
-            those of OpenVINO for all calls at a time.
+        threads: Processor threads; None is one for each physical core that this process may use.
+            Those of ONNX Runtime are for each call, those of OpenVINO for all calls at a time.
 
     Raises:
         ModelError: The file cannot be loaded.
@@ -97,8 +98,10 @@ class _OnnxRuntime:
     def __init__(self, path: str | Path, device: str, threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _LOG_ERRORS
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        options.intra_op_num_threads = count_cores() if threads is None else threads
+        # Threads that wait for the next run would otherwise spin, on processors that decode and
+        # compose meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = list(dict.fromkeys((_PROVIDERS[device], _PROVIDERS["cpu"])))
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
@@ -125,8 +128,7 @@ class _OpenVino:
 
         # Left alone, it computes in bfloat16 where the processor can: not the colors promised.
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        if threads is not None:
-            config["INFERENCE_NUM_THREADS"] = threads
+        config["INFERENCE_NUM_THREADS"] = count_cores() if threads is None else threads
         core = openvino.Core()
         try:
             model = core.read_model(path)

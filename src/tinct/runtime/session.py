@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from tinct.errors import ModelError
 from tinct.runtime.engines import DEVICES, load_engine
 from tinct.runtime.models import model_path
-from tinct.spec import METADATA_KEY, ModelSpec
+from tinct.spec import METADATA_KEY, PHOTOGRAPH_MODEL, ModelSpec
 
 __all__ = ["DEVICES", "Session"]
 
@@ -24,14 +26,19 @@ class Session:
     """
 
     def __init__(
-        self, model: str | Path = "nano", *, device: str = "auto", threads: int | None = None
+        self,
+        model: str | Path = PHOTOGRAPH_MODEL,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
     ) -> None:
         """Load a model.
 
         Args:
             model: Name of a model inside the package, or path of an ONNX file.
             device: One of ``DEVICES``.
-            threads: Processor threads of the network; all cores when None.
+            threads: Processor threads of the network; None is one for each physical core that this
+                process may use.
 
         Raises:
             ModelError: There is no such model, or the file is not one of tinct's.
@@ -39,12 +46,17 @@ class Session:
             OptionError: The device is unknown, or the threads are fewer than one.
         """
         path = model_path(model)
+        self._load_again = partial(Session, path.absolute(), device=device, threads=threads)
         self._engine = load_engine(path, device, threads)
         self.device = self._engine.device
         text = self._engine.metadata.get(METADATA_KEY)
         if text is None:
             raise ModelError(f"{path}: an ONNX file, but not a tinct model")
         self.spec = ModelSpec.from_json(text, str(path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it was made from: the copy loads the model file again."""
+        return self._load_again, ()
 
     def run(
         self, lightness: NDArray[np.float32], vividness: float

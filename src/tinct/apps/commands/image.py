@@ -16,6 +16,7 @@ from tinct.apps.commands.arguments import (
     Threads,
     Vividness,
 )
+from tinct.spec import PHOTOGRAPH_MODEL
 
 
 def image(
@@ -34,7 +35,7 @@ def image(
             help="File, folder (the tree of a folder is kept), or - for standard output.",
         ),
     ] = None,
-    model: Model = "base",
+    model: Model = PHOTOGRAPH_MODEL,
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,

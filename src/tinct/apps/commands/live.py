@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from tinct.apps.commands.arguments import Cautious, Device, Model, Saturation, Vividness
+from tinct.spec import FILM_MODEL
 
 
 def live(
@@ -88,7 +89,7 @@ def live(
     reconnect: Annotated[
         bool, typer.Option("--reconnect", help="Try a failed source again for ever.")
     ] = False,
-    model: Model = "nano",
+    model: Model = FILM_MODEL,
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,

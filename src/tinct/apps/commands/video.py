@@ -15,6 +15,7 @@ from tinct.apps.commands.arguments import (
     Threads,
     Vividness,
 )
+from tinct.spec import FILM_MODEL
 
 _TIME = "SECONDS|HH:MM:SS"
 
@@ -30,7 +31,7 @@ def video(
             help="A film (mp4, mov, mkv, webm, avi), or pictures: colored/%06d.png.",
         ),
     ] = None,
-    model: Model = "nano",
+    model: Model = FILM_MODEL,
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,

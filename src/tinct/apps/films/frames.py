@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinct.cores import count_cores, prepare_threads
+from tinct.cores import count_processors, prepare_threads
 from tinct.films.pixels import build_frame, change_depth
 from tinct.films.segments import Parts, SegmentEncoder
 from tinct.runtime import Colorizer
@@ -68,7 +68,7 @@ class RememberingColorizer(FilmColorizer):
             warm_up: So many frames are only looked at.
         """
         made = color_frames(
-            self, frames, finish.luma, finish, jobs=count_cores() + 1, warm_up=warm_up
+            self, frames, finish.luma, finish, jobs=count_processors() + 1, warm_up=warm_up
         )
         for item in made:
             while warm_up:
@@ -85,7 +85,7 @@ def make_colorizer(
     Raises:
         ModelError, DeviceError, OptionError: The model, the device or an option cannot be used.
     """
-    prepare_threads(count_cores())
+    prepare_threads(count_processors())
     colorizer = Colorizer(
         color.model,
         vividness=color.vividness,

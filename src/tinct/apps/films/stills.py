@@ -10,7 +10,7 @@ from tinct.apps.console import print_message, print_warning, progress_bar
 from tinct.apps.films.frames import Finish, make_colorizer
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.stages import prefetch
-from tinct.cores import count_cores
+from tinct.cores import count_processors
 from tinct.errors import InputError, OptionError
 from tinct.files import make_folder, write_atomically
 from tinct.films.sequence import SequenceReader, encode_frame, numbered
@@ -108,7 +108,7 @@ def _color(
     made = 0
     with prefetch(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
         for data in color_frames(
-            film, decoded, finish.luma, finish.encoded, jobs=count_cores() + 1, warm_up=again
+            film, decoded, finish.luma, finish.encoded, jobs=count_processors() + 1, warm_up=again
         ):
             write_atomically(data, numbered(pattern, number + made), overwrite=options.overwrite)
             made += 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tinct.apps.console import print_error, print_warning, progress_bar
 from tinct.apps.photographs.sheet import make_sheet
 from tinct.apps.report import FileRecord
-from tinct.cores import count_cores, prepare_threads
+from tinct.cores import count_cores, count_processors, prepare_threads
 from tinct.errors import OutputError, TinctError
 from tinct.files import reason_of
 from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
@@ -51,7 +51,7 @@ def choose_jobs(wanted: int | None, num_pictures: int) -> int:
         wanted: What the user asked for, if anything.
         num_pictures: How many there are to do.
     """
-    jobs = min(count_cores(), _MOST_JOBS) if wanted is None else wanted
+    jobs = min(count_processors(), _MOST_JOBS) if wanted is None else wanted
     return max(1, min(jobs, num_pictures))
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from tinct import bins, color
-from tinct.cores import count_cores
+from tinct.cores import count_processors
 from tinct.errors import MetricError
 from tinct.lab.calibration.reliability import Confidences
 from tinct.lab.data.dataset import Photograph, Photographs, square
@@ -160,7 +160,7 @@ class Views:
         return self._map(compare)
 
     def _map(self, function: Callable[[int], Any]) -> list[Any]:
-        with photograph_threads(count_cores()) as pool:
+        with photograph_threads(count_processors()) as pool:
             return list(pool.map(function, range(len(self.seen))))
 
 

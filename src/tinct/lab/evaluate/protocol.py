@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
-from tinct.cores import count_cores
+from tinct.cores import count_processors
 from tinct.errors import MetricError, ModelError, OptionError
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.evaluate.result import (
@@ -108,7 +108,7 @@ def evaluate(  # noqa: PLR0913 - each a choice of the user's
     scorer = _make_scorer(protocol, shipped_statistics(), lpips)
     work = partial(_examine, _Work(rows, protocol, fit, scorer, frechet))
     tally = _Tally({row.name: [] for row in rows}, [Gaussian() for _ in range(1 + len(rows))])
-    jobs = jobs or count_cores()
+    jobs = jobs or count_processors()
     with photograph_threads(jobs) as pool:
         for batch in _batches(photographs, jobs * PHOTOGRAPHS_PER_JOB):
             _count(tally, batch, list(pool.map(work, batch)))

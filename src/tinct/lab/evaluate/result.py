@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
-from tinct.cores import count_cores
+from tinct.cores import count_processors
 from tinct.lab.metrics.score import METRICS, Metric
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def installed_versions() -> dict[str, str]:
 
 def describe_machine() -> str:
     """Name the processor, the number of cores this process may use, and the system."""
-    cores = count_cores()
+    cores = count_processors()
     return f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
-from tinct.cores import count_cores
+from tinct.cores import count_processors
 from tinct.errors import MetricError
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.data.degrade import degrade
@@ -119,7 +119,7 @@ def measure_robustness(
     def examine(photograph: Photograph) -> tuple[NDArray[np.float64], float] | None:
         return _examine(photograph, rows, degradations)
 
-    jobs = jobs or count_cores()
+    jobs = jobs or count_processors()
     remaining = iter(photographs)
     with photograph_threads(jobs) as pool:
         while batch := list(islice(remaining, jobs * PHOTOGRAPHS_PER_JOB)):

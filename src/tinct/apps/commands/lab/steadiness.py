@@ -14,6 +14,7 @@ from tinct.errors import OptionError
 
 if TYPE_CHECKING:
     from tinct.lab.steadiness.experiment import Result
+from tinct.spec import FILM_MODEL
 
 
 def steadiness(
@@ -35,7 +36,7 @@ def steadiness(
         Path | None,
         typer.Option("--output", "-o", help="Folder for the report: JSON and Markdown."),
     ] = None,
-    model: Model = "nano",
+    model: Model = FILM_MODEL,
     vividness: Vividness = None,
 ) -> None:
     """Compare steadied colors with the truth, gray, frame by frame and a plain average.
