@@ -32,6 +32,7 @@ _LAB_COMMANDS = (
     "evaluate",
     "compare",
     "robustness",
+    "faults",
     "steadiness",
     "statistics",
     "curves",

@@ -1,0 +1,117 @@
+"""Faults that people see first, counted for several rows on the same photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct import color
+from tinct.cores import count_processors
+from tinct.errors import MetricError
+from tinct.lab.data.dataset import Photograph, Photographs, square
+from tinct.lab.evaluate.protocol import LAB_SIZE, PHOTOGRAPHS_PER_JOB, has_color, naming
+from tinct.lab.evaluate.robustness import NINETY_FIVE
+from tinct.lab.evaluate.rows import Row
+from tinct.lab.metrics.faults import Faults, measure_faults
+from tinct.lab.workers import photograph_threads
+
+TITLES = {
+    "face_chroma": "chroma of faces, of the truth's",
+    "skin_chroma": "chroma of other skin, of the truth's",
+    "gray_skin": "skin without color, %",
+    "violet_on_gray": "violet on gray, %",
+    "green_on_gray": "green on gray, %",
+    "chroma_on_gray": "chroma on gray",
+    "patches_on_gray": "patches on gray",
+    "halo": "halo",
+}
+_PERCENT = {"gray_skin", "violet_on_gray", "green_on_gray"}
+
+
+@dataclass(frozen=True)
+class FaultTable:
+    """Faults of rows on photographs."""
+
+    source: str
+    broken: tuple[str, ...]  # "NAME: reason"
+    rows: tuple[str, ...]
+    values: NDArray[np.float64]  # (photographs, rows, faults), NaN where there is none of a kind
+    command: str
+
+    def to_markdown(self) -> str:
+        """Render a table: a line for each row, with 95 % intervals over photographs."""
+        counts = (~np.isnan(self.values[:, 0])).sum(axis=0)
+        titles = [f"{TITLES[name]} ({n})" for name, n in zip(Faults._fields, counts, strict=True)]
+        lines = [f"| | {' | '.join(titles)} |", "|---|" + "---:|" * len(titles)]
+        for column, row in enumerate(self.rows):
+            cells = [
+                _cell(self.values[:, column, place], 100 if name in _PERCENT else 1)
+                for place, name in enumerate(Faults._fields)
+            ]
+            lines.append(f"| {row} | {' | '.join(cells)} |")
+        head = f"{len(self.values)} photographs of `{self.source}`, protocol `lab`."
+        note = "In brackets behind a title: how many of them have something of the kind."
+        return "\n\n".join([head, note, "\n".join(lines), f"`{self.command}`"]) + "\n"
+
+
+def _cell(values: NDArray[np.float64], factor: float) -> str:
+    known = values[~np.isnan(values)] * factor
+    if len(known) < 2:
+        return ""
+    half = NINETY_FIVE * known.std(ddof=1) / np.sqrt(len(known))
+    return f"{known.mean():.2f} ± {half:.2f}"
+
+
+def count_faults(
+    photographs: Photographs,
+    rows: Sequence[Row],
+    *,
+    jobs: int | None = None,
+    command: str = "",
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> FaultTable:
+    """Color photographs from their true lightness at 256x256, and measure the faults.
+
+    Args:
+        photographs: They are read once; gray ones are left out.
+        rows: What colors.
+        jobs: Photographs worked on at a time; as many as there are processors when left out.
+        command: What the user typed.
+        on_progress: Called with the number of photographs done since.
+
+    Raises:
+        MetricError: There are fewer than two color photographs, or a row answers NaN.
+    """
+
+    def examine(photograph: Photograph) -> list[Faults] | None:
+        return _examine(photograph, rows)
+
+    jobs = jobs or count_processors()
+    values: list[list[Faults]] = []
+    remaining = iter(photographs)
+    with photograph_threads(jobs) as pool:
+        while batch := list(islice(remaining, jobs * PHOTOGRAPHS_PER_JOB)):
+            values += [found for found in pool.map(examine, batch) if found]
+            on_progress(len(batch))
+    if len(values) < 2:
+        raise MetricError(f"{photographs.source}: two color photographs or more are needed")
+    names = tuple(row.name for row in rows)
+    broken = tuple(photographs.broken)
+    return FaultTable(photographs.source, broken, names, np.array(values), command)
+
+
+def _examine(photograph: Photograph, rows: Sequence[Row]) -> list[Faults] | None:
+    """Return the faults of every row; None for a gray photograph."""
+    if not has_color(photograph.rgb):
+        return None
+    rgb = square(photograph.rgb, LAB_SIZE).astype(np.float32) / np.float32(255)
+    lab = color.rgb_to_lab(rgb)
+    found = []
+    for row in rows:
+        with naming(row, photograph.name):
+            found.append(measure_faults(row.predict_ab(lab[..., 0], photograph.name), lab))
+    return found
