@@ -40,3 +40,15 @@ make_environment() {
   fi
   pip+=(--disable-pip-version-check)
 }
+
+# install_once FOLDER WHAT...: pip install WHAT into the environment, again when pyproject.toml or WHAT is another.
+install_once() {
+  local folder=$1 stamp
+  shift
+  stamp=$folder/tinct-installed
+  if ! { cat pyproject.toml && echo "$@"; } | cmp -s - "$stamp"; then
+    echo "== install into $folder"
+    "${pip[@]}" install --quiet "$@"
+    { cat pyproject.toml && echo "$@"; } >"$stamp"
+  fi
+}

@@ -121,11 +121,11 @@ def _run_command(arguments: list[str]) -> int:
     first, second, *_ = (*arguments, "", "")
     if first == _LAB:
         lab_commands = [second] if second in _LAB_COMMANDS else _LAB_COMMANDS
-        app = _make_app((), lab_commands)
+        app = make_app((), lab_commands)
     elif first in _COMMANDS:
-        app = _make_app([first], ())
+        app = make_app([first], ())
     else:
-        app = _make_app(_COMMANDS, _LAB_COMMANDS)
+        app = make_app()
     try:
         code = app(arguments, standalone_mode=False, prog_name="tinct")
     except TyperException as error:
@@ -136,8 +136,10 @@ def _run_command(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _make_app(commands: Iterable[str], lab_commands: Iterable[str]) -> typer.Typer:
-    """Make ``tinct`` with these commands, whose modules are imported here."""
+def make_app(
+    commands: Iterable[str] = _COMMANDS, lab_commands: Iterable[str] = _LAB_COMMANDS
+) -> typer.Typer:
+    """Make ``tinct`` with these commands, all by default; their modules are imported here."""
     import typer
 
     settings = {"help_option_names": ["-h", "--help"]}
