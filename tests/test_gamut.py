@@ -138,7 +138,7 @@ def test_black_and_white_have_no_chroma() -> None:
 def test_lightness_of_all_of_srgb_is_found(dtype: Any, standard: color.Standard) -> None:
     rgb = all_of_srgb(dtype)
     lab, luma = color.rgb_to_lab(rgb), color.rgb_to_luma(rgb, standard)
-    lightness = gamut.solve_lightness_for_luma(luma, lab[..., 1:], standard)
+    lightness, _ = gamut.solve_lightness(luma, lab[..., 1:], standard)
     assert lightness.dtype == dtype
     assert lightness.shape == luma.shape
     error = luma_of(lightness, lab[..., 1:], standard) - luma
@@ -146,13 +146,17 @@ def test_lightness_of_all_of_srgb_is_found(dtype: Any, standard: color.Standard)
     # Luma 0.0005 is at most 0.8 in L where luma is flattest, just above black.
     np.testing.assert_allclose(lightness, lab[..., 0], atol=0.8)
     np.testing.assert_allclose(lightness[luma > 0.05], lab[luma > 0.05][:, 0], atol=0.3)
+    found = np.concatenate([lightness[..., None], lab[..., 1:]], axis=-1)
+    _, chroma = gamut.solve_lightness(luma, lab[..., 1:], standard)
+    wanted = color.rgb_to_chroma(color.lab_to_rgb(found), standard)
+    np.testing.assert_allclose(chroma, wanted, atol=1e-5 if dtype == np.float32 else 1e-9)
 
 
 @DTYPES
 def test_lightness_of_pure_blue(dtype: Any) -> None:
     blue_ab = np.array([79.1875, -107.8602], dtype)
     luma = np.array(0.114, dtype)
-    lightness = gamut.solve_lightness_for_luma(luma, blue_ab)
+    lightness, _ = gamut.solve_lightness(luma, blue_ab)
     assert lightness.shape == ()
     np.testing.assert_allclose(lightness, 32.2970, atol=0.1)
 
@@ -166,7 +170,7 @@ def test_lightness_of_any_combination(
     rng = np.random.default_rng(5)
     ab = color.rgb_to_lab(rng.random((20000, 3)).astype(dtype))[:, 1:] * dtype(strength)
     luma = rng.random(20000).astype(dtype)
-    lightness = gamut.solve_lightness_for_luma(luma, ab, standard)
+    lightness, _ = gamut.solve_lightness(luma, ab, standard)
     error = luma_of(lightness, ab, standard) - luma
     too_bright_at_black = (lightness == 0) & (error > 0)
     too_dark_at_white = (lightness == 100) & (error < 0)
@@ -184,11 +188,11 @@ def test_luma_rises_with_lightness() -> None:
 
 def test_unreachable_luma_gives_the_nearer_end() -> None:
     yellow = np.array([-21.6, 94.5])
-    assert gamut.solve_lightness_for_luma(np.array(1.0), yellow) == 100
+    assert gamut.solve_lightness(np.array(1.0), yellow)[0] == 100
     # A little red and blue that no green outweighs: luma is above 0 at L = 0 already.
     purple = np.array([20.0, -20.0])
     assert luma_of(np.array(0.0), purple, "bt601") > 0.01
-    assert gamut.solve_lightness_for_luma(np.array(0.0), purple) == 0
+    assert gamut.solve_lightness(np.array(0.0), purple)[0] == 0
 
 
 @DTYPES
@@ -247,7 +251,7 @@ def test_planes_of_a_network_are_taken_as_they_are() -> None:
 
 def test_no_pixels() -> None:
     luma, ab = np.zeros((0, 4), np.float32), np.zeros((0, 4, 2), np.float32)
-    assert gamut.solve_lightness_for_luma(luma, ab).shape == (0, 4)
+    assert gamut.solve_lightness(luma, ab)[0].shape == (0, 4)
     assert gamut.chroma_from_lab(luma, ab).shape == (0, 4, 2)
 
 

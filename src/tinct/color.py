@@ -1,7 +1,7 @@
-"""Color arithmetic: sRGB, linear light, CIE XYZ, CIE L*a*b* and video luma and chroma.
+"""Color arithmetic: sRGB, linear light, CIE L*a*b*, and the luma and chroma of film and JPEG.
 
-Every function is pure, takes arrays of float32 or float64 of any number of dimensions and answers
-in the same dtype; colors lie on the last axis. Integers are refused (TypeError), because 128 could
+Every function is pure, takes arrays of float32 or float64 of any number of dimensions and returns
+the same dtype; colors lie on the last axis. Integers are refused (TypeError), because 128 could
 mean 0.5 or 128, and so is a last axis of the wrong length (ValueError).
 
 The white point is D65 for the 2-degree observer throughout. A neutral color comes out neutral,
@@ -95,26 +95,6 @@ def linear_to_srgb(linear: NDArray[Float]) -> NDArray[Float]:
     straight = size * SRGB_SLOPE
     mirrored = np.copysign(np.where(size > SRGB_KNEE_LINEAR, curved, straight), linear)
     return _like(linear, mirrored)
-
-
-def linear_rgb_to_xyz(linear_rgb: NDArray[Float]) -> NDArray[Float]:
-    """Convert linear sRGB, (..., 3) float, to CIE XYZ of the same shape and dtype, white Y = 1."""
-    return _to_relative(_triples(linear_rgb)) * _like(linear_rgb, WHITE_XYZ)
-
-
-def xyz_to_linear_rgb(xyz: NDArray[Float]) -> NDArray[Float]:
-    """Convert CIE XYZ, (..., 3) float, to linear sRGB, which leaves 0..1 when out of gamut."""
-    return _from_relative(_triples(xyz) / _like(xyz, WHITE_XYZ))
-
-
-def xyz_to_lab(xyz: NDArray[Float]) -> NDArray[Float]:
-    """Convert CIE XYZ, (..., 3) float, to CIE L*a*b* of the same shape and dtype, L 0..100."""
-    return _relative_to_lab(_triples(xyz) / _like(xyz, WHITE_XYZ))
-
-
-def lab_to_xyz(lab: NDArray[Float]) -> NDArray[Float]:
-    """Convert CIE L*a*b*, (..., 3) float, to CIE XYZ; impossible colors give negative values."""
-    return _lab_to_relative(_triples(lab)) * _like(lab, WHITE_XYZ)
 
 
 def rgb_to_lab(rgb: NDArray[Float]) -> NDArray[Float]:

@@ -58,7 +58,7 @@ LIGHTNESS, X_TERM, Z_TERM, TARGET, LOW, HIGH = range(6)
 
 
 def in_gamut(lab: NDArray[Float], tolerance: float = GAMUT_TOLERANCE) -> NDArray[np.bool_]:
-    """Tell which colors sRGB can show.
+    """Return which colors sRGB can show.
 
     Args:
         lab: (..., 3), float, L 0..100, a and b in CIE units.
@@ -126,31 +126,10 @@ def limit_chroma(
     return limited
 
 
-def solve_lightness_for_luma(
-    luma: NDArray[Float], ab: NDArray[Float], standard: Standard = "bt601"
-) -> NDArray[Float]:
-    """Find the L* at which a color with these a, b has this luma.
-
-    Luma is that of the unclipped sRGB of (L, a, b). BT.601 luma rises with L for every a, b that
-    occurs in sRGB. BT.709 luma does so inside the gamut, but may fall by 0.001 outside; far beyond
-    sRGB either may: then one of the solutions is given.
-
-    Args:
-        luma: (...), float, 0..1.
-        ab: (..., 2), float, CIE units.
-        standard: Whose luma: "bt601", "bt709" or "bt2020".
-
-    Returns:
-        (...) of the same dtype, 0..100: exact to 0.001 in luma, or the nearer end where no L* in
-        0..100 has that luma.
-    """
-    return _solve(luma, ab, standard)[0]
-
-
 def chroma_from_lab(
     luma: NDArray[Float], ab: NDArray[Float], standard: Standard = "bt601"
 ) -> NDArray[Float]:
-    """Give the chroma of the color that has this luma and these a, b, as far as sRGB can show it.
+    """Return the chroma of the color that has this luma and these a, b, as far as sRGB can show it.
 
     Args:
         luma: (...), float, 0..1.
@@ -161,13 +140,30 @@ def chroma_from_lab(
         (..., 2) of the same dtype: Cb, Cr in -0.5..0.5, limited (see limit_chroma) so that R'G'B'
         made of luma and chroma is in 0..1; exactly 0 where a and b are.
     """
-    return limit_chroma(luma, _solve(luma, ab, standard)[1], standard)
+    return limit_chroma(luma, solve_lightness(luma, ab, standard)[1], standard)
 
 
-def _solve(
-    luma: NDArray[Float], ab: NDArray[Float], standard: Standard
+def solve_lightness(
+    luma: NDArray[Float], ab: NDArray[Float], standard: Standard = "bt601"
 ) -> tuple[NDArray[Float], NDArray[Float]]:
-    """Find L*, (...), and Cb and Cr there, (..., 2), not limited yet; block by block."""
+    """Find the L* at which a color with these a, b has this luma.
+
+    Luma is that of the unclipped sRGB of (L, a, b). BT.601 luma rises with L for every a, b that
+    occurs in sRGB. BT.709 luma does so inside the gamut, but may fall by 0.001 outside; far beyond
+    sRGB either may: then one of the solutions is given.
+
+    Args:
+        luma: (...), float, 0..1.
+        ab: (..., 2), float, CIE units.
+        standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
+
+    Returns:
+        L* (...) of the same dtype, 0..100: exact to 0.001 in luma, or the nearer end where no L* in
+        0..100 has that luma. And Cb and Cr of that color, (..., 2), not limited to the gamut.
+
+    Raises:
+        ValueError: The shapes do not belong together.
+    """
     if ab.shape != (*luma.shape, 2):
         raise ValueError(f"for luma {luma.shape} ab must be {(*luma.shape, 2)}, not {ab.shape}")
     target, a, b = luma.reshape(-1), ab[..., 0].reshape(-1), ab[..., 1].reshape(-1)
