@@ -10,11 +10,10 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.peer_graph import INPUT, SIZE, PeerGraph, export_peer
 from tinct.apps.console import print_message
-from tinct.color import luma_to_lightness
+from tinct.color import Gray, Planes, luma_to_lightness
 from tinct.cores import count_processors
 from tinct.errors import MissingExtraError
 from tinct.lab.metrics.cost import count
@@ -28,9 +27,6 @@ FRAMES = ((256, 256), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))  # wi
 _GPUS = ("cuda", "tensorrt", "coreml", "directml")  # compute in 16 bits
 _TURN, _LONG_TURN = 0.1, 0.3  # seconds that each workload has in a round
 _SIDE = 256  # of what int8 is calibrated on, in pixels
-
-Gray = NDArray[np.uint8]
-Planes = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = TypeVar("Float", bound=np.floating[Any])
+Plane = NDArray[np.float32]
+"""One channel of a picture, (H, W) float32."""
+Planes = NDArray[np.float32]
+"""Channels of a picture, or of several, as planes: (C, H, W) or (N, C, H, W) float32."""
+Gray = NDArray[np.uint8]
+"""A gray picture, (H, W) uint8, full range."""
 Standard = Literal["bt601", "bt709", "bt2020"]
 Range = Literal["full", "limited"]
 

@@ -79,7 +79,9 @@ def test_constant_maps_stay_constant(
     ab[0], ab[1] = a, b
     wanted = chroma_from_lab(luma[:1, :1], np.array([[[a, b]]], np.float32))[0, 0]
     shape = (3 * rows + 1, 5 * columns + 2)
-    planes = fit_chroma(luma, ab).suited(shape[0]).rows(0, np.full(shape, level, np.float32))
+    planes = (
+        fit_chroma(luma, ab).for_height(shape[0]).evaluate(0, np.full(shape, level, np.float32))
+    )
     for plane, value in zip(planes, wanted, strict=True):
         assert plane.shape == shape
         np.testing.assert_allclose(plane, value, atol=2e-4)
@@ -95,7 +97,7 @@ def test_a_flat_picture_stays_within_the_range_of_the_map(
     luma = np.full((4 * rows, 4 * columns), 0.5, np.float32)
     cells = chroma_from_lab(luma[::4, ::4], np.ascontiguousarray(np.moveaxis(ab, 0, -1)))
     large = np.full((9 * rows, 7 * columns), 0.5, np.float32)
-    planes = fit_chroma(luma, ab).suited(len(large)).rows(0, large)
+    planes = fit_chroma(luma, ab).for_height(len(large)).evaluate(0, large)
     for index, plane in enumerate(planes):
         assert plane.min() >= cells[..., index].min() - 1e-4
         assert plane.max() <= cells[..., index].max() + 1e-4
@@ -111,7 +113,7 @@ def test_an_edge_of_luma_is_an_edge_of_color(
     luma = np.ascontiguousarray(np.broadcast_to(luma, (64, 128)), np.float32)
     ab = np.where(is_left, np.array(dark)[:, None], np.array(bright)[:, None])
     ab = np.ascontiguousarray(np.broadcast_to(ab[:, None], (2, 16, 32)), np.float32)
-    planes = fit_chroma(luma, ab).suited(64).rows(0, luma)
+    planes = fit_chroma(luma, ab).for_height(64).evaluate(0, luma)
     for column, level, color in ((0, 0.3, dark), (127, 0.7, bright)):
         wanted = chroma_from_lab(np.float32([[level]]), np.float32([[color]]))[0, 0]
         found = [plane[32, column] for plane in planes]
@@ -155,11 +157,11 @@ def test_caution_only_fades(
 
 
 @given(SEEDS, st.integers(1, 300), st.integers(1, 90))
-def test_the_model_suits_any_height(seed: int, height: int, width: int) -> None:
+def test_the_model_fits_any_height(seed: int, height: int, width: int) -> None:
     """Enlarged, no coefficient leaves the range that it had."""
     model = chroma_model(seed, 1)
     zero = np.zeros((height, width), np.float32)
-    planes = model.suited(height).rows(0, zero)
+    planes = model.for_height(height).evaluate(0, zero)
     for plane, offset in zip(planes, (model.offset_cb, model.offset_cr), strict=True):
         assert plane.shape == (height, width)
         assert plane.min() >= offset.min() - 1e-6

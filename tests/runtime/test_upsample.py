@@ -8,7 +8,7 @@ import pytest
 
 from tinct.color import luma_to_lightness, rgb_to_lab
 from tinct.gamut import chroma_from_lab
-from tinct.runtime.upsample import RADIUS, ChromaModel, fit_chroma
+from tinct.runtime.upsample import WINDOW_RADIUS, ChromaModel, fit_chroma
 
 SIZE = 128
 
@@ -35,7 +35,7 @@ def test_color_does_not_bleed_over_an_edge() -> None:
     colors = ((40.0, 30.0), (-10.0, -30.0))
     ab = coarse_ab(left, colors)
     full = np.kron(luma, np.ones((4, 4), np.float32))  # the picture is four times as large
-    cb, cr = fit_chroma(luma, ab).suited(len(full)).rows(0, full)
+    cb, cr = fit_chroma(luma, ab).for_height(len(full)).evaluate(0, full)
     linear = chroma_from_lab(full, np.dstack([cv2.resize(plane, full.shape) for plane in ab]))
     where = np.kron(left, np.ones((4, 4))) > 0
     for side, color in ((where, colors[0]), (~where, colors[1])):
@@ -50,7 +50,7 @@ def test_color_does_not_bleed_over_an_edge() -> None:
 def test_a_flat_picture_takes_the_color_of_the_map() -> None:
     luma = np.full((64, 96), 0.5, np.float32)
     ab = np.tile(np.array([20, 35], np.float32)[:, None, None], (1, 16, 24))
-    cb, cr = fit_chroma(luma, ab).suited(64).rows(0, luma)
+    cb, cr = fit_chroma(luma, ab).for_height(64).evaluate(0, luma)
     wanted = chroma_from_lab(luma[:1, :1], np.array([[[20, 35]]], np.float32))[0, 0]
     np.testing.assert_allclose(cb, wanted[0], atol=1e-4)
     np.testing.assert_allclose(cr, wanted[1], atol=1e-4)
@@ -62,23 +62,23 @@ def test_no_blocks_on_a_flat_picture() -> None:
     ab = np.zeros((2, 32, 32), np.float32)
     ab[1] = np.linspace(-40, 40, 32)
     large = np.full((512, 512), 0.5, np.float32)
-    cb, _ = fit_chroma(luma, ab).suited(512).rows(0, large)
+    cb, _ = fit_chroma(luma, ab).for_height(512).evaluate(0, large)
     steps = np.abs(np.diff(cb, axis=1))
     assert steps.max() < 3 * steps.mean()
 
 
 def test_gray_stays_exactly_gray(rng: np.random.Generator) -> None:
     luma = rng.random((64, 64), np.float32)
-    cb, cr = fit_chroma(luma, np.zeros((2, 16, 16), np.float32)).suited(64).rows(0, luma)
+    cb, cr = fit_chroma(luma, np.zeros((2, 16, 16), np.float32)).for_height(64).evaluate(0, luma)
     assert not cb.any()
     assert not cr.any()
 
 
 def test_strips_agree_with_the_whole(rng: np.random.Generator) -> None:
-    model = ChromaModel(*(rng.random((48, 64), np.float32) for _ in range(4))).suited(301)
+    model = ChromaModel(*(rng.random((48, 64), np.float32) for _ in range(4))).for_height(301)
     luma = rng.random((301, 203), np.float32)
-    whole = model.rows(0, luma)
-    parts = [model.rows(top, luma[top : top + 37]) for top in range(0, 301, 37)]
+    whole = model.evaluate(0, luma)
+    parts = [model.evaluate(top, luma[top : top + 37]) for top in range(0, 301, 37)]
     for index in range(2):
         joined = np.concatenate([part[index] for part in parts])
         np.testing.assert_array_equal(joined, whole[index])
@@ -87,11 +87,11 @@ def test_strips_agree_with_the_whole(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("height", [1, 7, 31, 32, 33, 63, 64, 96, 100, 1000])
 def test_enlarging_agrees_with_opencv(rng: np.random.Generator, height: int) -> None:
     """Exactly by whole numbers, and where no row is made of another made one; closely otherwise."""
-    window = (2 * RADIUS + 1,) * 2
+    window = (2 * WINDOW_RADIUS + 1,) * 2
     smooth = cv2.blur(cv2.blur(rng.random((32, 40), np.float32), window), window)  # as fits are
     zero = np.zeros_like(smooth)
     luma = np.zeros((height, 90), np.float32)
-    cb, _ = ChromaModel(zero, zero, smooth, zero).suited(height).rows(0, luma)
+    cb, _ = ChromaModel(zero, zero, smooth, zero).for_height(height).evaluate(0, luma)
     wanted = cv2.resize(smooth, (90, height), interpolation=cv2.INTER_LINEAR)
     exact = height < 64 or height % 32 == 0
     np.testing.assert_allclose(cb, wanted, atol=1e-5 if exact else 0.02 * np.ptp(smooth))
@@ -103,7 +103,7 @@ def test_a_uniform_color_returns(color: tuple[int, int, int]) -> None:
     rgb = np.array(color, np.float32) / 255
     luma = np.full((64, 64), rgb @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
     ab = np.tile(rgb_to_lab(rgb[None])[0, 1:, None, None], (1, 16, 16)).astype(np.float32)
-    cb, cr = fit_chroma(luma, ab).suited(64).rows(0, luma)
+    cb, cr = fit_chroma(luma, ab).for_height(64).evaluate(0, luma)
     back = luma[0, 0] + np.array(
         [1.402 * cr[9, 9], -0.344136 * cb[9, 9] - 0.714136 * cr[9, 9], 1.772 * cb[9, 9]]
     )

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color import luma_to_lightness
+from tinct.color import Plane, luma_to_lightness
 from tinct.cores import count_cores
 from tinct.errors import ModelError, OptionError
 from tinct.photographs import Picture, read_picture
@@ -21,15 +21,17 @@ from tinct.runtime.compose import Pixels, compose_planes, compose_rgb, luma_of, 
 from tinct.runtime.in_order import in_order
 from tinct.runtime.inputs import as_array, as_pixels, pillow_pixels
 from tinct.runtime.session import Session
-from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+from tinct.runtime.upsample import ChromaModel, fit_chroma
 from tinct.spec import PHOTOGRAPH_MODEL
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_ASPECT = 4
-"""Pictures longer than this times their short side are seen by the network as if they were not."""
+"""A picture longer than this times its short side is squeezed for the network."""
 MAX_SATURATION = 4.0
+CAUTION_WIDTH = 0.4
+"""Confidence over which a color fades out, around the value of caution."""
 GPU_BATCH = 8
 """Pictures that a GPU is given at once."""
 
@@ -391,22 +393,28 @@ def _load_once(model: str | Path) -> Colorizer:
 def adjust(
     ab: NDArray[np.float32], confidence: Plane, options: ColorOptions
 ) -> NDArray[np.float32]:
-    """Apply caution and saturation to ab, (2, h, w), of this confidence, (h, w)."""
+    """Apply caution and saturation.
+
+    Args:
+        ab: (2, h, w) float32, CIE units.
+        confidence: (h, w) float32, 0..1.
+        options: How careful, and how colorful.
+    """
     cautious = options.cautious
     if cautious:
-        # Colors less sure than the caution fade out over a soft step around it.
-        share = np.clip((confidence - cautious) / 0.4 + 0.5, 0, 1)
-        fade = share * share * (3 - 2 * share)
-        weight = min(2 * cautious, 1)  # caution itself comes in softly
+        # Colors of less confidence than the caution fade out, over a smooth step around it.
+        position = np.clip((confidence - cautious) / CAUTION_WIDTH + 0.5, 0, 1)
+        fade = position * position * (3 - 2 * position)
+        weight = min(2 * cautious, 1)  # small caution takes little from any color
         ab = ab * ((1 - weight) + weight * fade).astype(np.float32)
     return ab * np.float32(options.saturation)
 
 
 def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
-    """Return luma at the size at which the network looks at a picture, (h, w) float32, 0..1.
+    """Return luma at working size, at which the network gets a picture, (h, w) float32, 0..1.
 
-    The short side becomes ``short_side``; both sides are rounded to the multiple. Very long
-    pictures are squeezed.
+    The short side becomes ``short_side``; both sides are rounded to the multiple. A picture longer
+    than ``MAX_ASPECT`` times its short side is squeezed to that.
     """
     luma = luma_of(working_pixels(pixels, short_side, multiple))
     return np.multiply(luma, np.float32(1 / white_level(pixels.dtype)), dtype=np.float32)
@@ -415,13 +423,13 @@ def working_luma(pixels: Pixels, short_side: int, multiple: int) -> Plane:
 def working_pixels(
     pixels: Pixels, short_side: int, multiple: int, method: int = cv2.INTER_AREA
 ) -> Pixels:
-    """Bring a picture to the size at which the network looks at it, see :func:`working_luma`.
+    """Bring a picture to working size, see :func:`working_luma`.
 
     Args:
         pixels: (H, W) or (H, W, C).
-        short_side: Of the result, in pixels.
+        short_side: Short side of the result, in pixels.
         multiple: Both sides of the result are multiples of it.
-        method: OpenCV's interpolation of the last step, if the picture shrinks.
+        method: OpenCV's interpolation in the last step, if the picture shrinks.
     """
     height, width = pixels.shape[:2]
     scale = short_side / min(height, width)

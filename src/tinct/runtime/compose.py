@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color import LUMA_WEIGHTS, Standard
+from tinct.color import LUMA_WEIGHTS, Plane, Standard
 from tinct.films.frame_format import FrameFormat
-from tinct.runtime.upsample import ChromaModel, Plane
+from tinct.runtime.upsample import ChromaModel
 
 Pixels = NDArray[Any]
 
@@ -25,8 +25,8 @@ _KR, _KG, _KB = LUMA_WEIGHTS["bt601"]
 _RED_CR, _BLUE_CB = 2 * (1 - _KR), 2 * (1 - _KB)
 _GREEN_CB, _GREEN_CR = -_BLUE_CB * _KB / _KG, -_RED_CR * _KR / _KG
 SPARSE = 1 / 3
-"""Share of pixels near the limits of the gamut up to which these are picked out."""
-_SMALLEST = np.float32(1e-9)
+"""Up to this fraction of pixels near the limits of the gamut, these alone are computed."""
+_SMALLEST = np.float32(1e-9)  # stands for 0 in divisions
 
 _DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
@@ -70,10 +70,10 @@ def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     alpha = channels in (2, 4)
     result = np.empty((height, width, 4 if alpha else 3), pixels.dtype)
-    suited = chroma.suited(height)
+    model = chroma.for_height(height)
     for top, bottom in strips(height, width):
         luma = luma_of(pixels[top:bottom])
-        rgb = _compose_strip(luma, suited, top)
+        rgb = _compose_strip(luma, model, top)
         if alpha:
             rgb.append(np.ascontiguousarray(pixels[top:bottom, :, -1]))
         cv2.merge(rgb, result[top:bottom])
@@ -83,7 +83,7 @@ def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:
 def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int) -> list[Pixels]:
     white = white_level(luma.dtype)
     scaled = np.multiply(luma, np.float32(1 / white), dtype=np.float32)
-    cb, cr = chroma.rows(top, scaled)
+    cb, cr = chroma.evaluate(top, scaled)
     limit_to_gamut(cb, cr, scaled)
     depth = _DEPTH[luma.dtype.name]
     base: Any = luma.astype(np.float64 if depth == cv2.CV_64F else np.float32)
@@ -101,26 +101,26 @@ def _compose_strip(luma: Pixels, chroma: ChromaModel, top: int) -> list[Pixels]:
 def compose_planes(
     luma: NDArray[Any], chroma: ChromaModel, format: FrameFormat | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give the chroma planes of a picture that holds luma and chroma, without ever making RGB.
+    """Return the chroma planes of a picture that is kept as luma and chroma: no RGB is made.
 
     Args:
         luma: (H, W), uint8 or uint16 as the format says.
         chroma: Its chroma, in the matrix of the format.
-        format: What the numbers mean; None is a JPEG: 4:2:0, 8 bits, full range, BT.601.
+        format: What the codes mean; None is a JPEG: 4:2:0, 8 bits, full range, BT.601.
 
     Returns:
-        Cb and Cr, each of the format's chroma shape and dtype. They suit the mean luma of the
-        pixels they cover: a black pixel beside bright ones must not take the color from all of
-        them.
+        Cb and Cr, each of the format's chroma shape and dtype. Each sample is limited to the gamut
+        at the mean luma of the pixels that it covers, so that one black pixel among bright ones
+        does not take the color from all of them.
     """
     format = format or FrameFormat(luma.shape[1], luma.shape[0], full_range=True, matrix="bt601")
     height, width = format.chroma_shape
     planes = np.empty((2, height, width), format.dtype)
-    suited = chroma.suited(height)
+    model = chroma.for_height(height)
     for top, bottom in strips(height, width):
         rows = slice(top << format.shift[1], bottom << format.shift[1])
         mean = display_luma(_shrink(luma[rows], format.shift), format)
-        cb, cr = suited.rows(top, mean)
+        cb, cr = model.evaluate(top, mean)
         limit_to_gamut(cb, cr, mean, format.matrix)
         for plane, values in zip(planes, (cb, cr), strict=True):
             plane[top:bottom] = _to_codes(values, format)
@@ -128,7 +128,7 @@ def compose_planes(
 
 
 def _shrink(luma: Pixels, shift: tuple[int, int]) -> Pixels:
-    """Return the mean luma under each chroma sample; odd last rows and columns count twice."""
+    """Return the mean luma under each chroma sample; an odd last row or column counts twice."""
     if shift == (0, 0):
         return luma
     below, right = -luma.shape[0] % (1 << shift[1]), -luma.shape[1] % (1 << shift[0])
@@ -139,14 +139,14 @@ def _shrink(luma: Pixels, shift: tuple[int, int]) -> Pixels:
 
 
 def display_luma(luma: Pixels, format: FrameFormat) -> Plane:
-    """Turn luma codes into 0 (black) to 1 (white); film may hold some beyond."""
+    """Convert luma codes to float32, black 0 and white 1; codes beyond them are kept beyond."""
     black, white = format.luma_codes
     scale = 1 / (white - black)
     return cast("Plane", cv2.addWeighted(luma, scale, luma, 0, -black * scale, dtype=cv2.CV_32F))
 
 
 def _to_codes(chroma: Plane, format: FrameFormat) -> NDArray[Any]:
-    """Turn chroma, -0.5 to 0.5, into codes."""
+    """Round chroma, -0.5..0.5, to codes."""
     zero, span = format.chroma_codes
     if format.bits == 8:
         return cast("Pixels", cv2.convertScaleAbs(chroma, alpha=span, beta=zero))  # never < 0
@@ -157,8 +157,15 @@ def _to_codes(chroma: Plane, format: FrameFormat) -> NDArray[Any]:
 def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane, standard: Standard = "bt601") -> None:
     """Lower chroma, in place, until R'G'B' lie in 0..1.
 
-    Both are scaled alike, so that hue and luma stay. The fast twin of
-    :func:`tinct.gamut.limit_chroma`.
+    Cb and Cr of a pixel are multiplied by the same factor, so that hue and luma stay. The same as
+    :func:`tinct.gamut.limit_chroma`, but most pixels are found to need nothing by whole 8-bit
+    numbers, many at a time.
+
+    Args:
+        cb: (H, W) float32, changed in place.
+        cr: The same.
+        luma: (H, W) float32, 0..1.
+        standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
     """
     near = _near_the_limits(cb, cr, luma, standard)
     count = np.count_nonzero(near)
@@ -172,7 +179,7 @@ def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane, standard: Standard = "bt60
 
 
 def _lower_chroma(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> None:
-    """Do so everywhere, in arrays of any shape."""
+    """Lower chroma in place, in arrays of any shape, all pixels alike."""
     weight_red, weight_green, weight_blue = (np.float32(w) for w in LUMA_WEIGHTS[standard])
     blue, red = cb * (2 - 2 * weight_blue), cr * (2 - 2 * weight_red)
     green = blue * (-weight_blue / weight_green)
@@ -181,7 +188,7 @@ def _lower_chroma(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> None
     np.maximum(above, green, out=above)
     below = np.minimum(blue, red, out=blue)
     np.minimum(below, green, out=below)
-    # How many times too large chroma is; where black and white leave no room, endlessly.
+    # By what factor chroma is too large; enormous where black and white leave no room.
     above /= np.maximum(1 - luma, _SMALLEST)
     below /= np.minimum(-luma, -_SMALLEST)
     excess = np.maximum(above, below, out=above)
@@ -191,10 +198,9 @@ def _lower_chroma(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> None
 
 
 def _near_the_limits(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> NDArray[np.bool_]:
-    """Tell where R'G'B' may be outside 0..1, and perhaps is not.
+    """Return where R'G'B' may lie outside 0..1: no pixel that does is missed.
 
-    Red and blue alone tell, because green differs less from luma than the farther of them. They are
-    compared in whole 8-bit steps, many at a time.
+    Red and blue are enough, because green differs less from luma than the farther of them.
     """
     weight_red, _, weight_blue = LUMA_WEIGHTS[standard]
     red = cv2.convertScaleAbs(cr, alpha=255 * (2 - 2 * weight_red))
@@ -205,7 +211,7 @@ def _near_the_limits(cb: Plane, cr: Plane, luma: Plane, standard: Standard) -> N
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield first row and row after the last of strips of about ``STRIP_PIXELS`` pixels."""
+    """Yield the first row and the row after the last, of strips of about ``STRIP_PIXELS``."""
     rows = max(STRIP_PIXELS // max(width, 1), 1)
     for top in range(0, height, rows):
         yield top, min(top + rows, height)

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color import luma_to_lightness
+from tinct.color import Plane, luma_to_lightness
 from tinct.errors import InputError
 from tinct.films.frame_format import FrameFormat
 from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
 from tinct.runtime.compose import compose_planes, display_luma
 from tinct.runtime.temporal import TemporalSmoother
-from tinct.runtime.upsample import ChromaModel, Plane, fit_chroma
+from tinct.runtime.upsample import ChromaModel, fit_chroma
 
 SHORT_SIDE = 224
 """Of a frame as the network sees it, in pixels, whatever its model says of photographs: on 300 of

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.runtime.upsample import Plane
+from tinct.color import Plane
 
 __all__ = ["TemporalSmoother"]
 

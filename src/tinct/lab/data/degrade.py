@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color import Gray
 from tinct.errors import OptionError
 from tinct.lab.data.batches import film_response
 
 Rgb = NDArray[np.uint8]
-Gray = NDArray[np.uint8]
 Levels = NDArray[np.float32]  # (H, W), 0..255
 Degradation = Callable[[Rgb, np.random.Generator], Gray]
 

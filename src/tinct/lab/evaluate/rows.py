@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color, gamut
+from tinct.color import Gray, Planes
 from tinct.errors import MetricError, OptionError, TinctError
 from tinct.lab.evaluate.result import Fit
 from tinct.lab.metrics.cost import count
@@ -27,8 +28,6 @@ from tinct.lab.peers.published import NETWORKS, load_published
 from tinct.lab.peers.resize import resize
 from tinct.runtime import Colorizer, model_names, model_path
 
-Planes = NDArray[np.float32]
-Gray = NDArray[np.uint8]
 PredictAb = Callable[[Planes, str], Planes]  # L* (H, W) and name to ab (H, W, 2), CIE units
 Colorize = Callable[[Gray, str], NDArray[np.uint8]]  # gray (H, W) and name to RGB (H, W, 3)
 

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from tinct.color import Planes
 from tinct.errors import ModelError
 from tinct.lab.networks import build, eccv16, eccv16_keras, paper, siggraph17
 from tinct.lab.networks.summary import Summary, summarize
 from tinct.lab.networks.weight_files import Arrays, read_arrays
-
-Planes = NDArray[np.float32]
 
 FROM_ARRAYS: dict[str, Callable[[Arrays, str], nn.Module]] = {
     "paper": paper.from_arrays,

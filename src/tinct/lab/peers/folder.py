@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
+from tinct.color import Planes
 from tinct.errors import InputError
 from tinct.lab.data.collection import is_picture
 from tinct.lab.data.dataset import read_rgb, square
 from tinct.lab.evaluate.result import Fit
-
-Planes = NDArray[np.float32]
 
 
 class ColoredFolder:

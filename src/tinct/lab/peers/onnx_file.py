@@ -10,11 +10,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tinct import color
+from tinct.color import Planes
 from tinct.errors import ModelError
 from tinct.lab.peers.adapter import INPUT_CHANNELS, OUTPUT_CHANNELS, Adapter, Input, Numbers
 from tinct.lab.peers.resize import resize, working_size
-
-Planes = NDArray[np.float32]
 
 TENSOR_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 LOG_FATAL = 4  # what fails is reported as an error of ours

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tinct.color import Planes
 from tinct.errors import MissingExtraError
 from tinct.lab.peers.resize import resize, working_size
-
-Planes = NDArray[np.float32]
 
 NETWORKS = ("paper", "eccv16", "siggraph17", "eccv16-keras")
 SIDE_MULTIPLE = 32  # more than the multiple of 8 that all of them need: as nano is shown pictures

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Planes = NDArray[np.float32]
+from tinct.color import Planes
 
 WORKING_SIDE = 256  # the shorter side of what a network is shown that takes pictures of any shape
 
