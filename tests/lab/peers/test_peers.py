@@ -159,19 +159,25 @@ def test_video_chroma_is_joined_to_the_grays_luma(write_graph, write_adapter):
     [
         (adapter_text(top='name = "peer"'), r"lacks model, the path"),
         (adapter_text(top='model = "net.onnx"'), r"peer\.toml: lacks name"),
-        ('name = "x"\n[input]\nkind = "rgb"', r"output: a table is missing"),
-        (adapter_text('kind = "rgb"\nsizes = 8'), r"input: unknown 'sizes'; known are kind, range"),
+        ('name = "x"\n[input]\nkind = "rgb"', r"peer\.toml: lacks output"),
+        (
+            adapter_text('kind = "rgb"\nsizes = 8'),
+            r"unknown key 'input\.sizes'; known are kind, layout",
+        ),
         (
             adapter_text('kind = "bgr"'),
-            r"input: kind must be one of lightness, gray, rgb, not 'bgr'",
+            r"input\.kind must be 'lightness', 'gray' or 'rgb', not 'bgr'",
         ),
-        (adapter_text('kind = "rgb"\nsize = 2.5'), r"input: size must be a whole number above 0"),
-        (adapter_text('kind = "rgb"\nmean = "a"'), r"input: mean must be a number, or a list"),
+        (adapter_text('kind = "rgb"\nsize = 2.5'), r"input\.size must be a whole number, not 2\.5"),
+        (adapter_text('kind = "rgb"\nmean = "a"'), r"input\.mean\.0 must be a number, not 'a'"),
         (adapter_text('kind = "gray"\nmean = [1, 2, 3]'), r"mean has 3 numbers, but 1 channels"),
-        (adapter_text('kind = "gray"\nstd = 0'), r"input: std must not be 0"),
+        (adapter_text('kind = "gray"\nstd = 0'), r"input\.std\.0: must not be 0"),
+        (adapter_text('kind = "rgb"\nsize = -8'), r"input\.size must be greater than 0, not -8"),
+        (adapter_text('kind = "rgb"\nrange = 0'), r"input\.range: must not be 0"),
+        (adapter_text('kind = "rgb"\nmean = []'), r"input\.mean is empty"),
         (adapter_text('kind = "rgb"\nsize = 8\nmultiple = 8'), r"either size or multiple"),
         (adapter_text(output='kind = "ab"\nrange = 255'), r"range is that of rgb, not of ab"),
-        ("name = ", r"peer\.toml: not TOML: "),
+        ("name = ", r"peer\.toml: not a TOML file: "),
     ],
 )
 def test_a_senseless_adapter_is_one_clear_line(write_adapter, text, message):

@@ -17,7 +17,7 @@ from tinct.lab.train.config import (
     load_config,
 )
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.toml"))
 
 
 def refusal(table, prefix="a.toml: "):
@@ -78,33 +78,36 @@ def test_the_paper_and_its_variants_are_trained_alike():
     ("table", "part"),
     [
         ({"crops": 3}, "unknown key 'crops'; known are accelerator, augment, batch"),
-        ({"data": {"trian": []}}, "data.unknown key 'trian'"),
+        ({"data": {"trian": []}}, "unknown key 'data.trian'; known are cache, short_side"),
         ({"batch": 2.5}, "batch must be a whole number, not 2.5"),
         ({"batch": True}, "batch must be a whole number, not True"),
         ({"learning_rate": "fast"}, "learning_rate must be a number, not 'fast'"),
         ({"network": 3}, "network must be text, not 3"),
         ({"data": 3}, "data must be a table"),
         ({"data": {"train": "folder"}}, "data.train must be a list, not 'folder'"),
-        ({"data": {"train": [1]}}, "data.train: each item must be text, not 1"),
-        ({"augment": {"crop": [0.5]}}, "augment.crop must be a list of 2, not [0.5]"),
-        ({"augment": {"crop": [0.5, "1"]}}, "augment.crop: each item must be a number"),
-        ({"augment": {"crop": [0.5, 2]}}, "augment.crop must be between 0.1 and 1"),
-        ({"augment": {"crop": [1, 0.5]}}, "augment.crop must be the smaller side, then"),
-        ({"augment": {"blur": -0.1}}, "augment.blur must be between 0 and 1, not -0.1"),
+        ({"data": {"train": [1]}}, "data.train.0 must be text, not 1"),
+        ({"augment": {"crop": [0.5]}}, "lacks augment.crop.1"),
+        ({"augment": {"crop": [0.5, "1"]}}, "augment.crop.1 must be a number"),
+        ({"augment": {"crop": [0.5, 2]}}, "augment.crop.1 must be at most 1, not 2"),
+        ({"augment": {"crop": [1, 0.5]}}, "augment: crop must be the smaller side, then"),
+        ({"augment": {"blur": -0.1}}, "augment.blur must be at least 0, not -0.1"),
         ({"augment": {"true_lightness": 0.9}}, "together at most 1"),
         ({"crop": 100}, "crop must be a multiple of 32, not 100"),
-        ({"crop": 0}, "crop must be between 32 and"),
+        ({"crop": 0}, "crop must be at least 32, not 0"),
         ({"finish_crop": 100}, "finish_crop must be a multiple of 32, not 100"),
         ({"finish_steps": -1}, "finish_steps must be at least 0, not -1"),
         ({"data": {"validation_side": 250}}, "data.validation_side must be a multiple of 32"),
-        ({"data": {"validation_side": -32}}, "data.validation_side must be between 0 and"),
+        ({"data": {"validation_side": -32}}, "data.validation_side must be at least 0, not -32"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
         ({"seed": -1}, "seed must be at least 0, not -1"),
-        ({"positions": 1.1}, "positions must be between 0 and 1, not 1.1"),
-        ({"learning_rate": float("nan")}, "learning_rate must be between 0 and 1, not nan"),
+        ({"positions": 1.1}, "positions must be at most 1, not 1.1"),
+        ({"learning_rate": float("nan")}, "learning_rate must be at most 1, not nan"),
         ({"data": {"validation_limit": 0}}, "data.validation_limit must be at least 1"),
-        ({"objective": "gan"}, "objective must be classification or regression, not 'gan'"),
-        ({"optimizer": "sgd"}, "optimizer must be adamw or muon or adam, not 'sgd'"),
+        ({"objective": "gan"}, "objective must be 'classification' or 'regression', not 'gan'"),
+        ({"optimizer": "sgd"}, "optimizer must be 'adamw', 'muon' or 'adam', not 'sgd'"),
+        ({"data": {"weights": {"faces-*": 17}}}, "data.weights.faces-* must be at most 16, not 17"),
+        ({"data": {"weights": {"faces-*": "all"}}}, "data.weights.faces-* must be a number"),
+        ({"data": {"weights": 2}}, "data.weights must be a table, not 2"),
     ],
 )
 def test_mistakes_are_named_in_one_line(table, part):

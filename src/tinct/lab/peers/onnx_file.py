@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinct import color
 from tinct.color import Planes
 from tinct.errors import ModelError
-from tinct.lab.peers.adapter import INPUT_CHANNELS, OUTPUT_CHANNELS, Adapter, Input, Numbers
+from tinct.lab.peers.adapter import INPUT_CHANNELS, OUTPUT_CHANNELS, Adapter, Input
 from tinct.lab.peers.resize import resize, working_size
 
 TENSOR_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -90,7 +90,8 @@ class OnnxFile:
         is_lightness = wanted.kind == "lightness"
         value = lightness / np.float32(100) if is_lightness else color.lightness_to_luma(lightness)
         channels = np.repeat(value[..., None], INPUT_CHANNELS[wanted.kind], axis=-1)
-        return (channels * np.float32(wanted.range) - _floats(wanted.mean)) / _floats(wanted.std)
+        mean, std = np.asarray(wanted.mean, np.float32), np.asarray(wanted.std, np.float32)
+        return (channels * np.float32(wanted.range) - mean) / std
 
     def _run(self, channels: Planes) -> NDArray[Any]:
         """Run the graph on (h, w, C); its first output is the answer."""
@@ -114,11 +115,8 @@ class OnnxFile:
                 f"not {wanted} channels ({given.kind}) as {given.layout}"
             )
         values: Planes = np.moveaxis(answer[0], axis - 1, -1).astype(np.float32)
-        return (values * _floats(given.std) + _floats(given.mean)) / np.float32(given.range)
-
-
-def _floats(numbers: Numbers) -> Planes:
-    return np.asarray(numbers, np.float32)
+        mean, std = np.asarray(given.mean, np.float32), np.asarray(given.std, np.float32)
+        return (values * std + mean) / np.float32(given.range)
 
 
 def _graph_size(path: Path, shape: list[Any], wanted: Input) -> tuple[int, int] | None:
