@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinct.errors import MissingExtraError, OptionError
+from tinct.errors import OptionError
 from tinct.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -66,15 +66,13 @@ def _write(
 ) -> PeerGraph:
     """Load a network, and write what is made of it with ``tinct.lab.networks.onnx_graph``."""
     name, _, weights = spec.partition("=")
-    try:
-        import onnxscript  # noqa: F401 - what torch exports through
+    import onnxscript  # noqa: F401 - what torch exports through
 
-        from tinct.lab.networks import build
-        from tinct.lab.networks import onnx_graph as graph
-        from tinct.lab.networks.published_networks import load_published
-        from tinct.lab.networks.summary import summarize
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"Timing {name}", "lab") from error
+    from tinct.lab.networks import build
+    from tinct.lab.networks import onnx_graph as graph
+    from tinct.lab.networks.published_networks import load_published
+    from tinct.lab.networks.summary import summarize
+
     network = load_published(weights, name)[1] if weights else build(name).eval()
     if not hasattr(network, "predict"):
         raise OptionError(f"--peer {name}: ours; --model times it")

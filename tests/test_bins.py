@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -152,26 +155,43 @@ def test_prior_of_one_color_lies_on_its_bins(code):
     np.testing.assert_allclose(prior, wanted, atol=1e-6)
 
 
-def random_logits(shape=(50,), num_bins=NUM_BINS):
-    return np.random.default_rng(5).normal(0, 3, (*shape, num_bins)).astype(np.float32)
+def brute_force(ab):
+    return ((ab[:, None, :].astype(np.float64) - bins.grid_centers()) ** 2).sum(-1).min(1)
 
 
-def test_annealed_mean_at_temperature_one_is_the_expectation(centers):
-    logits = random_logits()
-    probabilities = np.exp(logits.astype(np.float64))
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    mean = bins.annealed_mean(logits, centers, 1)
-    np.testing.assert_allclose(mean, probabilities @ centers, atol=1e-3)
+def distance_to_answer(ab):
+    return ((ab.astype(np.float64) - bins.grid_centers()[bins.nearest_on_grid(ab)]) ** 2).sum(-1)
 
 
-def test_annealed_mean_towards_temperature_zero_is_the_mode(centers):
-    logits = random_logits()
-    mean = bins.annealed_mean(logits, centers, 1e-4)
-    np.testing.assert_allclose(mean, centers[logits.argmax(axis=1)], atol=1e-3)
+@pytest.mark.skipif("TINCT_DATA" not in os.environ, reason="TINCT_DATA: the folder with seed/")
+def test_the_grid_is_the_published_one():
+    published = np.load(Path(os.environ["TINCT_DATA"], "seed", "pts_in_hull.npy"))
+    np.testing.assert_array_equal(bins.grid_centers(), published)
 
 
-def test_annealed_mean_keeps_leading_axes_and_stands_large_logits(centers):
-    logits = random_logits((4, 3)) * 1000
-    mean = bins.annealed_mean(logits, centers, 0.6)
-    assert mean.shape == (4, 3, 2)
-    assert np.isfinite(mean).all()
+def test_size_and_ends_of_the_grid():
+    centers = bins.grid_centers()
+    assert centers.shape == (313, 2)
+    assert centers[0].tolist() == [-90, 50]
+    assert centers[-1].tolist() == [100, 0]
+    assert len(np.unique(centers, axis=0)) == 313
+
+
+def test_grid_points_are_nearest_to_themselves():
+    np.testing.assert_array_equal(bins.nearest_on_grid(bins.grid_centers()), np.arange(313))
+
+
+def test_nearest_agrees_with_brute_force_in_and_out_of_the_gamut(rng):
+    ab = rng.uniform(-200, 200, (2000, 2)).astype(np.float32)
+    np.testing.assert_allclose(distance_to_answer(ab), brute_force(ab), rtol=1e-6)
+
+
+def test_every_srgb_color_lies_within_half_a_step_of_the_grid():
+    axis = np.linspace(0, 1, 24)
+    rgb = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    ab = color.rgb_to_lab(rgb)[:, 1:]
+    assert np.abs(ab - bins.grid_centers()[bins.nearest_on_grid(ab)]).max() <= 5
+
+
+def test_the_shape_is_kept(rng):
+    assert bins.nearest_on_grid(rng.uniform(-50, 50, (3, 4, 2))).shape == (3, 4)

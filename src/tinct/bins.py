@@ -9,6 +9,11 @@ can show.
 A color is encoded by its barycentric coordinates in the Delaunay triangle of bins around it. At
 most three bins carry weight, and the mean of the bin centers under the code *is* the color: there
 is no rounding error to average away, unlike with Gaussian soft encoding.
+
+The metrics of that paper weigh pixels by how rare their color is on its grid. It is the published
+one (``pts_in_hull``), written down as the range of b that each a has, because no simple rule of the
+sRGB gamut gives exactly these points: 261 of them are nearest to some sRGB color, the other 52
+border on those.
 """
 
 from __future__ import annotations
@@ -20,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
-from tinct.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from scipy.spatial import Delaunay
@@ -120,14 +124,9 @@ def encode_bins(bin_centers: NDArray[np.float32]) -> BinCode:
 
     Args:
         bin_centers: (Q, 2) float32.
-
-    Raises:
-        MissingExtraError: SciPy, part of the extra ``lab``, is not installed.
     """
-    try:
-        from scipy.spatial import Delaunay
-    except ImportError as error:
-        raise MissingExtraError("Encoding colors as bins", "lab") from error
+    from scipy.spatial import Delaunay
+
     mesh = Delaunay(bin_centers.astype(np.float64))
     cells = ab_cells().reshape(-1, 2).astype(np.float64)
     cells = _shrink_into(mesh, cells)
@@ -172,22 +171,75 @@ def bin_prior(
     return prior.astype(np.float32)
 
 
-def annealed_mean(
-    logits: NDArray[np.float32], bin_centers: NDArray[np.float32], temperature: float
-) -> NDArray[np.float32]:
-    """Return the mean color of a distribution made sharper by a temperature (Zhang et al., eq. 5).
+GRID_STEP = 10  # CIE units
 
-    The exported graph computes the same; this is its reference in NumPy.
+# a: first and last b. Listed in this order, the points are numbered as in the published file.
+B_RANGES: dict[int, tuple[int, int]] = {
+    -90: (50, 90),
+    -80: (20, 90),
+    -70: (0, 90),
+    -60: (-20, 90),
+    -50: (-30, 100),
+    -40: (-40, 100),
+    -30: (-50, 100),
+    -20: (-50, 100),
+    -10: (-60, 100),
+    0: (-70, 100),
+    10: (-80, 90),
+    20: (-80, 90),
+    30: (-90, 90),
+    40: (-100, 90),
+    50: (-100, 80),
+    60: (-110, 80),
+    70: (-110, 80),
+    80: (-110, 70),
+    90: (-110, 70),
+    100: (-90, 0),
+}
+
+
+def grid_centers() -> NDArray[np.float32]:
+    """Return the points of the grid, (313, 2) float32, CIE units, in the published order."""
+    points = [
+        (a, b)
+        for a, (first, last) in B_RANGES.items()
+        for b in range(first, last + GRID_STEP, GRID_STEP)
+    ]
+    return np.array(points, dtype=np.float32)
+
+
+def nearest_on_grid(ab: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Number the grid point nearest to each color.
 
     Args:
-        logits: (..., Q) before the softmax.
-        bin_centers: (Q, 2).
-        temperature: 1 gives the expectation, towards 0 the most probable bin; above 0.
+        ab: (..., 2) float, CIE units; any color, in or out of the gamut.
 
     Returns:
-        (..., 2) ab in CIE units.
+        (...) int, 0 to 312.
     """
-    scaled = logits / temperature
-    weight = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    mean: NDArray[np.float32] = (weight @ bin_centers) / weight.sum(axis=-1, keepdims=True)
-    return mean
+    cell = np.clip(np.rint(ab / GRID_STEP).astype(np.intp) + _REACH, 0, 2 * _REACH)
+    nearest: NDArray[np.intp] = _CELLS[cell[..., 0], cell[..., 1]]
+    outside = nearest < 0
+    if outside.any():
+        nearest[outside] = _nearest_by_distance(ab[outside])
+    return nearest
+
+
+def _nearest_by_distance(ab: NDArray[np.floating]) -> NDArray[np.intp]:
+    distances = ((ab[:, None, :] - grid_centers()[None]) ** 2).sum(-1)  # (P, 313)
+    nearest: NDArray[np.intp] = np.argmin(distances, axis=1)
+    return nearest
+
+
+def _cell_table() -> NDArray[np.intp]:
+    """Number of the point at each place of the full square grid; -1 where there is none."""
+    table = np.full((2 * _REACH + 1, 2 * _REACH + 1), -1, dtype=np.intp)
+    rows, columns = (grid_centers() / GRID_STEP).astype(np.intp).T + _REACH
+    table[rows, columns] = np.arange(len(rows))
+    return table
+
+
+# The square lattice answers for every color whose rounding is a point of the grid, which includes
+# all of sRGB; only the others are searched by distance.
+_REACH = 12  # lattice places on each side of gray; the outermost hold no point
+_CELLS = _cell_table()

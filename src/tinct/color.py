@@ -219,14 +219,6 @@ def quantize_luma(luma: NDArray[Float], bits: int = 8, range_: Range = "full") -
     return _round_to_codes(_floats(luma) * (high - low) + low, low, high, bits)
 
 
-def dequantize_luma(
-    codes: NDArray[np.integer[Any]], bits: int = 8, range_: Range = "full"
-) -> NDArray[np.float32]:
-    """Undo quantize_luma, to float32; codes beyond the limited range give luma outside 0..1."""
-    low, high = luma_codes(bits, range_)
-    return (np.asarray(codes, dtype=np.float32) - np.float32(low)) * np.float32(1 / (high - low))
-
-
 def quantize_chroma(chroma: NDArray[Float], bits: int = 8, range_: Range = "full") -> NDArray[Any]:
     """Round chroma (Cb, Cr or both) to the codes of a digital picture.
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from oracles import dequantize_luma
 
 import tinct
 from tinct import color, gamut
@@ -48,7 +49,7 @@ def decode(
     luma: NDArray[np.integer], planes: tuple[NDArray[np.integer], ...], format: FrameFormat
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Turn planes of equal size into luma, and R'G'B' clipped as a screen does, in float64."""
-    gray = color.dequantize_luma(luma, format.bits, range_of(format)).astype(np.float64)
+    gray = dequantize_luma(luma, format.bits, range_of(format)).astype(np.float64)
     chroma = color.dequantize_chroma(np.stack(planes, -1), format.bits, range_of(format))
     rgb = color.luma_chroma_to_rgb(gray, chroma.astype(np.float64), format.matrix)
     return gray, rgb.clip(0, 1)
@@ -85,7 +86,7 @@ def test_an_even_color_is_the_one_of_lab(
     film = FilmColorizer(colorizer, format, steady=False)
     for value, ab in ((0.5, (20, -30)), (0.05, (60, 60)), (0.95, (-70, 60)), (0.3, (0, 0))):
         luma = to_codes(np.full((50, 70), value), format)
-        exact = color.dequantize_luma(luma[0, 0], format.bits, range_of(format)).astype(np.float64)
+        exact = dequantize_luma(luma[0, 0], format.bits, range_of(format)).astype(np.float64)
         view = View(
             np.full((64, 96), exact, np.float32),
             np.tile(np.float32(ab)[:, None, None], (1, 16, 24)),

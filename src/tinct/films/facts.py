@@ -81,11 +81,6 @@ class FilmFacts:
         across, down = self.display[0], self.display[3]  # what each adds to the way to the right
         return (1, across > 0) if across else (0, down > 0)
 
-    @property
-    def is_interlaced(self) -> bool:
-        """Whether frames consist of two fields."""
-        return self.field_order > _PROGRESSIVE
-
 
 def choose_stream(container: InputContainer, name: str) -> tuple[VideoStream, list[str]]:
     """Choose the first stream that is a film.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tinct import color
+from tinct.bins import nearest_on_grid
 from tinct.errors import MetricError
-from tinct.grid import nearest_on_grid
 from tinct.lab.metrics import metrics
 
 skimage_metrics = pytest.importorskip("skimage.metrics")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tinct import color
+from tinct.bins import grid_centers, nearest_on_grid
 from tinct.errors import MetricError
-from tinct.grid import grid_centers, nearest_on_grid
 from tinct.lab.data.dataset import Photographs
 from tinct.lab.metrics.statistics import (
     gather,

@@ -5,7 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tinct import bins
+from oracles import annealed_mean
+
 from tinct.lab.networks.nano import Nano, NanoConfig
 from tinct.lab.networks.readout import ColorModel, DecodeConfig
 
@@ -40,9 +41,7 @@ def test_colors_are_the_annealed_mean(model):
     logits = random_logits()
     ab, _ = model.decode(logits, torch.zeros(1))
     centers = model.network.bin_centers.numpy()
-    wanted = bins.annealed_mean(
-        np.moveaxis(logits.numpy(), 1, -1), centers, model.config.temperature
-    )
+    wanted = annealed_mean(np.moveaxis(logits.numpy(), 1, -1), centers, model.config.temperature)
     np.testing.assert_allclose(np.moveaxis(ab.numpy(), 1, -1), wanted, atol=1e-3)
 
 
@@ -52,7 +51,7 @@ def test_vividness_takes_the_prior_out_of_the_logits(model):
     prior = model.network.log_prior.numpy() * (0.5 * model.config.prior_power)
     adjusted = np.moveaxis(logits.numpy(), 1, -1) - prior
     centers = model.network.bin_centers.numpy()
-    wanted = bins.annealed_mean(adjusted, centers, model.config.temperature)
+    wanted = annealed_mean(adjusted, centers, model.config.temperature)
     np.testing.assert_allclose(np.moveaxis(ab.numpy(), 1, -1), wanted, atol=1e-3)
 
 

@@ -23,25 +23,21 @@ from tinct.lab.evaluate.result import (
 )
 from tinct.lab.evaluate.rows import Row, make_rows
 from tinct.lab.figures.curves import Curve, read_curves
+from tinct.lab.figures.diagram import draw_layers
+from tinct.lab.figures.figures import (
+    DARK,
+    LIGHT,
+    Theme,
+    draw_curves,
+    draw_grid,
+    draw_losses,
+    render,
+)
 from tinct.lab.figures.page import Chart, Content, make_page
 from tinct.lab.figures.pictures import Picture, color_all
 from tinct.lab.metrics.score import Protocol
 from tinct.lab.networks import NETWORKS, build
 from tinct.runtime import Session
-
-try:
-    from tinct.lab.figures.diagram import draw_layers
-    from tinct.lab.figures.figures import (
-        DARK,
-        LIGHT,
-        Theme,
-        draw_curves,
-        draw_grid,
-        draw_losses,
-        render,
-    )
-except ModuleNotFoundError as error:
-    raise MissingExtraError("The figures of a comparison", "lab") from error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

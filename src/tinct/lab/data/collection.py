@@ -21,7 +21,7 @@ from glob import glob
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
-from tinct.errors import InputError, MissingExtraError
+from tinct.errors import InputError
 from tinct.files import file_facts, open_source, reason_of
 from tinct.lab.data import hugging_face
 from tinct.lab.data.remote import WebStream
@@ -113,10 +113,8 @@ def _find(source: str) -> Iterable[_Source]:
 def _expand_braces(source: str) -> list[str]:
     if "{" not in source:
         return [source]
-    try:
-        import bracex
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{source}: a pattern with braces", "lab") from error
+    import bracex
+
     try:
         return bracex.expand(source, limit=_MOST_SHARDS)
     except bracex.ExpansionLimitException as error:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,13 @@ from tinct.lab.evaluate.result import (
 )
 from tinct.lab.evaluate.rows import Row
 from tinct.lab.metrics import metrics
-from tinct.lab.metrics.bootstrap import Estimate, Summary, summarize
-from tinct.lab.metrics.frechet import FeatureNetwork, Gaussian, frechet_distance
+from tinct.lab.metrics.bootstrap import Estimate, summarize
 from tinct.lab.metrics.score import Answer, Protocol, Scorer, Scores, Truth
 from tinct.lab.metrics.statistics import Statistics, shipped_statistics
 from tinct.lab.workers import photograph_threads
+
+if TYPE_CHECKING:
+    from tinct.lab.metrics.frechet import FeatureNetwork, FrechetDistance
 
 LAB_SIZE = 256
 SMALLEST_SIDE = 32  # pixels, in protocol `product`: LPIPS has no features of less
@@ -64,7 +66,7 @@ class _Tally:
     """What has been found out so far."""
 
     scores: dict[str, list[Scores]]  # by name of the row
-    gaussians: list[Gaussian]  # of the truth, then of each row
+    distances: list[FrechetDistance]  # of each row from the truth; none without features
     names: list[str] = field(default_factory=list)
     nearly_gray: list[str] = field(default_factory=list)
     too_small: list[str] = field(default_factory=list)  # "NAME: reason"
@@ -101,13 +103,16 @@ def evaluate(  # noqa: PLR0913 - each a choice of the user's
     Raises:
         InputError: A shard is damaged. Broken photographs are named in the report instead.
         MetricError: No photograph is left to compare, or a row answers NaN or a wrong size.
-        MissingExtraError: A metric needs a package that is not installed.
         OptionError: There is no row of the reference's name.
     """
     reference = choose_reference(rows, reference)
     scorer = _make_scorer(protocol, shipped_statistics(), lpips)
     work = partial(_examine, _Work(rows, protocol, fit, scorer, frechet))
-    tally = _Tally({row.name: [] for row in rows}, [Gaussian() for _ in range(1 + len(rows))])
+    tally = _Tally({row.name: [] for row in rows}, [])
+    if frechet:
+        from tinct.lab.metrics.frechet import FrechetDistance  # torch, which others do not need
+
+        tally.distances = [FrechetDistance() for _ in rows]
     jobs = jobs or count_processors()
     with photograph_threads(jobs) as pool:
         for batch in _batches(photographs, jobs * PHOTOGRAPHS_PER_JOB):
@@ -245,29 +250,33 @@ def _count(tally: _Tally, batch: Sequence[Photograph], found: Sequence[_Found | 
         features.append(one.features)
         for of_row, scores in zip(tally.scores.values(), one.scores, strict=True):
             of_row.append(scores)
-    for gaussian, of_one in zip(tally.gaussians, zip(*features, strict=True), strict=False):
-        gaussian.add(np.stack(of_one))
+    if tally.distances and features:
+        truths, *answers = (np.stack(of_one) for of_one in zip(*features, strict=True))
+        for distance, of_answers in zip(tally.distances, answers, strict=True):
+            distance.add(truths, of_answers)
 
 
 def _sum_up(
     rows: Sequence[Row], tally: _Tally, reference: str, network: FeatureNetwork | None
 ) -> tuple[tuple[RowResult, ...], FrechetFacts | None]:
     summaries = summarize(tally.scores, reference)
-    truth, *others = tally.gaussians
-    results = []
-    for row, gaussian in zip(rows, others, strict=True):
-        summary = summaries[row.name]
-        if network:
-            summary.metrics["frechet"] = Estimate(frechet_distance(truth, gaussian))
-        results.append(_to_result(row, summary))
+    if network:
+        for row, distance in zip(rows, tally.distances, strict=True):
+            summaries[row.name].metrics["frechet"] = Estimate(distance.compute())
+    results = tuple(
+        RowResult(
+            row.name,
+            row.parameters,
+            row.mmac,
+            summaries[row.name].metrics,
+            summaries[row.name].differences,
+        )
+        for row in rows
+    )
     if not network:
-        return tuple(results), None
-    facts = FrechetFacts(network.title, network.origin, len(truth.mean), truth.count)
-    return tuple(results), facts
-
-
-def _to_result(row: Row, summary: Summary) -> RowResult:
-    return RowResult(row.name, row.parameters, row.mmac, summary.metrics, summary.differences)
+        return results, None
+    first = tally.distances[0]
+    return results, FrechetFacts(network.title, network.origin, first.num_features, first.count)
 
 
 def _without_edges(names: Sequence[str], scores: Sequence[Scores]) -> tuple[str, ...]:

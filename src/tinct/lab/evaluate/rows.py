@@ -65,7 +65,6 @@ def make_rows(
     Raises:
         OptionError: What is asked for makes no sense.
         ModelError, InputError: A file or folder cannot be used.
-        MissingExtraError: A row needs a package that is not installed.
     """
     rows = [gray_row(), mean_row(shipped_statistics())]
     for spec in specs:
@@ -148,7 +147,7 @@ def _rows_of_path(path: str, vividness: Sequence[float | None], fit: Fit) -> lis
         return [folder_row(path, fit)]
     if suffix == ".toml":
         return [adapter_row(load_adapter(path))]
-    if not (Path(path).is_file() or Path(f"{path}.index").is_file()):
+    if not Path(path).is_file():
         raise OptionError(
             f"{path}: no model of tinct's ({', '.join(model_names())}), and no such file or folder"
         )

@@ -10,7 +10,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinct.errors import InputError, MissingExtraError
+from tinct.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,12 +58,9 @@ def draw_quality(points: Sequence[Point]) -> list[tuple[str, bytes]]:
 
     Raises:
         InputError: No row has a cost.
-        MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from tinct.lab.figures.figures import LIGHT, add_legend, new_figure, render
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("The plot of quality against cost", "lab") from error
+    from tinct.lab.figures.figures import LIGHT, add_legend, new_figure, render
+
     if not any(point.mmac for point in points):
         raise InputError("no row of the evaluation tells what its network costs")
     shown = [(key, title) for key, title in SHOWN if all(key in p.metrics for p in points)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
-from tinct.errors import MissingExtraError, ModelError
+from tinct.errors import ModelError
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -48,12 +48,9 @@ def count(model: str | Path | bytes, size: int = PICTURE_SIZE) -> Cost:
 
     Raises:
         ModelError: This is no ONNX model, or its shapes follow from more than those of the picture.
-        MissingExtraError: onnx is not installed.
     """
-    try:
-        import onnx
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Counting what a network costs", "lab") from error
+    import onnx
+
     name = "the network" if isinstance(model, bytes) else str(model)
     try:
         proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)

@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from tinct.errors import MetricError, MissingExtraError, ModelError
-
-try:
-    import torch
-    from torch import Tensor, nn
-except ModuleNotFoundError as error:
-    raise MissingExtraError("LPIPS", "lab") from error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

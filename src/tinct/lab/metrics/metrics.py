@@ -10,17 +10,16 @@ pictures, which is what its authors do.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import structural_similarity
 
-from tinct.errors import MetricError, MissingExtraError
-from tinct.grid import nearest_on_grid
+from tinct.bins import nearest_on_grid
+from tinct.errors import MetricError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating[Any]]
@@ -80,12 +79,11 @@ def ssim(predicted_rgb: Floats, true_rgb: Floats) -> float:
 
     Raises:
         MetricError: Also for pictures of less than 11 pixels in a direction.
-        MissingExtraError: scikit-image is not installed.
     """
     _check(predicted_rgb, true_rgb)
     if min(true_rgb.shape[:2]) < 11:
         raise MetricError(f"SSIM needs pictures of 11x11 pixels or more, not {_size(true_rgb)}")
-    similarity = _from_skimage("metrics", "structural_similarity")(
+    similarity = structural_similarity(
         true_rgb,
         predicted_rgb,
         channel_axis=-1,
@@ -98,14 +96,9 @@ def ssim(predicted_rgb: Floats, true_rgb: Floats) -> float:
 
 
 def ciede2000(predicted_lab: Floats, true_lab: Floats) -> float:
-    """Mean color difference CIEDE2000 over the pixels of two (H, W, 3) Lab pictures.
-
-    Raises:
-        MissingExtraError: scikit-image is not installed.
-    """
+    """Mean color difference CIEDE2000 over the pixels of two (H, W, 3) Lab pictures."""
     _check(predicted_lab, true_lab)
-    difference = _from_skimage("color", "deltaE_ciede2000")
-    return float(np.mean(difference(true_lab, predicted_lab), dtype=np.float64))
+    return float(np.mean(deltaE_ciede2000(true_lab, predicted_lab), dtype=np.float64))
 
 
 def auc_scores(predicted_ab: Floats, true_ab: Floats) -> NDArray[np.float64]:
@@ -199,14 +192,6 @@ def is_nearly_gray(ab: Floats) -> bool:
     """Tell whether no pixel has an abs(a) or abs(b) above 5: there is no color to predict."""
     _check(ab, ab)
     return not bool((np.abs(ab) > GRAY_LIMIT).any())
-
-
-def _from_skimage(module: str, function: str) -> Callable[..., Any]:
-    try:
-        found: Callable[..., Any] = getattr(import_module(f"skimage.{module}"), function)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"The metric {function}", "lab") from error
-    return found
 
 
 def _check(predicted: Floats, truth: Floats) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinct import color
+from tinct.bins import grid_centers, nearest_on_grid
 from tinct.errors import MetricError
-from tinct.grid import grid_centers, nearest_on_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinct.errors import MissingExtraError, ModelError
+from tinct.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,13 +92,10 @@ def build(name: str, **options: Any) -> nn.Module:
 
     Raises:
         ModelError: No network has this name, or it has no such option.
-        MissingExtraError: torch is not installed.
     """
     if name not in NETWORKS:
         raise ModelError(f"no network is called {name!r}; there are: {', '.join(NETWORKS)}")
     try:
         return NETWORKS[name](**options)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"The network {name!r}", "lab") from error
     except TypeError as error:
         raise ModelError(f"network {name!r}: {error}") from error

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tinct.grid import grid_centers
+from tinct.bins import grid_centers
 from tinct.lab.networks.paper import NORM_EPS, NORM_MOMENTUM, SameConv2d
 from tinct.lab.networks.weight_files import Arrays, load_weights
 

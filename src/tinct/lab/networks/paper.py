@@ -40,7 +40,7 @@ PUBLISHED_NAMES = {
     "norm.running_var": (1, "moving_variance"),
 }
 LAYERS_PER_STAGE = 3  # convolution, batch norm, tanh
-# What the checkpoint calls a variable of a layer; what else it holds has other keys.
+# What TensorFlow calls a variable of a layer; what else a checkpoint holds has other keys.
 CHECKPOINT_KEY = re.compile(
     r"(encoder|decoder)/layer_list/(\d+)/(\w+)/\.ATTRIBUTES/VARIABLE_VALUE", re.ASCII
 )
@@ -188,9 +188,9 @@ def load_published(path: str | Path, config: PaperConfig | None = None) -> Paper
     """Load the published weights.
 
     Args:
-        path: The prefix of a TensorFlow checkpoint, as published, or a NumPy archive (.npz) of its
-            float32 arrays, such as ``encoder.0.kernel`` (height, width, in, out; in the decoder
-            height, width, out, in) and ``encoder.1.moving_mean``.
+        path: A NumPy archive (.npz) of the float32 arrays of the published TensorFlow checkpoint,
+            under its own names or such as ``encoder.0.kernel`` (height, width, in, out; in the
+            decoder height, width, out, in) and ``encoder.1.moving_mean``.
         config: The variant the weights were trained for.
 
     Returns:

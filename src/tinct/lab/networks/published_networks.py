@@ -47,7 +47,6 @@ def load_published(path: str | Path, name: str | None = None) -> tuple[str, nn.M
 
     Raises:
         ModelError: The file cannot be read, or holds weights of another network.
-        MissingExtraError: Reading the file needs a package that is not installed.
     """
     arrays = read_arrays(path)
     if name is None:

@@ -16,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tinct.errors import MissingExtraError, ModelError
-from tinct.lab.networks.tensor_bundle import checkpoint_prefix, read_checkpoint
+from tinct.errors import ModelError
 
 Arrays = dict[str, NDArray[Any]]  # a file's weights by the names in it
 Layout = Literal["torch", "tensorflow"]
@@ -34,7 +33,7 @@ def read_arrays(path: str | Path) -> Arrays:
 
     Args:
         path: A torch file (read without running anything in it), a safetensors file, a NumPy
-            archive (.npz), a Keras file (.h5), or the prefix of a TensorFlow checkpoint.
+            archive (.npz), or a Keras file (.h5).
 
     Returns:
         The arrays under the names that the file has for them; those of a Keras file as
@@ -42,11 +41,7 @@ def read_arrays(path: str | Path) -> Arrays:
 
     Raises:
         ModelError: The file cannot be read.
-        MissingExtraError: It is a Keras file and h5py is not installed.
     """
-    prefix = checkpoint_prefix(path)
-    if prefix is not None:
-        return read_checkpoint(prefix)
     try:
         with open(path, "rb") as file:
             head = file.read(9)
@@ -164,10 +159,8 @@ def _read_torch(path: str | Path) -> Arrays:
 
 def _read_keras(path: str | Path) -> Arrays:
     """Read the variables of a Keras model; the optimizer's, in a group of their own, stay out."""
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{path}: reading Keras weights", "lab") from error
+    import h5py
+
     arrays: Arrays = {}
 
     def keep(name: str, item: object) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinct.color import Planes
-from tinct.errors import MissingExtraError
 from tinct.lab.peers.resize import resize, working_size
 
 NETWORKS = ("paper", "eccv16", "siggraph17", "eccv16-keras")
@@ -41,17 +40,14 @@ def load_published(path: str, name: str | None = None) -> PublishedNetwork:
     """Load weights; see ``tinct.lab.networks.published_networks.load_published``.
 
     Args:
-        path: File of the weights, or prefix of a TensorFlow checkpoint.
+        path: File of the weights.
         name: One of ``NETWORKS``; told by the file's contents when left out.
 
     Raises:
         ModelError: The file cannot be read, or holds weights of another network.
-        MissingExtraError: torch, or what the file needs to be read, is not installed.
     """
-    try:
-        from tinct.lab.networks import published_networks as published
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{path}: a network of others", "lab") from error
+    from tinct.lab.networks import published_networks as published
+
     name, network = published.load_published(path, name)
     summary = published.cost(name)
     function = published.to_function(network)

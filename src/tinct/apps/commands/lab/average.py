@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tinct.apps.console import print_message
-from tinct.errors import MissingExtraError
 
 
 def average(
@@ -25,12 +24,10 @@ def average(
 
     Often better than both. Colors are read as in the first one; `tinct lab calibrate` comes next.
     """
-    try:
-        from tinct.files import write_atomically
-        from tinct.lab.train.average import average_models
-        from tinct.lab.train.export import check_folder, checked_onnx
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Averaging", "lab") from error
+    from tinct.files import write_atomically
+    from tinct.lab.train.average import average_models
+    from tinct.lab.train.export import check_folder, checked_onnx
+
     check_folder(output)
     model, spec = average_models(one, other, share)
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)

@@ -11,7 +11,7 @@ import typer
 
 from tinct.apps.commands.arguments import SOURCES_HELP, Limit, Lpips, Seed
 from tinct.apps.console import command_line, print_message, print_warning, progress_bar
-from tinct.errors import MissingExtraError, OptionError
+from tinct.errors import OptionError
 
 if TYPE_CHECKING:
     from tinct.lab.calibration.fit import Choice, Targets
@@ -81,14 +81,12 @@ def calibrate(
     """
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    try:
-        from tinct.files import make_folder
-        from tinct.lab.calibration.fit import Choice, Targets
-        from tinct.lab.calibration.views import Views
-        from tinct.lab.data.dataset import Photographs
-        from tinct.lab.train.export import check_folder, open_model
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Calibrating", "lab") from error
+    from tinct.files import make_folder
+    from tinct.lab.calibration.fit import Choice, Targets
+    from tinct.lab.calibration.views import Views
+    from tinct.lab.data.dataset import Photographs
+    from tinct.lab.train.export import check_folder, open_model
+
     colors, spec = open_model(model)
     stored = precision or _stored(spec, model)
     if output:

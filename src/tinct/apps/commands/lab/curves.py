@@ -9,7 +9,7 @@ import typer
 
 from tinct.apps.commands.arguments import split_pair
 from tinct.apps.console import print_message
-from tinct.errors import MissingExtraError, OptionError
+from tinct.errors import OptionError
 
 
 def curves(
@@ -36,12 +36,9 @@ def curves(
     suffix = output.suffix.lower()
     if suffix not in (".png", ".svg"):
         raise OptionError(f"-o takes a .png or .svg file, not {output}")
-    try:
-        from tinct.lab.figures.figures import draw_beside, render
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Drawing curves", "lab") from error
     from tinct.files import write_atomically
     from tinct.lab.figures.curves import read_curves_by_photographs
+    from tinct.lab.figures.figures import draw_beside, render
 
     lines = [
         curve

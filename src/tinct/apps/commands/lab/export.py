@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tinct.apps.console import print_message
-from tinct.errors import MissingExtraError, OptionError
+from tinct.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +98,9 @@ def export(
     if is_model and unused:
         option = unused[0].replace("_", "-")
         raise OptionError(f"--{option} is for checkpoints; {checkpoint} keeps how it is read")
-    try:
-        from tinct.lab.train.export import export_model, reading_before
-        from tinct.lab.train.precision import convert_model
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Exporting", "lab") from error
+    from tinct.lab.train.export import export_model, reading_before
+    from tinct.lab.train.precision import convert_model
+
     with tempfile.TemporaryDirectory(prefix="tinct-export-") as folder:
         whole = output if precision == "fp32" else Path(folder) / "fp32.onnx"
         if not is_model:

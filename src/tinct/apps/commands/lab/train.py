@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tinct.apps.console import is_terminal, make_progress, print_message, print_warning
-from tinct.errors import MissingExtraError, OptionError
+from tinct.errors import OptionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -96,11 +96,9 @@ def train(
 ) -> None:
     """Train a network; Ctrl-C saves first, --resume goes on as if nothing had happened."""
     _use_allocator()
-    try:
-        from tinct.lab.train.loop import train as run
-        from tinct.lab.train.run import BEST
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Training", "lab") from error
+    from tinct.lab.train.loop import train as run
+    from tinct.lab.train.run import BEST
+
     config, photographs = _split(config_and_photographs)
     data = {"train": photographs or None, "validation": validation, "cache": cache}
     changes = {
