@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tinct import __version__
 from tinct.apps.console import Verbosity, print_error, print_message, set_verbosity
-from tinct.errors import OptionError, TinctError
+from tinct.errors import MissingExtraError, OptionError, TinctError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,6 +115,7 @@ def _run_command(arguments: list[str]) -> int:
 
     Raises:
         KeyboardInterrupt: The user stopped it.
+        MissingExtraError: A command of the laboratory lacks one of its packages.
     """
     from typer.exceptions import Abort, TyperException
 
@@ -133,6 +134,10 @@ def _run_command(arguments: list[str]) -> int:
         return error.exit_code
     except Abort as error:
         raise KeyboardInterrupt from error
+    except ModuleNotFoundError as error:
+        if first != _LAB or (error.name or "").startswith("tinct"):
+            raise
+        raise MissingExtraError(f"tinct lab {second} ({error.name})", _LAB) from error
     return code if isinstance(code, int) else 0
 
 

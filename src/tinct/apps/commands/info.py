@@ -32,22 +32,24 @@ def info(
     is_file = model not in NETWORKS or model in model_names()
     if is_file and not Path(model).is_file() and model not in model_names():
         raise ModelError(f"{model}: no such model file; networks are {', '.join(NETWORKS)}")
-    texts = [_describe_network(model)] if model in NETWORKS else []
+    texts = [_describe_file(model_path(model))] if is_file else []
+    if model in NETWORKS:
+        try:
+            texts.append(_describe_network(model))
+        except ModuleNotFoundError as error:
+            missing = MissingExtraError(f"The table of the layers of {model}", "lab")
+            if not is_file:
+                raise missing from error
+            texts.append(f"{missing}.")
     texts += [PAPER_NOTE] if model == "paper" else []
-    texts += [_describe_file(model_path(model))] if is_file else []
     typer.echo("\n\n".join(texts))
 
 
 def _describe_network(name: str) -> str:
     from tinct.lab.networks import build
-
-    try:
-        network = build(name)
-    except MissingExtraError as error:
-        return str(error)
     from tinct.lab.networks.summary import summarize, to_table
 
-    return to_table(name, summarize(network))
+    return to_table(name, summarize(build(name)))
 
 
 def _describe_file(path: Path) -> str:

@@ -18,8 +18,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.errors import MissingExtraError
-
 Mask = NDArray[np.bool_]
 
 GRAY_CHROMA = 4.0
@@ -128,11 +126,9 @@ def find_skin(lab: NDArray[np.float32]) -> tuple[Mask, Mask]:
 
 @cache
 def _face_cascade() -> Any:
-    try:
-        from skimage.data import lbp_frontal_face_cascade_filename
-        from skimage.feature import Cascade
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Finding faces", "evaluate") from error
+    from skimage.data import lbp_frontal_face_cascade_filename
+    from skimage.feature import Cascade
+
     return Cascade(lbp_frontal_face_cascade_filename())
 
 

@@ -44,16 +44,16 @@ class MatrixMuon(torch.optim.Muon):
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is not None:
-                    self._step_in_float32(matrix, group)
+                    self._step_in_float32(matrix, matrix.grad, group)
 
     @torch.no_grad()
-    def _step_in_float32(self, matrix: Tensor, group: Group) -> None:
+    def _step_in_float32(self, matrix: Tensor, gradient: Tensor, group: Group) -> None:
         """Do for one matrix what ``torch.optim.Muon`` does, with its Nesterov momentum."""
         state = self.state[matrix]
         if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(matrix.grad)
-        momentum = state["momentum_buffer"].lerp_(matrix.grad, 1 - group["momentum"])
-        direction = torch.lerp(matrix.grad, momentum, group["momentum"])
+            state["momentum_buffer"] = torch.zeros_like(gradient)
+        momentum = state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"])
+        direction = torch.lerp(gradient, momentum, group["momentum"])
         along = orthogonalize(direction, group["ns_coefficients"], group["ns_steps"], group["eps"])
         matrix.mul_(1 - group["lr"] * group["weight_decay"])
         matrix.add_(along, alpha=-0.2 * math.sqrt(max(matrix.shape)) * group["lr"])
