@@ -262,7 +262,7 @@ def _narrow(state: NDArray[Any], error: NDArray[Any]) -> None:
 
 
 def _is_unsolved(state: NDArray[Any], error: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which pixels need another round: not exact, not at an end, and with room to move."""
+    """Return which pixels need another round: not exact, not at an end, bracket not closed."""
     is_wrong = np.abs(error) > LUMA_TOLERANCE
     has_room = state[HIGH] - state[LOW] > LIGHTNESS_TOLERANCE
     return np.asarray(is_wrong & has_room & (state[LOW] < 100) & (state[HIGH] > 0))

@@ -15,7 +15,7 @@ import tinct
 from benchmarks.footprint import peak_memory
 from tinct.errors import ModelError, OptionError
 from tinct.runtime import Colorizer, model_path
-from tinct.runtime.colorizer import working_luma
+from tinct.runtime.colorizer import ColorOptions, adjust, working_luma
 from tinct.runtime.compose import luma_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -124,6 +124,34 @@ def test_controls(street: np.ndarray) -> None:
     assert colored(vividness=1, saturation=0) == 0
     assert colored(vividness=1, saturation=0.5) < vivid
     assert colored(vividness=1, cautious=1) < colored(vividness=1, cautious=0.5) <= vivid
+
+
+@pytest.mark.parametrize(
+    ("cautious", "confidence", "left"),
+    [
+        # Around the caution, 0.4 wide, a color fades by the smooth step 3 x^2 - 2 x^3.
+        (0.5, 0.30, 0.0),
+        (0.5, 0.40, 0.15625),
+        (0.5, 0.50, 0.5),
+        (0.5, 0.60, 0.84375),
+        (0.5, 0.70, 1.0),
+        (1.0, 0.90, 0.15625),
+        (1.0, 1.00, 0.5),
+        # Below 0.5 caution takes at most twice itself from a color.
+        (0.25, 0.00, 0.5),
+        (0.25, 0.15, 0.578125),
+        (0.25, 0.25, 0.75),
+        (0.0, 0.0, 1.0),
+    ],
+)
+def test_caution_fades_smoothly(cautious: float, confidence: float, left: float) -> None:
+    ab = np.array([[[40.0]], [[-20.0]]], np.float32)
+    for saturation in (1.0, 0.5):
+        faded = adjust(
+            ab, np.array([[confidence]], np.float32), ColorOptions(None, cautious, saturation)
+        )
+        np.testing.assert_allclose(faded, ab * left * saturation, atol=1e-4)
+        assert faded.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -300,7 +300,7 @@ class Colorizer:
 
 
 def _holds_pictures(image: Any) -> bool:
-    """Tell an iterable of pictures from one picture, of which many kinds are iterable as well."""
+    """Return whether this is an iterable of pictures; one picture may be iterable as well."""
     one = (str, bytes, bytearray, memoryview, np.ndarray, Mapping)
     return (
         isinstance(image, Iterable)
