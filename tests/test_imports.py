@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
 _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
-_EXTRAS = {"torch", "onnx", "safetensors", "tensorboard", "matplotlib", "scipy", "skimage"}
-_EXTRAS |= {
-    "datasets",
-    "fsspec",
-    "bracex",
-    "h5py",
-    "onnxscript",
-    "openvino",
-    "lightning_fabric",
-    "filelock",
+_NAMES = {  # of packages whose modules have other names than their distributions
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "scikit-image": "skimage",
+    "pygame-ce": "pygame",
 }
-_EXTRAS |= {"pygame", "pyvirtualcam"}
+
+
+def _project() -> dict[str, Any]:
+    with open(_SOURCE.parent.parent / "pyproject.toml", "rb") as file:
+        project: dict[str, Any] = tomllib.load(file)["project"]
+    return project
+
+
+def _modules(requirements: list[str]) -> set[str]:
+    """Return the names that required packages are imported by."""
+    names = {re.split(r"[\[<>=~! ]", text)[0] for text in requirements} - {"tinct"}
+    return {_NAMES.get(name, name.replace("-", "_")) for name in names}
+
+
+_BASE = _modules(_project()["dependencies"])
+_EXTRAS = {"fsspec"}  # comes with datasets
+for _extra, _requirements in _project()["optional-dependencies"].items():
+    if _extra not in ("dev", "docs"):
+        _EXTRAS |= _modules(_requirements) - _BASE
 
 
 def _loaded_by(statement: str, environment: dict[str, str]) -> set[str]:
@@ -97,15 +112,9 @@ def test_only_the_laboratory_imports_torch() -> None:
 
 
 def test_base_dependencies_are_declared() -> None:
-    declared = _declared_dependencies()
-    names = {"cv2": "opencv-python-headless", "PIL": "pillow"}
     for path in _SOURCE.rglob("*.py"):
-        third_party = _imports(path) - set(sys.stdlib_module_names) - {"tinct"} - _EXTRAS
-        undeclared = {names.get(name, name) for name in third_party} - declared
-        assert not undeclared, path.relative_to(_SOURCE)
-
-
-def _declared_dependencies() -> set[str]:
-    with open(_SOURCE.parent.parent / "pyproject.toml", "rb") as file:
-        project = tomllib.load(file)["project"]
-    return {text.split(">=")[0] for text in project["dependencies"]}
+        third_party = _imports(path) - set(sys.stdlib_module_names) - {"tinct"}
+        assert third_party <= _BASE | _EXTRAS, path.relative_to(_SOURCE)
+        if path.relative_to(_SOURCE).parts[0] not in ("lab", "apps", "bins.py"):
+            top_level = _imports(path, only_top_level=True) & _EXTRAS
+            assert not top_level, f"{path.relative_to(_SOURCE)} needs an extra"
