@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from tinct.photographs import Metadata, Picture, encode_picture, read_picture
-from tinct.photographs.icc import is_srgb, srgb_profile
-from tinct.photographs.matrix_profile import parse_matrix_profile
+from tinct.photographs.icc import is_srgb, parse_matrix_profile, srgb_profile
 
 GAMMA = 563 / 256  # of Adobe RGB (1998)
 # Both under D50, as profiles have them: Adobe RGB (1998), and sRGB by IEC 61966-2-1
@@ -196,6 +195,7 @@ def test_curves(gray_profile: Any, curve: bytes, formula: Any) -> None:
 
 
 def test_our_profile_has_no_time_in_it() -> None:
-    assert srgb_profile()[24:36] == struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    """Equal pictures give equal files: it is the one inside libvips, with a date of its own."""
+    assert struct.unpack_from(">H", srgb_profile(), 24)[0] < 2024
     assert is_srgb(srgb_profile())
     ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile())))

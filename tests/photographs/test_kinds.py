@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinct.errors import InputError
-from tinct.photographs import read_picture
+from tinct.photographs import encode_picture, losses, read_picture
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -201,9 +201,17 @@ def test_tiff_in_cie_lab(photo: NDArray[np.uint8], save: Any) -> None:
     assert np.abs(read.pixels.astype(int) - photo).mean() < 1.5
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint32])
-def test_unusual_samples_are_refused(gray: NDArray[np.uint8], dtype: Any) -> None:
-    with pytest.raises(InputError, match="32-bit samples, which tinct does not read"):
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [
+        (np.int16, "16-bit signed samples, which"),
+        (np.uint32, "32-bit samples, which"),
+        (np.float32, "floating-point samples outside 0 to 1, which"),
+        (np.float64, "64-bit samples, which"),
+    ],
+)
+def test_unusual_samples_are_refused(gray: NDArray[np.uint8], dtype: Any, said: str) -> None:
+    with pytest.raises(InputError, match=f"{said} tinct does not read"):
         read_picture(tiff(gray.astype(dtype)))
 
 
@@ -231,15 +239,21 @@ def test_animated(photo: NDArray[np.uint8], save: Any, kind: str) -> None:
     second = Image.fromarray(photo[::-1].copy())
     data = save(photo, kind, save_all=True, append_images=[second])
     read = read_picture(data)
-    assert read.warnings == ("animated: only the first picture was read",)
+    assert len(read.warnings) == 1
+    assert read.warnings[0].startswith("animated: only the first picture was read (tinct video")
     first = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     assert np.array_equal(read.to_rgb().pixels[..., :3], first)
 
 
 def test_pages(photo: NDArray[np.uint8]) -> None:
+    """All pages are read, and written again as far as the format has pages."""
     read = read_picture(tiff(np.stack([photo, photo[::-1]]), photometric="rgb"))
     assert np.array_equal(read.pixels, photo)
-    assert read.warnings == ("more than one page: only the first was read",)
+    assert [np.array_equal(page.pixels, photo[::-1]) for page in read.pages] == [True]
+    assert read.warnings == ()
+    again = read_picture(encode_picture(read, "tiff"))
+    assert np.array_equal(again.pages[0].pixels, photo[::-1])
+    assert losses(read, "png") == ("PNG holds one page: only the first of 2 was written",)
 
 
 def test_a_smaller_copy_is_no_page(photo: NDArray[np.uint8]) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tinct.photographs.metadata import (
+from tinct.photographs.exif import (
     exif_dpi,
     exif_of_dpi,
     exif_orientation,
-    sensible_dpi,
     strip_exif_prefix,
     upright_exif,
-    upright_xmp,
 )
+from tinct.photographs.metadata import sensible_dpi
+from tinct.photographs.xmp import upright_xmp, xmp_orientation
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -24,8 +24,9 @@ def test_upright_exif(exif_block: Any, order: str) -> None:
     block = exif_block(6, order)
     assert exif_orientation(block) == 6
     assert exif_dpi(block) == (300, 200)
-    patched = upright_exif(block, 97, 75)
+    patched, had_thumbnail = upright_exif(block, 97, 75, turned=True)
     assert patched is not None
+    assert had_thumbnail
     assert b"thumb" not in patched
     assert patched.index(b"maker's note 123") == block.index(b"maker's note 123")
     exif = Image.Exif()
@@ -38,7 +39,8 @@ def test_upright_exif(exif_block: Any, order: str) -> None:
 
 def test_a_thumbnail_in_the_middle_is_blanked(exif_block: Any) -> None:
     block = exif_block(1, thumbnail=b"\xff\xd8picture") + b"something behind it"
-    patched = upright_exif(block, 75, 97)
+    patched, had_thumbnail = upright_exif(block, 75, 97, turned=False)
+    assert had_thumbnail
     assert patched is not None
     assert len(patched) == len(block)
     assert b"picture" not in patched
@@ -49,23 +51,23 @@ def test_a_thumbnail_in_the_middle_is_blanked(exif_block: Any) -> None:
     "block", [None, b"", b"junk", b"II*\0", b"II*\0\xff\xff\xff\xff", b"\0" * 40]
 )
 def test_senseless_blocks(block: bytes | None) -> None:
-    assert exif_orientation(block) == 1
+    assert exif_orientation(block) is None
     assert exif_dpi(block) is None
-    assert strip_exif_prefix(upright_exif(block, 3, 4)) is None
+    assert strip_exif_prefix(upright_exif(block, 3, 4, turned=False)[0]) is None
 
 
 def test_every_truncation_is_survived(exif_block: Any) -> None:
     block = exif_block(8)
     for length in range(len(block)):
-        assert exif_orientation(block[:length]) in (1, 8)
+        assert exif_orientation(block[:length]) in (None, 8)
         exif_dpi(block[:length])
-        patched = upright_exif(block[:length], 3, 4)
-        assert patched is None or exif_orientation(patched) == 1
+        patched, _ = upright_exif(block[:length], 3, 4, turned=True)
+        assert patched is None or exif_orientation(patched) in (None, 1)
 
 
 @pytest.mark.parametrize("value", [0, 9, 255, 65535])
 def test_orientations_that_do_not_exist(exif_block: Any, value: int) -> None:
-    assert exif_orientation(exif_block(value)) == 1
+    assert exif_orientation(exif_block(value)) is None
 
 
 def test_prefix() -> None:
@@ -74,18 +76,30 @@ def test_prefix() -> None:
     assert strip_exif_prefix(block) == block
 
 
+HEAD = '<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/">'
+
+
 @pytest.mark.parametrize(
-    ("packet", "wanted"),
+    ("content", "wanted"),
     [
-        (b'<a tiff:Orientation="6"/>', b'<a tiff:Orientation="1"/>'),
-        (b"<a tiff:Orientation = '3'/>", b"<a tiff:Orientation = '1'/>"),
-        (b"<tiff:Orientation>8</tiff:Orientation>", b"<tiff:Orientation>1</tiff:Orientation>"),
-        (b"<a other='6'/>", b"<a other='6'/>"),
-        (None, None),
+        ('<a tiff:Orientation="6"/>', '<a tiff:Orientation="1"/>'),
+        ("<a tiff:Orientation = '3'/>", '<a tiff:Orientation="1"/>'),
+        ("<tiff:Orientation>8</tiff:Orientation>", "<tiff:Orientation>1</tiff:Orientation>"),
     ],
 )
-def test_upright_xmp(packet: bytes | None, wanted: bytes | None) -> None:
-    assert upright_xmp(packet) == wanted
+def test_upright_xmp(content: str, wanted: str) -> None:
+    packet = f"{HEAD}{content}</x:xmpmeta>".encode()
+    assert xmp_orientation(packet) in (3, 6, 8)
+    upright = upright_xmp(packet, turned=True)
+    assert upright is not None
+    assert wanted in upright.decode()
+    assert upright_xmp(packet, turned=False) == packet  # not honored, so not erased
+
+
+@pytest.mark.parametrize("packet", [None, b"", b"junk", b"<a other='6'/", b"<a>&b;</a>"])
+def test_packets_that_are_no_xml(packet: bytes | None) -> None:
+    assert xmp_orientation(packet) is None
+    assert upright_xmp(packet, turned=True) is None
 
 
 def test_resolution_only_block() -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tinct.photographs import Picture, encode_picture, read_picture
-from tinct.photographs.metadata import exif_orientation
-from tinct.photographs.orientation import turn_upright
+from tinct.photographs.exif import exif_orientation
+from tinct.photographs.pixels import turn_upright
 
 VALUES = range(1, 9)
 
@@ -66,7 +66,7 @@ def test_reading(photo: NDArray[np.uint8], save: Any, value: int, kind: str) -> 
         wanted = turn_upright(simplejpeg.decode_jpeg(data, "GRAY")[..., 0], value)
     assert read.pixels.shape == wanted.shape
     assert np.abs(read.pixels.astype(int) - wanted).mean() < (4 if name != "PNG" else 0.001)
-    assert exif_orientation(read.metadata.exif) == 1
+    assert exif_orientation(read.metadata.exif) in (None, 1)
 
 
 @pytest.mark.parametrize("value", VALUES)

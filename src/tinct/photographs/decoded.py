@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tinct.photographs.metadata import Metadata
 
 Space = Literal["gray", "rgb", "cmyk"]
+DAMAGED = "damaged, read as far as possible"  # the warning that a part of a picture is missing
 
 
 class UnreadableError(Exception):
@@ -23,8 +24,9 @@ class Decoded:
     pixels: NDArray[Any]  # uint8 or uint16; shapes as in Picture, or (H, W, 4) CMYK
     space: Space
     metadata: Metadata = field(default_factory=Metadata)
-    orientation: int = 1  # EXIF value 1..8 that is still to be applied
+    orientation: int | None = None  # 1..8, still to be applied; None: as EXIF or else XMP says
     warnings: tuple[str, ...] = ()
+    pages: tuple[Decoded, ...] = ()  # further pages of the file
 
 
 @dataclass(frozen=True, slots=True)

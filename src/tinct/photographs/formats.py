@@ -20,21 +20,45 @@ class Format:
     alpha: bool = False
     deep: bool = False  # 16 bits
     metadata: tuple[str, ...] = ()  # fields of Metadata that are written
-    writable: bool = True
+    pages: bool = False  # more than one picture in a file
+    written_as: str = ""  # suffix of what tinct writes instead; "" where the format is written
+    extra: str = ""  # what has to be installed to read it, if it is not there by itself
+
+    @property
+    def writable(self) -> bool:
+        """Whether tinct writes this format."""
+        return not self.written_as
 
 
 _ALL = ("exif", "icc", "xmp", "dpi")
-_NO_ICC = ("exif", "xmp", "dpi")
+_TEXTS = (*_ALL, "photoshop", "comments")
+_RAW_SUFFIXES = (
+    ".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .raf .rw2 .orf .pef .srw .3fr .fff .iiq .x3f"
+    " .kdc .dcr .mrw .erf .mef .mos .rwl"
+)
 _KNOWN = (
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 92, metadata=_ALL),
-    Format("PNG", (".png",), alpha=True, deep=True, metadata=_ALL),
-    Format("TIFF", (".tif", ".tiff"), alpha=True, deep=True, metadata=_ALL),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 92, metadata=_TEXTS),
+    Format("PNG", (".png",), alpha=True, deep=True, metadata=_TEXTS),
+    Format(
+        "TIFF", (".tif", ".tiff"), alpha=True, deep=True, metadata=(*_ALL, "photoshop"), pages=True
+    ),
     Format("WEBP", (".webp",), 90, alpha=True, metadata=_ALL),
     Format("AVIF", (".avif",), 80, alpha=True, metadata=_ALL),
     Format("BMP", (".bmp", ".dib"), metadata=("dpi",)),
     Format("PPM", (".ppm", ".pgm", ".pnm", ".pbm"), deep=True),
-    Format("JPEG2000", (".jp2", ".jpx", ".j2k", ".j2c", ".jpc"), 100, True, True, _NO_ICC),
-    Format("GIF", (".gif",), writable=False),
+    Format(
+        "JPEG2000",
+        (".jp2", ".jpx", ".j2k", ".j2c", ".jpc"),
+        100,
+        alpha=True,
+        deep=True,
+        metadata=("exif", "xmp", "dpi"),
+    ),
+    Format("GIF", (".gif",), written_as=".png"),
+    Format("HEIC", (".heic", ".heif", ".hif"), written_as=".jpg"),
+    Format("JXL", (".jxl",), written_as=".png"),
+    Format("PSD", (".psd",), written_as=".tif"),
+    Format("RAW", tuple(_RAW_SUFFIXES.split()), written_as=".tif", extra="raw"),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType(

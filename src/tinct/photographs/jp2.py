@@ -1,10 +1,16 @@
-"""JPEG 2000: 8 bits and fewer through Pillow, more through OpenCV, which keeps them."""
+"""JPEG 2000: 8 bits and fewer through Pillow, more through OpenCV, which keeps them.
+
+libvips' wheel has no JPEG 2000, and no library hands over the metadata: the boxes (ISO/IEC 15444-1,
+annex I) are read and written here.
+"""
 
 from __future__ import annotations
 
 import io
 import struct
-from typing import Any
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,11 +18,16 @@ from numpy.typing import NDArray
 from PIL import Image, Jpeg2KImagePlugin
 
 from tinct.photographs.decoded import Decoded, Limit, UnreadableError, space_of
-from tinct.photographs.jp2_boxes import read_metadata, with_metadata
-from tinct.photographs.metadata import Metadata
-from tinct.photographs.modes import picture_from_pillow
+from tinct.photographs.exif import exif_dpi, strip_exif_prefix
+from tinct.photographs.metadata import METERS_PER_INCH, Metadata, sensible_dpi
+from tinct.photographs.pillow_formats import picture_from_pillow
 
+_EXIF_UUID = b"JpgTiffExif->JP2"
+_XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_PROFILE_METHODS = (b"\x02", b"\x03")  # of a color box: it holds an ICC profile
+_MAX_BOXES = 1000
 _SMALLEST = 32  # pixels
+_OPENCV_LOG = threading.Lock()  # its level is a setting of the process
 _SIZE_MARKER = b"\xff\x4f\xff\x51"  # start of codestream, then the segment with the sizes
 
 
@@ -28,21 +39,27 @@ def decode_jp2(data: bytes, limit: Limit) -> Decoded:
     """
     picture = Jpeg2KImagePlugin.Jpeg2KImageFile(io.BytesIO(data))
     limit.check(picture.height, picture.width)
-    metadata, orientation = read_metadata(data)
+    metadata = read_metadata(data)
     height, width, depth = _codestream_size(data)
     if (height, width) != (picture.height, picture.width):
         raise UnreadableError("damaged: two different sizes are stated")
     if depth <= 8:
         pixels, space = picture_from_pillow(picture)
-        return Decoded(pixels, space, metadata, orientation)
+        return Decoded(pixels, space, metadata)
     if depth > 16:
         raise UnreadableError(f"{depth}-bit samples, which tinct does not read")
     pixels = _decode_deep(data, depth)
-    return Decoded(pixels, space_of(pixels), metadata, orientation)
+    return Decoded(pixels, space_of(pixels), metadata)
 
 
 def _decode_deep(data: bytes, depth: int) -> NDArray[np.uint16]:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    log = cv2.utils.logging
+    with _OPENCV_LOG:  # OpenCV tells the terminal what an InputError tells the caller
+        level = log.setLogLevel(log.LOG_LEVEL_SILENT)
+        try:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        finally:
+            log.setLogLevel(level)
     if pixels is None or pixels.dtype != np.uint16:
         raise UnreadableError("damaged beyond reading")
     if depth < 16:
@@ -90,3 +107,101 @@ def _encode_small(pixels: NDArray[Any]) -> bytes:
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, "JPEG2000", num_resolutions=1)
     return target.getvalue()
+
+
+class _Box(NamedTuple):
+    """One box: its name and where its content begins and ends."""
+
+    name: bytes
+    start: int
+    end: int
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
+    for _ in range(_MAX_BOXES):
+        if start + 8 > end:
+            return
+        length, name = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if length == 1 and start + 16 <= end:
+            (length,) = struct.unpack_from(">Q", data, start + 8)
+            head = 16
+        length = length or end - start  # zero: the rest of the file
+        if length < head:
+            return
+        yield _Box(name, start + head, min(start + length, end))
+        start += length
+
+
+def read_metadata(data: bytes) -> Metadata:
+    """Collect the metadata of a file of boxes (JPEG 2000, JPEG XL); a bare codestream has none."""
+    exif = icc = xmp = dpi = None
+    if data[4:8] not in (b"jP  ", b"JXL "):
+        return Metadata()
+    for box in _boxes(data, 0, len(data)):
+        if box.name == b"uuid":
+            content = data[box.start : box.end]
+            if content.startswith(_EXIF_UUID):
+                exif = strip_exif_prefix(content[16:])
+            elif content.startswith(_XMP_UUID):
+                xmp = content[16:]
+        elif box.name == b"jp2h":
+            icc, dpi = _read_header(data, box)
+        elif box.name == b"Exif":  # of JPEG XL; four bytes say how many more come before the block
+            skipped = int.from_bytes(data[box.start : box.start + 4])
+            exif = strip_exif_prefix(data[box.start + 4 + skipped : box.end])
+        elif box.name == b"xml " and xmp is None and b"adobe:ns:meta" in data[box.start : box.end]:
+            xmp = data[box.start : box.end]
+    return Metadata(exif, icc, xmp, dpi or exif_dpi(exif))
+
+
+def _read_header(data: bytes, header: _Box) -> tuple[bytes | None, tuple[float, float] | None]:
+    icc = dpi = None
+    for box in _boxes(data, header.start, header.end):
+        content = data[box.start : box.end]
+        if box.name == b"colr" and content[:1] in _PROFILE_METHODS and len(content) > 131:
+            icc = content[3:]
+        elif box.name == b"res ":
+            dpi = _read_resolution(data, box)
+    return icc, dpi
+
+
+def _read_resolution(data: bytes, parent: _Box) -> tuple[float, float] | None:
+    for box in _boxes(data, parent.start, parent.end):
+        if box.name in (b"resc", b"resd") and box.end - box.start >= 10:
+            y, y_by, x, x_by, y_power, x_power = struct.unpack_from(">HHHHbb", data, box.start)
+            if x_by and y_by and abs(x_power) < 20 and abs(y_power) < 20:
+                per_meter = x / x_by * 10.0**x_power, y / y_by * 10.0**y_power
+                return sensible_dpi(*(value * METERS_PER_INCH for value in per_meter))
+    return None
+
+
+def with_metadata(encoded: bytes, metadata: Metadata) -> bytes:
+    """Put resolution into the header box, and EXIF and XMP behind everything else."""
+    parts: list[bytes] = []
+    for box in _boxes(encoded, 0, len(encoded)):
+        content = encoded[box.start : box.end]
+        if box.name == b"jp2h" and metadata.dpi:
+            content += _resolution(metadata.dpi)
+        parts.append(_box(box.name, content))
+    for uuid, part in ((_EXIF_UUID, metadata.exif), (_XMP_UUID, metadata.xmp)):
+        if part:
+            parts.append(_box(b"uuid", uuid + part))
+    return b"".join(parts)
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def _resolution(dpi: tuple[float, float]) -> bytes:
+    x, y = (_as_fraction(value / METERS_PER_INCH) for value in dpi)
+    return _box(b"res ", _box(b"resc", struct.pack(">HHHHbb", *y[:2], *x[:2], y[2], x[2])))
+
+
+def _as_fraction(value: float) -> tuple[int, int, int]:
+    """Write a number as numerator, denominator and power of ten, with 16 bits each."""
+    power = 0
+    while value >= 6553.5:
+        value, power = value / 10, power + 1
+    return round(value * 10), 10, power

@@ -1,4 +1,8 @@
-"""JPEG: pixels through libjpeg-turbo, metadata from and to the APP segments."""
+"""JPEG: pixels through libjpeg-turbo, metadata from and to the APP segments.
+
+The Y plane is taken and given as it is stored, which only the planar interface of TurboJPEG offers;
+libvips and Pillow go through RGB.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +17,35 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from tinct.photographs.decoded import Decoded, Limit, Space, UnreadableError
+from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.icc import is_srgb
 from tinct.photographs.metadata import (
     CM_PER_INCH,
+    Comment,
     Metadata,
-    exif_dpi,
-    exif_orientation,
+    bytes_of,
+    photoshop_of,
     sensible_dpi,
-    strip_exif_prefix,
+    text_of,
 )
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC = b"ICC_PROFILE\0"
 _JFIF = b"JFIF\0"
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _SEGMENT_MAX = 65533  # the length field counts itself
-_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+_APP0, _APP1, _APP2, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_LS_FRAME = 0xF7
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 # A scan can cost the time of a whole picture and only a few bytes of file. Encoders write about 10.
 _MAX_SCANS = 150
 _SPACES: dict[str, Space] = {"GRAY": "gray", "RGB": "rgb", "CMYK": "cmyk"}
+_EXTENDED_XMP_LOST = "the part of its XMP that stands outside the packet was left out"
 _FINE_QUALITY = 90  # from here on RGB is stored without chroma subsampling
 
 
@@ -46,16 +56,26 @@ class _Header:
     height: int = 0
     width: int = 0
     num_components: int = 0
+    depth: int = 8  # bits of a sample
     progressive: bool = False
-    adobe: bool = False
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     icc_parts: dict[int, bytes] = field(default_factory=dict)
+    photoshop: bytes = b""
+    comments: list[Comment] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def metadata(self) -> Metadata:
         icc = b"".join(part for _, part in sorted(self.icc_parts.items())) or None
-        return Metadata(self.exif, icc, self.xmp, self.dpi or exif_dpi(self.exif))
+        return Metadata(
+            self.exif,
+            icc,
+            self.xmp,
+            self.dpi or exif_dpi(self.exif),
+            photoshop_of(self.photoshop),
+            tuple(self.comments),
+        )
 
 
 def decode_jpeg(data: bytes, limit: Limit, gray: bool) -> Decoded:
@@ -65,8 +85,7 @@ def decode_jpeg(data: bytes, limit: Limit, gray: bool) -> Decoded:
         data: The whole file.
         limit: Largest picture allowed.
         gray: Only luma is wanted: a color JPEG then gives its Y plane, unless its color profile
-            makes a
-            conversion necessary that only RGB can go through.
+            makes a conversion necessary that only RGB can go through.
 
     Raises:
         UnreadableError: Nothing can be decoded. Damage that leaves a part is a warning instead.
@@ -75,17 +94,18 @@ def decode_jpeg(data: bytes, limit: Limit, gray: bool) -> Decoded:
     limit.check(header.height, header.width)
     if header.progressive and data.count(b"\xff\xda") > _MAX_SCANS:
         raise UnreadableError(f"more than {_MAX_SCANS} scans, which no photograph has")
+    if header.depth != 8:
+        raise UnreadableError(f"{header.depth}-bit JPEG, which tinct does not read")
     metadata = header.metadata()
     colorspace = _colorspace(header, gray and is_srgb(metadata.icc))
-    pixels, warnings = _decode_pixels(data, header, colorspace)
-    if colorspace == "CMYK" and header.adobe:
-        pixels = 255 - pixels  # Adobe stores paper, not ink
+    pixels, damage = _decode_pixels(data, header, colorspace)
+    if colorspace == "CMYK":
+        pixels = 255 - pixels  # files hold paper, not ink, with Adobe's mark and without it
     return Decoded(
         pixels.reshape(pixels.shape[:2]) if pixels.shape[2] == 1 else pixels,
         _SPACES[colorspace],
         metadata,
-        exif_orientation(metadata.exif),
-        warnings,
+        warnings=(*header.warnings, *damage),
     )
 
 
@@ -122,8 +142,11 @@ def _decode_rare(data: bytes, colorspace: str) -> NDArray[np.uint8]:
 
     try:
         picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-        if colorspace == "GRAY":
-            picture.draft("L", None)
+        try:
+            picture.draft("L" if colorspace == "GRAY" else None, None)
+            picture.load()
+        except OSError:  # a lossless JPEG has no luma that could be had alone
+            picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         wanted = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}[colorspace]
         pixels = np.asarray(picture if picture.mode == wanted else picture.convert(wanted))
     except Exception as error:  # the plugin lets anything out when the file is damaged
@@ -155,16 +178,20 @@ def _read_header(data: bytes) -> _Header:
     for marker, start, end in _segments(data):
         if marker in _START_OF_FRAME and end - start >= 6:
             header.height, header.width = struct.unpack_from(">HH", data, start + 1)
-            header.num_components = data[start + 5]
+            header.depth, header.num_components = data[start], data[start + 5]
             header.progressive = marker in _PROGRESSIVE
+        elif marker == _JPEG_LS_FRAME:
+            raise UnreadableError("JPEG-LS, which tinct does not read")
         elif marker == _APP0 and data.startswith(_JFIF, start) and end - start >= 12:
             header.dpi = _jfif_dpi(data, start)
         elif marker == _APP1:
             _take_app1(header, data[start:end])
         elif marker == _APP2 and data.startswith(_ICC, start) and end - start > 14:
             header.icc_parts[data[start + 12]] = data[start + 14 : end]
-        elif marker == _APP14 and data.startswith(b"Adobe", start):
-            header.adobe = True
+        elif marker == _APP13 and data.startswith(_PHOTOSHOP, start):
+            header.photoshop += data[start + len(_PHOTOSHOP) : end]
+        elif marker == _COMMENT:
+            header.comments.append(Comment("Comment", text_of(data[start:end])))
     if not header.num_components:
         raise UnreadableError("damaged: it ends before the picture begins")
     return header
@@ -181,6 +208,8 @@ def _take_app1(header: _Header, content: bytes) -> None:
         header.exif = strip_exif_prefix(content)
     elif content.startswith(_XMP) and header.xmp is None:
         header.xmp = content[len(_XMP) :]
+    elif content.startswith(_EXTENDED_XMP) and _EXTENDED_XMP_LOST not in header.warnings:
+        header.warnings.append(_EXTENDED_XMP_LOST)
 
 
 def encode_jpeg(
@@ -252,7 +281,22 @@ def _with_segments(encoded: bytes, metadata: Metadata) -> bytes:
     if metadata.xmp and "XMP" not in left_out:
         parts.append(_segment(_APP1, _XMP + metadata.xmp))
     parts.extend(_icc_segments(metadata.icc or b""))
+    size = _SEGMENT_MAX - len(_PHOTOSHOP)
+    resources = metadata.photoshop or b""
+    parts.extend(
+        _segment(_APP13, _PHOTOSHOP + resources[at : at + size])
+        for at in range(0, len(resources), size)
+    )
+    parts.extend(
+        _segment(_COMMENT, _comment_bytes(comment)[:_SEGMENT_MAX]) for comment in metadata.comments
+    )
     return b"".join([*parts, encoded[4 + length :]])
+
+
+def _comment_bytes(comment: Comment) -> bytes:
+    """Write a comment, which has no keyword in a JPEG."""
+    prefix = "" if comment.keyword == "Comment" else f"{comment.keyword}: "
+    return bytes_of(prefix + comment.text)
 
 
 def _segment(marker: int, content: bytes) -> bytes:

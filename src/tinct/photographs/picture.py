@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,24 +13,18 @@ from numpy.typing import NDArray
 from tinct.errors import InputError, OptionError, OutputError
 from tinct.files import open_source, reason_of, write_atomically
 from tinct.photographs import encode as encoding
-from tinct.photographs.decode import HEAD_BYTES, decode, sniff
+from tinct.photographs.decode import HEAD_BYTES, decode, describe, sniff
 from tinct.photographs.decoded import Decoded, Limit, UnreadableError
-from tinct.photographs.formats import FORMATS, Format, format_named, format_of_path
+from tinct.photographs.exif import exif_orientation, upright_exif
+from tinct.photographs.formats import Format, format_named, format_of_path
 from tinct.photographs.icc import to_srgb
-from tinct.photographs.metadata import Metadata, upright_exif, upright_xmp
-from tinct.photographs.orientation import turn_upright
-from tinct.photographs.planes import planes_to_rgb
-
-__all__ = [
-    "FORMATS",
-    "Metadata",
-    "Picture",
-    "encode_picture",
-    "read_picture",
-    "write_picture",
-]
+from tinct.photographs.metadata import Metadata
+from tinct.photographs.pixels import planes_to_rgb, turn_upright
 
 MAX_PIXELS = 300_000_000
+_LOOKED_AT = 512  # rows and columns at most by which dots without gray between them are told
+_NEARLY = 0.04  # share of white by which black and white may be off, as JPEG leaves them
+_DOTS = 0.99  # share of pixels that are black or white in a picture of dots
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO
 """What a photograph is read from: a path, the bytes of a file, or an open binary file."""
@@ -51,6 +45,8 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     source_format: str = ""  # "JPEG", "PNG", ...; empty where it came from no file
     warnings: tuple[str, ...] = ()  # what was wrong with the file, one sentence each
+    pages: tuple[Picture, ...] = ()  # further pages of a file that holds several
+    colored_by: str = ""  # name of the model that has colored it; empty where none has
 
     def __post_init__(self) -> None:
         """Refuse arrays that are none of the kinds above."""
@@ -116,7 +112,7 @@ class Picture:
             pixels = np.ascontiguousarray(self.pixels[..., [0, 0, 0, 1]])
         else:
             return self
-        return Picture(pixels, None, self.metadata, self.source_format, self.warnings)
+        return replace(self, pixels=pixels, chroma=None)
 
     def save(
         self,
@@ -124,6 +120,7 @@ class Picture:
         quality: int | None = None,
         format: str | None = None,
         overwrite: bool = True,
+        mark: bool = True,
     ) -> tuple[str, ...]:
         """Write it to a file, see :func:`write_picture`, or into an open binary file.
 
@@ -132,6 +129,7 @@ class Picture:
             quality: 1..100, or None for the format's own.
             format: A name or suffix; by default the suffix of the path. An open file needs it.
             overwrite: Whether an existing file may be replaced.
+            mark: Whether a colored picture says that it was colored, see :func:`encode_picture`.
 
         Returns:
             What the format could not hold, one sentence each.
@@ -141,11 +139,13 @@ class Picture:
             OutputError: It could not be written.
         """
         if isinstance(target, str | Path):
-            return write_picture(self, target, format=format, quality=quality, overwrite=overwrite)
+            return write_picture(
+                self, target, format=format, quality=quality, overwrite=overwrite, mark=mark
+            )
         if format is None:
             raise OptionError('an open file needs a format: save(file, format="png")')
-        target.write(encode_picture(self, format, quality))
-        return losses(self, format)
+        target.write(encode_picture(self, format, quality, mark))
+        return losses(self, format, mark)
 
 
 def read_picture(
@@ -157,10 +157,10 @@ def read_picture(
 ) -> Picture:
     """Read a photograph, turned upright and converted to sRGB.
 
-    The format is told by the content, not by the name. EXIF (with orientation 1 and without its
-    thumbnail), XMP and resolution are kept. The color profile is kept where it is sRGB; otherwise
-    the pixels are converted and the profile is replaced. 16-bit pixels whose profile is a table
-    instead of curves and a matrix are the exception: they keep both, with a warning.
+    The format is told by the content, not by the name. EXIF, IPTC, XMP, comments and resolution are
+    kept, without what describes the picture as it was before: the orientation that was applied, a
+    thumbnail, links to further pictures in the file. The color profile is kept where it is sRGB;
+    otherwise the pixels are converted and the profile is replaced.
 
     Args:
         source: A path, the bytes of a file, or an open binary file.
@@ -222,40 +222,76 @@ def _kind(head: bytes, name: str) -> str:
         raise InputError(f"{name}: the file is empty")
     kind = sniff(head)
     if kind is None:
-        raise InputError(f"{name}: not a picture that tinct can read")
+        raise InputError(f"{name}: {describe(head)}")
     return kind
 
 
 def _finish(decoded: Decoded, kind: str) -> Picture:
     """Convert to sRGB, turn upright, and bring the metadata in line with that."""
     converted = to_srgb(decoded)
-    pixels = turn_upright(converted.pixels, decoded.orientation)
-    stored, dpi = decoded.metadata, decoded.metadata.dpi
-    if dpi is not None and decoded.orientation >= 5:
+    stored, warnings = decoded.metadata, list(decoded.warnings)
+    orientation = decoded.orientation or exif_orientation(stored.exif)
+    xmp = stored.xmp
+    if xmp is not None:
+        from tinct.photographs.xmp import upright_xmp, xmp_orientation  # few photographs have XMP
+
+        orientation = orientation or xmp_orientation(xmp)
+        xmp = upright_xmp(xmp, turned=(orientation or 1) > 1)
+        if xmp is None:
+            warnings.append("its XMP is damaged and was left out")
+    orientation = orientation or 1
+    pixels = turn_upright(converted.pixels, orientation)
+    exif, had_thumbnail = upright_exif(
+        stored.exif, pixels.shape[0], pixels.shape[1], orientation > 1
+    )
+    if stored.exif is not None and exif is None:
+        warnings.append("its EXIF is damaged and was left out")
+    if converted.warning is not None:
+        warnings.append(converted.warning)
+    if _has_only_dots(pixels):
+        warnings.append(
+            "only black and white dots: no color can be seen in it (scan it in gray, or blur it)"
+        )
+    dpi = stored.dpi
+    if dpi is not None and orientation >= 5:
         dpi = (dpi[1], dpi[0])
-    metadata = Metadata(
-        upright_exif(stored.exif, *pixels.shape[:2]), converted.icc, upright_xmp(stored.xmp), dpi
+    metadata = replace(
+        stored, exif=exif, icc=converted.icc, xmp=xmp, dpi=dpi, has_thumbnail=had_thumbnail
     )
-    warnings = (
-        decoded.warnings if converted.warning is None else (*decoded.warnings, converted.warning)
-    )
-    return Picture(pixels, None, metadata, kind, warnings)
+    pages = tuple(_finish(page, kind) for page in decoded.pages)
+    return Picture(pixels, None, metadata, kind, tuple(warnings), pages)
+
+
+def _has_only_dots(pixels: NDArray[Any]) -> bool:
+    """Tell a picture of black and white without gray between them, where colors have no room."""
+    step = max(1, max(pixels.shape[:2]) // _LOOKED_AT)
+    # Rows and columns without a common divisor with the pattern of a screen
+    sample = pixels[::step, ::step]
+    luma = sample if sample.ndim == 2 else sample[..., 0 if sample.shape[2] == 2 else 1]
+    full = int(np.iinfo(pixels.dtype).max)
+    num_black = np.count_nonzero(luma <= _NEARLY * full)
+    num_white = np.count_nonzero(luma >= (1 - _NEARLY) * full)
+    least = (1 - _DOTS) * luma.size
+    return bool(min(num_black, num_white) > least and num_black + num_white >= _DOTS * luma.size)
 
 
 def encode_picture(
     picture: Picture,
     format: str,
     quality: int | None = None,
+    mark: bool = True,
 ) -> bytes:
     """Encode a picture as the bytes of a file.
 
     What the format cannot hold is left out: transparency is composed over white, 16 bits are
-    rounded to 8 (``losses`` names it).
+    rounded to 8 (``losses`` names it). A thumbnail in EXIF is made anew of the pixels.
 
     Args:
         picture: The picture.
         format: A name or suffix: "jpeg", "PNG", ".tif".
         quality: 1..100, or None for the format's own; ignored by formats without loss.
+        mark: Whether a picture that a model has colored says so in its XMP: the IPTC digital source
+            type, the name of the model and the version of tinct.
 
     Raises:
         OptionError: Unknown format, or a quality out of range.
@@ -266,16 +302,28 @@ def encode_picture(
         raise OptionError(f"quality {quality} is not between 1 and 100")
     planar = picture.chroma is not None and target.name == "JPEG"
     source = picture if planar or picture.chroma is None else picture.to_rgb()
+    metadata = source.metadata
+    if mark and picture.colored_by and "xmp" in target.metadata:
+        from tinct import __version__
+        from tinct.photographs.xmp import mark_colored
+
+        xmp = mark_colored(metadata.xmp, f"tinct {picture.colored_by}", __version__)
+        metadata = replace(metadata, xmp=xmp)
+    pages = [page.to_rgb().pixels if page.chroma else page.pixels for page in picture.pages]
     try:
-        return encoding.encode(source.pixels, source.chroma, source.metadata, target, quality)
+        return encoding.encode(source.pixels, source.chroma, metadata, target, quality, pages)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         reason = str(error).splitlines()[0] if str(error) else "not enough memory"
         raise OutputError(f"cannot be written as {target.name}: {reason}") from error
 
 
-def losses(picture: Picture, format: str) -> tuple[str, ...]:
-    """Name what a picture would lose in a format, one sentence each."""
-    return encoding.losses(picture.pixels, picture.metadata, format_named(format))
+def losses(picture: Picture, format: str, mark: bool = True) -> tuple[str, ...]:
+    """Name what a picture would lose in a format, one sentence each; arguments as in encoding."""
+    target = format_named(format)
+    lost = encoding.losses(picture.pixels, picture.metadata, target, 1 + len(picture.pages))
+    if mark and picture.colored_by and "xmp" not in target.metadata:
+        return (*lost, f"{target.name} has no place to say that it was colored")
+    return lost
 
 
 def write_picture(
@@ -285,6 +333,7 @@ def write_picture(
     format: str | None = None,
     quality: int | None = None,
     overwrite: bool = True,
+    mark: bool = True,
 ) -> tuple[str, ...]:
     """Write a picture to a file, in one piece or not at all.
 
@@ -294,6 +343,7 @@ def write_picture(
         format: A name or suffix; by default the suffix of ``path``.
         quality: 1..100, or None for the format's own.
         overwrite: Whether an existing file may be replaced.
+        mark: Whether a colored picture says that it was colored, see ``encode_picture``.
 
     Returns:
         What the format could not hold, one sentence each (see ``losses``).
@@ -304,8 +354,8 @@ def write_picture(
     """
     target: Format = format_of_path(path) if format is None else format_named(format)
     try:
-        data = encode_picture(picture, target.name, quality)
+        data = encode_picture(picture, target.name, quality, mark)
     except OutputError as error:
         raise OutputError(f"{path}: {error}") from error
     write_atomically(data, path, overwrite=overwrite)
-    return losses(picture, target.name)
+    return losses(picture, target.name, mark)

@@ -1,12 +1,12 @@
-"""PNG: pixels through OpenCV, for speed and 16 bits; chunks read, checked and written here.
+"""PNG: pixels through libvips; the chunks beside them are read and written here.
 
-libpng prints what it dislikes to stderr, where nobody can stop it. It is therefore handed only the
-chunks that make the picture, after their checksums have been verified; a damaged file is rebuilt
-from what can still be unpacked.
+Neither libvips nor Pillow hands over gAMA, cHRM and cICP, or texts with their keywords and in the
+form in which they were written.
 """
 
 from __future__ import annotations
 
+import binascii
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,37 +17,81 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.photographs.decoded import Decoded, Limit, UnreadableError, space_of
-from tinct.photographs.deflate import unpack_exactly, unpack_metadata
-from tinct.photographs.metadata import Metadata, exif_orientation, sensible_dpi, strip_exif_prefix
+from tinct.photographs.decoded import DAMAGED, Decoded, Limit, UnreadableError, space_of
+from tinct.photographs.exif import exif_dpi, strip_exif_prefix
+from tinct.photographs.metadata import (
+    METERS_PER_INCH,
+    Comment,
+    Metadata,
+    bytes_of,
+    iptc_of,
+    photoshop_of,
+    photoshop_of_iptc,
+    sensible_dpi,
+    text_of,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-INCH_IN_METRES = 0.0254
+_METADATA_MAX = 1 << 24  # bytes; an unpacked profile or packet above this is not what it says
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
+_RAW_PROFILE = b"Raw profile type "  # of ImageMagick and exiftool: metadata in hexadecimal digits
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_GRAY, _PALETTE, _GRAY_ALPHA = 0, 3, 4
+_PALETTE = 3
 
 
 @dataclass(slots=True)
 class _File:
     """The chunks of a file, those that matter."""
 
-    header: bytes = b""
     width: int = 0
     height: int = 0
-    depth: int = 0
-    color_type: int = 0
-    interlaced: bool = False
+    color_type: int = -1
     palette: bytes = b""
-    transparency: bytes = b""
-    data: list[bytes] = field(default_factory=list)
     num_frames: int = 1
-    fault: str | None = None
+    is_whole: bool = False
     exif: bytes | None = None
     icc: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    photoshop: bytes | None = None
+    comments: list[Comment] = field(default_factory=list)
+    is_srgb: bool = False
+    code_points: bytes | None = None  # of cICP: primaries, transfer, matrix, range
+    gamma: float | None = None  # of gAMA: samples are light to this power
+    chromaticities: tuple[float, ...] | None = None  # of cHRM: x and y of white, red, green, blue
+    raw_profiles: dict[bytes, bytes] = field(default_factory=dict)
+
+    def metadata(self) -> Metadata:
+        """Collect what travels with the pixels; profiles in texts count where there is no chunk."""
+        raw = self.raw_profiles
+        exif = self.exif or strip_exif_prefix(raw.get(b"exif") or raw.get(b"APP1"))
+        photoshop = raw.get(b"8bim") or raw.get(b"iptc")
+        if photoshop is not None and not photoshop.startswith(b"8BIM"):
+            photoshop = photoshop_of_iptc(photoshop)
+        return Metadata(
+            exif,
+            self._profile(),
+            self.xmp or raw.get(b"xmp"),
+            self.dpi or exif_dpi(exif),
+            photoshop_of(photoshop),
+            tuple(self.comments),
+        )
+
+    def _profile(self) -> bytes | None:
+        """Find the profile by the order of precedence of PNG (3rd edition), section 4.3."""
+        from tinct.photographs import icc  # not for a file that states nothing about its colors
+
+        if self.code_points is not None and icc.knows_code_points(*self.code_points[:2]):
+            return icc.profile_of_code_points(*self.code_points[:2])
+        if self.icc is not None or self.is_srgb:
+            return self.icc
+        embedded = self.raw_profiles.get(b"icc") or self.raw_profiles.get(b"icm")
+        if embedded is not None:
+            return embedded
+        if self.gamma is None and self.chromaticities is None:
+            return None
+        is_gray = self.color_type in (0, 4)
+        return icc.profile_of_gamma(self.gamma, None if is_gray else self.chromaticities)
 
 
 def decode_png(data: bytes, limit: Limit) -> Decoded:
@@ -56,33 +100,17 @@ def decode_png(data: bytes, limit: Limit) -> Decoded:
     Raises:
         UnreadableError: Nothing can be decoded. Damage that leaves some rows is a warning instead.
     """
+    from tinct.photographs import vips  # takes time to load, and most photographs are JPEGs
+
     file = _read_chunks(data, limit)
-    warnings = ["animated: only the first picture was read"] if file.num_frames > 1 else []
-    if file.fault is not None:
-        file.data = [_rebuild(file)]
-        warnings.append(f"damaged, read as far as possible ({file.fault})")
-    pixels = cv2.imdecode(np.frombuffer(_only_picture(file), np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise UnreadableError("damaged beyond reading")
-    pixels = _arrange(pixels, file)
-    metadata = Metadata(file.exif, file.icc, file.xmp, file.dpi)
-    orientation = exif_orientation(file.exif)
-    return Decoded(pixels, space_of(pixels), metadata, orientation, tuple(warnings))
-
-
-def _arrange(pixels: NDArray[Any], file: _File) -> NDArray[Any]:
-    """Bring what OpenCV gives (gray, BGR or BGRA) to our channels."""
-    if file.color_type == _GRAY_ALPHA and pixels.ndim == 3:
-        return np.ascontiguousarray(pixels[..., [0, 3]])
-    if file.color_type == _GRAY and pixels.ndim == 2:
-        return _with_gray_key(pixels, file)
-    if pixels.ndim == 2:
-        return pixels
-    code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    rgb = cv2.cvtColor(pixels, code)
+    pixels, damage = vips.decode(data, limit)
+    if not damage and not file.is_whole:
+        damage = (f"{DAMAGED} (it ends early)",)
     if file.color_type == _PALETTE and _is_gray_palette(file.palette):
-        return np.ascontiguousarray(rgb[..., 0] if rgb.shape[2] == 3 else rgb[..., [0, 3]])
-    return rgb
+        pixels = np.ascontiguousarray(pixels[..., 0 if pixels.shape[2] == 3 else [0, 3]])
+    animated = ("animated: only the first picture was read (tinct video colors all of them)",)
+    warnings = (*(animated if file.num_frames > 1 else ()), *damage)
+    return Decoded(pixels, space_of(pixels), file.metadata(), warnings=warnings)
 
 
 def _is_gray_palette(palette: bytes) -> bool:
@@ -90,124 +118,108 @@ def _is_gray_palette(palette: bytes) -> bool:
     return bool((colors == colors[:, :1]).all())
 
 
-def _with_gray_key(pixels: NDArray[Any], file: _File) -> NDArray[Any]:
-    """Turn the one gray value that a tRNS chunk declares transparent into an alpha channel."""
-    if len(file.transparency) < 2:
-        return pixels
-    (key,) = struct.unpack_from(">H", file.transparency)
-    full = np.iinfo(pixels.dtype).max
-    key = key * full // ((1 << file.depth) - 1)
-    return np.dstack([pixels, np.where(pixels == key, 0, full).astype(pixels.dtype)])
-
-
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Walk the chunks: name, content (cut short where the file ends) and whether it is intact."""
+    """Walk the chunks: name, content (none for pixels) and whether it is intact."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
-        content = data[at + 8 : at + 8 + length]
-        check = data[at + 8 + length : at + 12 + length]
-        intact = len(check) == 4 and zlib.crc32(content, zlib.crc32(name)) == int.from_bytes(check)
-        yield name, content, intact
+        if name == b"IDAT":  # checked in decoding
+            yield name, b"", True
+        else:
+            content = data[at + 8 : at + 8 + length]
+            check = data[at + 8 + length : at + 12 + length]
+            yield name, content, zlib.crc32(content, zlib.crc32(name)).to_bytes(4) == check
         at += 12 + length
 
 
 def _read_chunks(data: bytes, limit: Limit) -> _File:
     file = _File()
     for name, content, intact in _chunks(data):
-        if name == b"IEND":
-            break
-        if not file.header:
+        if file.color_type < 0:
             if name != b"IHDR" or not intact or len(content) != 13:
                 raise UnreadableError("damaged: its header cannot be read")
             _take_header(file, content, limit)
-        elif name == b"IDAT":
-            file.data.append(content)
-        if not intact and (name == b"IDAT" or name[:1].isupper()):
-            file.fault = "a checksum is wrong" if len(content) else "it ends early"
-        elif intact:
-            _take_chunk(file, name, content)
-    else:
-        file.fault = "it ends early"
-    if not file.data:
-        raise UnreadableError("damaged: it ends before the picture begins")
-    if file.color_type == _PALETTE and not file.palette:
-        raise UnreadableError("damaged: its palette is missing")
+        elif name == b"IEND":
+            file.is_whole = True
+            break
+        elif intact and not _take_chunk(file, name, content):
+            _take_color(file, name, content)
+    if file.color_type < 0:
+        raise UnreadableError("damaged: its header cannot be read")
     return file
 
 
 def _take_header(file: _File, content: bytes, limit: Limit) -> None:
-    file.header = content
-    file.width, file.height, file.depth, file.color_type, *rest = struct.unpack(">IIBBBBB", content)
+    file.width, file.height, depth, file.color_type, *rest = struct.unpack(">IIBBBBB", content)
     limit.check(file.height, file.width)
-    file.interlaced = rest[2] == 1
-    if file.depth not in _DEPTHS.get(file.color_type, ()) or rest[:2] != [0, 0] or rest[2] > 1:
+    if depth not in _DEPTHS.get(file.color_type, ()) or rest[:2] != [0, 0] or rest[2] > 1:
         raise UnreadableError("damaged: its header makes no sense")
 
 
-def _take_chunk(file: _File, name: bytes, content: bytes) -> None:
+def _take_chunk(file: _File, name: bytes, content: bytes) -> bool:
+    """Take a chunk that says nothing about colors; tell whether it was one."""
     if name == b"PLTE":
         file.palette = content
-    elif name == b"tRNS":
-        file.transparency = content
     elif name == b"eXIf":
         file.exif = strip_exif_prefix(content)
     elif name == b"pHYs" and len(content) == 9 and content[8] == 1:
         x, y = struct.unpack_from(">II", content)
-        file.dpi = sensible_dpi(x * INCH_IN_METRES, y * INCH_IN_METRES)
-    elif name == b"iCCP":
-        _, _, packed = content.partition(b"\0")
-        file.icc = unpack_metadata(packed[1:])
-    elif name == b"iTXt" and content.startswith(_XMP_KEYWORD + b"\0"):
-        file.xmp = _international_text(content)
+        file.dpi = sensible_dpi(x * METERS_PER_INCH, y * METERS_PER_INCH)
     elif name == b"acTL" and len(content) == 8:
         file.num_frames = int.from_bytes(content[:4])
+    elif name in (b"tEXt", b"zTXt", b"iTXt"):
+        _take_text(file, name, content)
+    else:
+        return False
+    return True
 
 
-def _international_text(content: bytes) -> bytes | None:
-    """Take the text out of an iTXt chunk: flag, method, language, translated keyword, text."""
-    flags, rest = content[len(_XMP_KEYWORD) + 1 :][:2], content[len(_XMP_KEYWORD) + 3 :]
-    parts = rest.split(b"\0", 2)
-    if len(parts) < 3 or len(flags) < 2:
+def _take_color(file: _File, name: bytes, content: bytes) -> None:
+    if name == b"iCCP":
+        _, _, packed = content.partition(b"\0")
+        file.icc = _unpack(packed[1:])
+    elif name == b"sRGB":
+        file.is_srgb = True
+    elif name == b"cICP" and len(content) == 4:
+        file.code_points = content
+    elif name == b"gAMA" and len(content) == 4 and any(content):
+        file.gamma = int.from_bytes(content) / 100_000
+    elif name == b"cHRM" and len(content) == 32:
+        file.chromaticities = tuple(v / 100_000 for v in struct.unpack(">8I", content))
+
+
+def _take_text(file: _File, name: bytes, content: bytes) -> None:
+    """Take a text: XMP, another format's metadata in hexadecimal digits, or a comment."""
+    keyword, _, rest = content.partition(b"\0")
+    if name == b"iTXt":  # flag, method, language, translated keyword, text
+        parts = rest[2:].split(b"\0", 2)
+        if len(parts) < 3:
+            return
+        raw = _unpack(parts[2]) if rest[0] else parts[2]
+    else:
+        raw = _unpack(rest[1:]) if name == b"zTXt" else rest
+    if raw is None:
+        return
+    if keyword == _XMP_KEYWORD:
+        file.xmp = raw
+    elif keyword.startswith(_RAW_PROFILE):
+        try:
+            _, _, digits = raw.lstrip(b"\n").split(b"\n", 2)
+            kind = keyword.removeprefix(_RAW_PROFILE)
+            file.raw_profiles[kind] = binascii.unhexlify(b"".join(digits.split()))
+        except (ValueError, binascii.Error):
+            pass  # damaged: nothing in it can be trusted
+    else:
+        text = text_of(raw) if name == b"iTXt" else raw.decode("latin-1")
+        file.comments.append(Comment(keyword.decode("latin-1"), text))
+
+
+def _unpack(packed: bytes) -> bytes | None:
+    """Unpack a profile or a text; None where it is damaged or empty."""
+    try:
+        return zlib.decompressobj().decompress(packed, _METADATA_MAX) or None
+    except zlib.error:
         return None
-    return unpack_metadata(parts[2]) if flags[0] else parts[2]
-
-
-def _only_picture(file: _File) -> bytes:
-    """Make a file of the chunks that the pixels need."""
-    parts = [SIGNATURE, chunk(b"IHDR", file.header)]
-    if file.palette:
-        parts.append(chunk(b"PLTE", file.palette))
-    if file.transparency and file.color_type != _GRAY:
-        parts.append(chunk(b"tRNS", file.transparency))
-    return b"".join([*parts, *(chunk(b"IDAT", part) for part in file.data), chunk(b"IEND", b"")])
-
-
-def _rebuild(file: _File) -> bytes:
-    """Unpack what a damaged file still holds and pack it again, with black where rows are missing.
-
-    Raises:
-        UnreadableError: Not one row is left, or the file is interlaced.
-    """
-    if file.interlaced:
-        raise UnreadableError("damaged, and interlaced, so that no part can be read")
-    stride = 1 + (file.width * file.depth * _CHANNELS[file.color_type] + 7) // 8
-    raw, _ = unpack_exactly(b"".join(file.data), stride * file.height)
-    num_rows = len(raw) // stride
-    filters = np.frombuffer(raw, np.uint8, num_rows * stride)[::stride]
-    senseless = np.flatnonzero(filters > 4)
-    if len(senseless):
-        num_rows = int(senseless[0])
-    if num_rows == 0:
-        raise UnreadableError("damaged beyond reading")
-    kept = raw[: num_rows * stride]
-    return zlib.compress(kept + bytes(stride * file.height - len(kept)), 1)
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    """Make one chunk of a PNG."""
-    check = zlib.crc32(content, zlib.crc32(name))
-    return struct.pack(">I4s", len(content), name) + content + struct.pack(">I", check)
 
 
 def encode_png(pixels: NDArray[Any], metadata: Metadata) -> bytes:
@@ -225,13 +237,40 @@ def encode_png(pixels: NDArray[Any], metadata: Metadata) -> bytes:
     return b"".join([body[:after_header], *_metadata_chunks(metadata), body[after_header:]])
 
 
+def _chunk(name: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(content, zlib.crc32(name))
+    return struct.pack(">I4s", len(content), name) + content + struct.pack(">I", check)
+
+
 def _metadata_chunks(metadata: Metadata) -> Iterator[bytes]:
     if metadata.icc:
-        yield chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
+        yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
     if metadata.dpi:
-        per_meter = [round(value / INCH_IN_METRES) for value in metadata.dpi]
-        yield chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
+        per_meter = [round(value / METERS_PER_INCH) for value in metadata.dpi]
+        yield _chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
     if metadata.exif:
-        yield chunk(b"eXIf", metadata.exif)
+        yield _chunk(b"eXIf", metadata.exif)
     if metadata.xmp:
-        yield chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp)
+        yield _chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp)
+    if metadata.photoshop:
+        kind = b"iptc" if iptc_of(metadata.photoshop) else b"8bim"
+        digits = metadata.photoshop.hex().encode()
+        lines = b"\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+        profile = b"\n%s\n%8d\n%s\n" % (kind, len(metadata.photoshop), lines)
+        yield _chunk(b"zTXt", _RAW_PROFILE + kind + b"\0\0" + zlib.compress(profile))
+    for keyword, text in metadata.comments:
+        yield _text_chunk(keyword, text)
+
+
+def _text_chunk(keyword: str, text: str) -> bytes:
+    """Write a text in Latin-1 where that can hold it, else in UTF-8."""
+    name = keyword.encode("latin-1", "replace").replace(b"\0", b"")[:79] or b"Comment"
+    try:
+        return _chunk(b"tEXt", name + b"\0" + text.encode("latin-1").replace(b"\0", b""))
+    except UnicodeEncodeError:
+        pass
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:  # bytes that were no UTF-8 are most likely Latin-1
+        return _chunk(b"tEXt", name + b"\0" + bytes_of(text))
+    return _chunk(b"iTXt", name + b"\0\0\0\0\0" + raw)

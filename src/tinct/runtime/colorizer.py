@@ -182,8 +182,9 @@ class Colorizer:
             return self.colorize_all(
                 image, vividness=vividness, cautious=cautious, saturation=saturation
             )
+        options = self._options_with(vividness, cautious, saturation)
         pixels, finish = _open(image)
-        return finish(self.chroma(pixels, self._options_with(vividness, cautious, saturation)))
+        return self._complete(finish(self.chroma(pixels, options)), options)
 
     def colorize_all(
         self,
@@ -233,10 +234,22 @@ class Colorizer:
         opened = [_attempt(_open, image) for image in images]
         pixels = [entry[0] for entry in opened if not isinstance(entry, Exception)]
         chroma = iter(self._chroma_of_all(pixels, options))
+
+        def finish(entry: tuple[Pixels, Callable[[ChromaModel], Any]]) -> Any:
+            return self._complete(entry[1](next(chroma)), options)
+
         return [
-            entry if isinstance(entry, Exception) else _attempt(entry[1], next(chroma))
-            for entry in opened
+            entry if isinstance(entry, Exception) else _attempt(finish, entry) for entry in opened
         ]
+
+    def _complete(self, result: Any, options: ColorOptions) -> Any:
+        """Color further pages of a ``Picture``, and note in it what it was colored with."""
+        if not isinstance(result, Picture):
+            return result
+        pages = tuple(
+            _color_picture(page, self.chroma(page.pixels, options)) for page in result.pages
+        )
+        return replace(result, pages=pages, colored_by=self.session.spec.name)
 
     def chroma(self, pixels: Pixels, options: ColorOptions | None = None) -> ChromaModel:
         """Predict the chroma of a picture as a function of luma, for pictures of any size.

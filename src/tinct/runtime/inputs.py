@@ -102,7 +102,7 @@ def pillow_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
     from tinct.photographs.decoded import Decoded, UnreadableError
     from tinct.photographs.icc import to_srgb
     from tinct.photographs.metadata import Metadata
-    from tinct.photographs.modes import picture_from_pillow
+    from tinct.photographs.pillow_formats import picture_from_pillow
 
     if image.mode == "F":
         return np.rint(as_pixels(np.asarray(image)) * 255).astype(np.uint8), None

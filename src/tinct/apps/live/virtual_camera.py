@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from tinct.errors import DeviceError, MissingExtraError
-from tinct.photographs.planes import planes_to_rgb
+from tinct.photographs.pixels import planes_to_rgb
 
 if TYPE_CHECKING:
     from tinct.apps.live.painter import PaintedFrame

@@ -155,7 +155,10 @@ def list_pictures(
             if not name.startswith(".") and (here / name).resolve() not in ignored
         )  # fmt: skip
         visible = (here / name for name in sorted(files) if not name.startswith("."))
-        yield from (path for path in visible if path.suffix.lower() in FORMATS)
+        for path in visible:
+            known = FORMATS.get(path.suffix.lower())
+            if known is not None and not known.extra:
+                yield path
 
 
 def _default_folder(folder: Path) -> Path:
@@ -225,7 +228,7 @@ def _with_format(path: Path, naming: Naming) -> Path:
     if naming.format is not None:
         return path if naming.format is kept else path.with_suffix(naming.format.suffixes[0])
     if kept is not None and not kept.writable:
-        return path.with_suffix(".png")
+        return path.with_suffix(kept.written_as)
     # These two say by their names that they hold no color.
     return path.with_suffix(".ppm") if suffix in (".pgm", ".pbm") else path
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinct.color import rgb_to_luma
 from tinct.photographs import Metadata, Picture
-from tinct.photographs.shrink import shrink
+from tinct.photographs.pixels import shrink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,7 +22,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import EngFormatter
 
 from tinct.lab.figures.curves import Curve
-from tinct.photographs.shrink import shrink
+from tinct.photographs.pixels import shrink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,8 @@
-"""From the planes of a JPEG to RGB: full-range BT.601 with chroma at half size (4:2:0)."""
+"""Arithmetic on pixels: planes of a JPEG to RGB, and pictures turned upright or made smaller."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,3 +56,48 @@ def _enlarge(plane: NDArray[np.uint8], top: int, shape: tuple[int, ...]) -> NDAr
     )
     begin = top - 2 * first
     return np.ascontiguousarray(doubled[begin : begin + shape[0], : shape[1]])
+
+
+def shrink(pixels: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
+    """Reduce a picture, (H, W, C) uint8, by area so that its longer side is at most this many.
+
+    A picture that is no larger is returned as it is.
+    """
+    height, width = pixels.shape[:2]
+    scale = longer_side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+# EXIF value -> (swap rows and columns first, then this cv2.flip code or None)
+_STEPS: dict[int, tuple[bool, int | None]] = {
+    1: (False, None),
+    2: (False, 1),  # mirrored left to right
+    3: (False, -1),  # upside down
+    4: (False, 0),  # mirrored top to bottom
+    5: (True, None),
+    6: (True, 1),  # to be turned clockwise
+    7: (True, -1),
+    8: (True, 0),  # to be turned counter-clockwise
+}
+
+
+def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply an EXIF orientation to pixels.
+
+    Args:
+        pixels: (H, W) or (H, W, 1..4), uint8 or uint16.
+        orientation: EXIF value 1..8.
+
+    Returns:
+        Upright pixels, C-contiguous: (H, W, ...) or, for values 5..8, (W, H, ...). The same array
+        for 1.
+    """
+    swap, flip = _STEPS[orientation]
+    if swap:
+        pixels = cv2.transpose(pixels)
+    if flip is not None:
+        pixels = cv2.flip(pixels, flip)
+    return np.ascontiguousarray(pixels)

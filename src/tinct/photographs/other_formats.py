@@ -1,0 +1,151 @@
+"""Formats that need a library each: HEIC, JPEG XL, PSD, raw files of cameras."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.errors import MissingExtraError
+from tinct.photographs.decoded import Decoded, Limit, UnreadableError, space_of
+from tinct.photographs.exif import exif_dpi, strip_exif_prefix
+from tinct.photographs.icc import knows_code_points, profile_of_code_points
+from tinct.photographs.metadata import Metadata, find_resource, photoshop_of, sensible_dpi
+
+_PSD_RESOLUTION, _PSD_ICC, _PSD_EXIF, _PSD_XMP = 1005, 1039, 1058, 1060  # image resources
+
+
+def decode_heic(data: bytes, limit: Limit) -> Decoded:
+    """Decode the main picture of a HEIC or HEIF file, turned as the file says.
+
+    Raises:
+        UnreadableError: It cannot be decoded.
+    """
+    import pi_heif
+
+    picture = pi_heif.open_heif(data, convert_hdr_to_8bit=False, bgr_mode=False)
+    width, height = picture.size
+    limit.check(height, width)
+    info = picture.info
+    exif = strip_exif_prefix(info.get("exif"))
+    icc = info.get("icc_profile") or _profile_of_nclx(info.get("nclx_profile"))
+    metadata = Metadata(exif, icc, info.get("xmp") or None, exif_dpi(exif))
+    pixels = np.asarray(picture)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    pixels = np.ascontiguousarray(pixels)
+    # Orientation in the metadata is not followed: the container has its own (ISO/IEC 23008-12)
+    return Decoded(pixels, space_of(pixels), metadata, orientation=1)
+
+
+def _profile_of_nclx(stated: dict[str, Any] | None) -> bytes | None:
+    codes = (
+        (stated or {}).get("color_primaries", 0),
+        (stated or {}).get("transfer_characteristics", 0),
+    )
+    return profile_of_code_points(*codes) if knows_code_points(*codes) else None
+
+
+def decode_by_ffmpeg(data: bytes, kind: str, limit: Limit) -> Decoded:
+    """Decode JPEG XL, or a PSD that has more than 8 bits, through FFmpeg.
+
+    Raises:
+        UnreadableError: It cannot be decoded.
+    """
+    import av
+
+    from tinct.photographs.jp2 import read_metadata
+
+    pipe = "jpegxl_pipe" if kind == "JXL" else "psd_pipe"
+    with av.open(io.BytesIO(data), mode="r", format=pipe) as file:
+        stream = file.streams.video[0]
+        limit.check(stream.height, stream.width)
+        frame = next(file.decode(stream))
+    name = frame.format.name
+    is_deep = any(component.bits > 8 for component in frame.format.components)
+    is_gray = len(frame.format.components) == 1 or name.startswith(("gray", "ya"))
+    has_alpha = name.startswith(("ya", "rgba", "bgra", "gbrap", "argb", "yuva"))
+    target = {
+        (False, False): ("rgb24", "rgb48le"),
+        (False, True): ("rgba", "rgba64le"),
+        (True, False): ("gray", "gray16le"),
+        (True, True): ("rgba", "rgba64le"),
+    }[is_gray, has_alpha][is_deep]
+    pixels = np.asarray(frame.to_ndarray(format=target))
+    if is_gray and has_alpha:
+        pixels = pixels[..., [0, 3]]
+    pixels = np.ascontiguousarray(pixels)
+    metadata = read_metadata(data) if kind == "JXL" else psd_metadata(data)
+    return Decoded(pixels, space_of(pixels), metadata, orientation=1 if kind == "JXL" else None)
+
+
+def decode_psd(data: bytes, limit: Limit) -> Decoded:
+    """Decode the merged picture of a Photoshop file.
+
+    Raises:
+        UnreadableError: It cannot be decoded.
+    """
+    (depth,) = struct.unpack_from(">H", data, 22)
+    if depth in (1, 8):
+        from tinct.photographs.pillow_formats import decode_by_pillow
+
+        decoded = decode_by_pillow(data, "PSD", limit)
+    elif depth == 16:
+        decoded = decode_by_ffmpeg(data, "PSD", limit)
+    else:
+        raise UnreadableError(f"{depth}-bit samples, which tinct does not read")
+    return replace(decoded, metadata=psd_metadata(data))
+
+
+def psd_metadata(data: bytes) -> Metadata:
+    """Collect the metadata of a Photoshop file: all of it is in its image resources."""
+    (colors,) = struct.unpack_from(">I", data, 26)
+    (length,) = struct.unpack_from(">I", data, 30 + colors)
+    start = 34 + colors
+    resources = data[start : start + length]
+    exif = strip_exif_prefix(find_resource(resources, _PSD_EXIF))
+    dpi = None
+    stated = find_resource(resources, _PSD_RESOLUTION)
+    if stated is not None and len(stated) >= 12:
+        x, _, y = struct.unpack_from(">iIi", stated)  # 16.16; always stored in pixels per inch
+        dpi = sensible_dpi(x / 65536, y / 65536)
+    return Metadata(
+        exif,
+        find_resource(resources, _PSD_ICC),
+        find_resource(resources, _PSD_XMP),
+        dpi or exif_dpi(exif),
+        photoshop_of(resources, without=(_PSD_ICC, _PSD_EXIF, _PSD_XMP)),
+    )
+
+
+def decode_raw(data: bytes, limit: Limit) -> Decoded:
+    """Develop the raw file of a camera, with its white balance, to 16 bits.
+
+    Raises:
+        UnreadableError: It cannot be decoded.
+        MissingExtraError: The library that reads such files is not installed.
+    """
+    try:
+        import rawpy
+    except ImportError as error:
+        raise MissingExtraError("a raw file of a camera", "raw") from error
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            limit.check(raw.sizes.height, raw.sizes.width)
+            pixels: NDArray[Any] = raw.postprocess(use_camera_wb=True, output_bps=16)
+    except rawpy.LibRawError as error:
+        raise UnreadableError("a raw file that LibRaw cannot read") from error
+    return Decoded(np.ascontiguousarray(pixels), "rgb", _raw_metadata(data), orientation=1)
+
+
+def _raw_metadata(data: bytes) -> Metadata:
+    """Take the metadata where the raw file is a TIFF, which most are."""
+    if data[:4] not in (b"II*\0", b"MM\0*"):
+        return Metadata()
+    from tinct.photographs.tiff import read_metadata
+
+    return replace(read_metadata(data), icc=None)

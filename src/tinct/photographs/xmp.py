@@ -1,0 +1,175 @@
+"""XMP packets: the orientation they state, what they say of parts that are gone, who colored it."""
+
+from __future__ import annotations
+
+import xml.dom.minidom
+from collections.abc import Iterator
+from xml.parsers.expat import ExpatError
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_TIFF = "http://ns.adobe.com/tiff/1.0/"
+_IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+# Single properties of the kind: text that stands outside the packet, and small gray pictures
+_GONE = {
+    ("http://ns.adobe.com/xmp/note/", "HasExtendedXMP"),
+    ("http://ns.adobe.com/xap/1.0/", "Thumbnails"),
+}
+# What describes further pictures or films behind the first one, which are not kept: gain maps for
+# bright screens, moving pictures of telephones, depth.
+_OF_OTHER_PARTS = {
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+    "http://ns.apple.com/pixeldatainfo/1.0/",
+    "http://ns.google.com/photos/1.0/camera/",
+    "http://ns.google.com/photos/1.0/container/",
+    "http://ns.google.com/photos/1.0/depthmap/",
+    "http://ns.google.com/photos/1.0/image/",
+    "http://ns.google.com/photos/dd/1.0/device/",
+}
+# "Edited using generative AI" of the vocabulary https://cv.iptc.org/newscodes/digitalsourcetype/
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+_END = '<?xpacket end="w"?>'
+_EMPTY = (
+    f'{_BEGIN}<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
+    f"</rdf:RDF></x:xmpmeta>{_END}"
+).encode()
+
+_Node = xml.dom.minidom.Element | xml.dom.minidom.Attr
+
+
+def xmp_orientation(packet: bytes | None) -> int | None:
+    """Read the orientation that a packet states, 1..8; None where it states none."""
+    document = _parse(packet)
+    if document is None:
+        return None
+    for node in _properties(document, _TIFF, "Orientation"):
+        text = _text(node)
+        if text in set("12345678"):
+            return int(text)
+    return None
+
+
+def upright_xmp(packet: bytes | None, turned: bool) -> bytes | None:
+    """Make a packet describe the picture as tinct holds it.
+
+    What describes parts of the file that are not kept is taken out. A packet in which nothing has
+    to change is returned byte for byte.
+
+    Args:
+        packet: An XMP packet, or None.
+        turned: Whether an orientation was applied: the stated one then becomes 1.
+
+    Returns:
+        The packet; None where it is no XML.
+    """
+    document = _parse(packet)
+    if document is None:
+        return None
+    changed = False
+    for node in list(_properties(document, _TIFF, "Orientation")) if turned else ():
+        if _text(node) != "1":
+            _set_text(document, node, "1")
+            changed = True
+    for node in list(_all(document)):
+        if node.namespaceURI in _OF_OTHER_PARTS or (node.namespaceURI, node.localName) in _GONE:
+            changed = _remove(node) or changed
+    return _write(document) if changed else packet
+
+
+def mark_colored(packet: bytes | None, system: str, version: str) -> bytes:
+    """State in a packet, or in a new one, that a trained model has altered the picture.
+
+    The properties are those of the IPTC Photo Metadata Standard 2025.1: DigitalSourceType,
+    AISystemUsed and AISystemVersionUsed.
+
+    Args:
+        packet: The XMP packet so far.
+        system: Which program and model.
+        version: The program's version.
+    """
+    document = _parse(packet) or _parse(_EMPTY)
+    assert document is not None
+    stated = {
+        "DigitalSourceType": SOURCE_TYPE,
+        "AISystemUsed": system,
+        "AISystemVersionUsed": version,
+    }
+    for name in stated:
+        for node in list(_properties(document, _IPTC_EXTENSION, name)):
+            _remove(node)
+    roots = document.getElementsByTagNameNS(_RDF, "RDF")
+    if not roots:
+        return mark_colored(None, system, version)  # XML, but no XMP
+    description = document.createElementNS(_RDF, "rdf:Description")
+    description.setAttribute("xmlns:rdf", _RDF)
+    description.setAttribute("rdf:about", "")
+    description.setAttribute("xmlns:Iptc4xmpExt", _IPTC_EXTENSION)
+    for name, value in stated.items():
+        description.setAttribute(f"Iptc4xmpExt:{name}", value)
+    roots[0].appendChild(description)
+    return _write(document)
+
+
+def _parse(packet: bytes | None) -> xml.dom.minidom.Document | None:
+    """Parse a packet; None where there is none, or it is no XML."""
+    if not packet:
+        return None
+    try:
+        return xml.dom.minidom.parseString(packet.strip(b"\0 \t\r\n"))
+    except (ExpatError, ValueError, LookupError):
+        return None
+
+
+def _all(document: xml.dom.minidom.Document) -> Iterator[_Node]:
+    """Walk all elements and attributes."""
+    for element in document.getElementsByTagName("*"):
+        yield element
+        for index in range(element.attributes.length):
+            attribute = element.attributes.item(index)
+            assert isinstance(attribute, xml.dom.minidom.Attr)
+            yield attribute
+
+
+def _properties(document: xml.dom.minidom.Document, namespace: str, name: str) -> Iterator[_Node]:
+    """Find a property in both forms that XMP knows: an attribute or an element."""
+    for node in _all(document):
+        if (node.namespaceURI, node.localName) == (namespace, name):
+            yield node
+
+
+def _text(node: _Node) -> str:
+    if isinstance(node, xml.dom.minidom.Attr):
+        return node.value.strip()
+    return "".join(
+        child.data for child in node.childNodes if child.nodeType == child.TEXT_NODE
+    ).strip()
+
+
+def _set_text(document: xml.dom.minidom.Document, node: _Node, text: str) -> None:
+    if isinstance(node, xml.dom.minidom.Attr):
+        node.value = text
+        return
+    while node.firstChild:
+        node.removeChild(node.firstChild)
+    node.appendChild(document.createTextNode(text))
+
+
+def _remove(node: _Node) -> bool:
+    """Take a property out; tell whether it was still in the packet."""
+    if isinstance(node, xml.dom.minidom.Attr):
+        owner = node.ownerElement
+        if owner is None:
+            return False
+        owner.removeAttributeNode(node)
+        return True
+    if node.parentNode is None:
+        return False
+    node.parentNode.removeChild(node)
+    return True
+
+
+def _write(document: xml.dom.minidom.Document) -> bytes:
+    """Write a packet, between the marks that let programs find it without knowing the format."""
+    assert document.documentElement is not None
+    return f"{_BEGIN}{document.documentElement.toxml()}{_END}".encode()
