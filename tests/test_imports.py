@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
-_HEAVY = {"numpy", "cv2", "PIL", "tifffile", "onnxruntime", "typer", "rich", "pydantic"}
+_HEAVY = {"numpy", "cv2", "PIL", "tifffile", "pyvips", "onnxruntime", "typer", "rich", "pydantic"}
 _NAMES = {  # of packages whose modules have other names than their distributions
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
