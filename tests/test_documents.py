@@ -1,4 +1,4 @@
-"""What documents say of the repository is so: paths that ARCHITECTURE.md names are there."""
+"""What documents say of the repository is so: its modules and its version."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from tinct import __version__
 
 _ROOT = Path(__file__).parents[1]
 _PATHS = sorted(
@@ -25,3 +27,8 @@ def test_architecture_names_modules_that_are_there(path: str) -> None:
 
 def test_architecture_names_the_stations_of_every_trip() -> None:
     assert len(_PATHS) > 30
+
+
+def test_citation_has_the_version_of_the_package() -> None:
+    lines = (_ROOT / "CITATION.cff").read_text("utf-8").splitlines()
+    assert f"version: {__version__}" in lines
