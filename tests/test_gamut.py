@@ -179,6 +179,21 @@ def test_lightness_of_any_combination(
     np.testing.assert_allclose(error[reached], 0, atol=1e-3)
 
 
+@DTYPES
+@STANDARDS
+def test_newton_finds_lightness_in_four_rounds(
+    dtype: Any, standard: color.Standard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong slope would be made up for by halving the bracket, in many more rounds."""
+    monkeypatch.setattr(gamut, "MAX_ROUNDS", gamut.NEWTON_ROUNDS)
+    rng = np.random.default_rng(9)
+    ab = color.rgb_to_lab(rng.random((5000, 3)).astype(dtype))[:, 1:] * dtype(0.5)
+    luma = rng.uniform(0.2, 0.8, 5000).astype(dtype)
+    lightness, _ = gamut.solve_lightness(luma, ab, standard)
+    error = np.abs(luma_of(lightness, ab, standard) - luma)
+    assert (error < 1e-3).mean() > 0.999
+
+
 def test_luma_rises_with_lightness() -> None:
     ab = color.rgb_to_lab(all_of_srgb(np.float64, 13)).reshape(-1, 3)[:, 1:]
     lightness = np.linspace(0, 100, 101)[:, None] * np.ones(len(ab))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import cv2
 import numpy as np
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from tinct.color import Plane, luma_to_lightness
 from tinct.cores import count_cores
 from tinct.errors import ModelError, OptionError
-from tinct.photographs import Picture, read_picture
+from tinct.photographs import Picture
 from tinct.photographs.picture import Source
-from tinct.runtime.compose import Pixels, compose_planes, compose_rgb, luma_of, white_level
+from tinct.runtime.compose import Pixels, luma_of, white_level
 from tinct.runtime.in_order import in_order
-from tinct.runtime.inputs import as_array, as_pixels, pillow_pixels
+from tinct.runtime.inputs import SupportsArray, color_picture, holds_pictures, open_picture
 from tinct.runtime.session import Session
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 from tinct.spec import PHOTOGRAPH_MODEL
@@ -34,14 +34,6 @@ CAUTION_WIDTH = 0.4
 """Confidence over which a color fades out, around the value of caution."""
 GPU_BATCH = 8
 """Pictures that a GPU is given at once."""
-
-
-class SupportsArray(Protocol):
-    """An array or tensor of any library."""
-
-    def __array__(self, *args: Any, **kwargs: Any) -> NDArray[Any]:
-        """Return it as an array of NumPy."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -178,12 +170,12 @@ class Colorizer:
             ModelError: The model answers NaN or infinity.
             OptionError: An option is out of range.
         """
-        if _holds_pictures(image):
+        if holds_pictures(image):
             return self.colorize_all(
                 image, vividness=vividness, cautious=cautious, saturation=saturation
             )
         options = self._options_with(vividness, cautious, saturation)
-        pixels, finish = _open(image)
+        pixels, finish = open_picture(image)
         return self._complete(finish(self.chroma(pixels, options)), options)
 
     def colorize_all(
@@ -231,7 +223,7 @@ class Colorizer:
 
     def _colorize_batch(self, images: list[Any], options: ColorOptions) -> list[Any]:
         """Color a few pictures in one run of the network; an error stands in place of a result."""
-        opened = [_attempt(_open, image) for image in images]
+        opened = [_attempt(open_picture, image) for image in images]
         pixels = [entry[0] for entry in opened if not isinstance(entry, Exception)]
         chroma = iter(self._chroma_of_all(pixels, options))
 
@@ -247,7 +239,7 @@ class Colorizer:
         if not isinstance(result, Picture):
             return result
         pages = tuple(
-            _color_picture(page, self.chroma(page.pixels, options)) for page in result.pages
+            color_picture(page, self.chroma(page.pixels, options)) for page in result.pages
         )
         return replace(result, pages=pages, colored_by=self.session.spec.name)
 
@@ -310,59 +302,6 @@ class Colorizer:
         """Return the colorizer's options, with those replaced that are not None."""
         changes = {"vividness": vividness, "cautious": cautious, "saturation": saturation}
         return replace(self.options, **{k: v for k, v in changes.items() if v is not None})
-
-
-def _holds_pictures(image: Any) -> bool:
-    """Return whether this is an iterable of pictures; one picture may be iterable as well."""
-    one = (str, bytes, bytearray, memoryview, np.ndarray, Mapping)
-    return (
-        isinstance(image, Iterable)
-        and not isinstance(image, one)
-        and not any(hasattr(image, name) for name in ("read", "__array__", "__array_interface__"))
-    )
-
-
-def _open(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
-    """Return the pixels of a picture of any kind, and what makes the result of their chroma."""
-    if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
-        image = read_picture(image, gray=True)
-    if isinstance(image, Picture):
-        return image.pixels, partial(_color_picture, image)
-    from PIL import Image
-
-    if isinstance(image, Image.Image):
-        pixels, icc = pillow_pixels(image)
-        return pixels, partial(_color_pillow, pixels, image.info, icc)
-    array = as_array(image)
-    pixels = as_pixels(array)
-    return pixels, partial(_color_array, pixels, array.dtype)
-
-
-def _color_picture(picture: Picture, chroma: ChromaModel) -> Picture:
-    """Color a picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds."""
-    pixels = picture.pixels
-    if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
-        return replace(picture, chroma=compose_planes(pixels, chroma))
-    return replace(picture, pixels=compose_rgb(pixels, chroma), chroma=None)
-
-
-def _color_array(pixels: Pixels, dtype: np.dtype[Any], chroma: ChromaModel) -> Pixels:
-    colored = compose_rgb(pixels, chroma)
-    return colored.astype(np.float16) if dtype == np.float16 else colored
-
-
-def _color_pillow(
-    pixels: NDArray[np.uint8], info: dict[Any, Any], icc: bytes | None, chroma: ChromaModel
-) -> Image.Image:
-    """Color the pixels of a PIL image; its info (EXIF, DPI) goes along, its profile is replaced."""
-    from PIL import Image
-
-    result = Image.fromarray(compose_rgb(pixels, chroma))
-    # Transparency has become a channel by now.
-    result.info = {k: v for k, v in info.items() if k not in ("icc_profile", "transparency")}
-    if icc is not None:
-        result.info["icc_profile"] = icc
-    return result
 
 
 def _attempt(function: Callable[[Any], Any], argument: Any) -> Any:
@@ -450,7 +389,9 @@ def working_pixels(
         max(round(min(side * scale, short_side * MAX_ASPECT) / multiple), 1) * multiple
         for side in (width, height)
     ]
-    small = _shrink_by_halves(_resizable(pixels), size)
+    if pixels.ndim == 3 and pixels.shape[2] < 3:  # alpha must not be mixed into the luma
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    small = _shrink_by_halves(pixels, size)
     if size[0] * size[1] >= width * height:
         method = cv2.INTER_LINEAR
     return cast("Pixels", cv2.resize(small, size, interpolation=method))
@@ -466,10 +407,3 @@ def _shrink_by_halves(pixels: Pixels, size: list[int]) -> Pixels:
         even = pixels[: 2 * half[1], : 2 * half[0]]
         pixels = cv2.resize(even, half, interpolation=cv2.INTER_AREA)
     return pixels
-
-
-def _resizable(pixels: Pixels) -> Pixels:
-    """Leave out an alpha channel beside gray: it must not be mixed into the luma."""
-    return (
-        np.ascontiguousarray(pixels[..., 0]) if pixels.ndim == 3 and pixels.shape[2] < 3 else pixels
-    )

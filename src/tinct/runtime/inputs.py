@@ -1,4 +1,4 @@
-"""What a person hands over as a picture, as the arrays that the runtime computes with.
+"""What a person hands over as a picture becomes an array, and the result is of the same kind again.
 
 Arrays of any library come through the array protocol of NumPy, Pillow's pictures through the same
 steps as pictures from files: palettes resolved, transparency as a channel, colors in sRGB.
@@ -7,17 +7,93 @@ steps as pictures from files: palettes resolved, transparency as a channel, colo
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.errors import InputError
+from tinct.photographs import Picture, read_picture
+from tinct.runtime.compose import Pixels, compose_planes, compose_rgb
+from tinct.runtime.upsample import ChromaModel
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _TYPES = ("uint8", "uint16", "float32", "float64")
+
+
+class SupportsArray(Protocol):
+    """An array or tensor of any library."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NDArray[Any]:
+        """Return it as an array of NumPy."""
+        ...
+
+
+def holds_pictures(image: Any) -> bool:
+    """Return whether this is an iterable of pictures; one picture may be iterable as well."""
+    one = (str, bytes, bytearray, memoryview, np.ndarray, Mapping)
+    return (
+        isinstance(image, Iterable)
+        and not isinstance(image, one)
+        and not any(hasattr(image, name) for name in ("read", "__array__", "__array_interface__"))
+    )
+
+
+def open_picture(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
+    """Return the pixels of a picture of any kind, and how its result is made.
+
+    Returns:
+        Pixels that the network may be asked about, (H, W) or (H, W, 1..4); and a function that
+        gives the picture in color, of the kind that came in, for its chroma.
+
+    Raises:
+        InputError: It cannot be read, or is no picture.
+    """
+    if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
+        image = read_picture(image, gray=True)
+    if isinstance(image, Picture):
+        return image.pixels, partial(color_picture, image)
+    from PIL import Image
+
+    if isinstance(image, Image.Image):
+        pixels, icc = pillow_pixels(image)
+        return pixels, partial(_color_pillow, pixels, image.info, icc)
+    array = as_array(image)
+    pixels = as_pixels(array)
+    return pixels, partial(_color_array, pixels, array.dtype)
+
+
+def color_picture(picture: Picture, chroma: ChromaModel) -> Picture:
+    """Color a picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds."""
+    pixels = picture.pixels
+    if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return replace(picture, chroma=compose_planes(pixels, chroma))
+    return replace(picture, pixels=compose_rgb(pixels, chroma), chroma=None)
+
+
+def _color_array(pixels: Pixels, dtype: np.dtype[Any], chroma: ChromaModel) -> Pixels:
+    colored = compose_rgb(pixels, chroma)
+    return colored.astype(np.float16) if dtype == np.float16 else colored
+
+
+def _color_pillow(
+    pixels: NDArray[np.uint8], info: dict[Any, Any], icc: bytes | None, chroma: ChromaModel
+) -> Image.Image:
+    """Color the pixels of a PIL image; its info (EXIF, DPI) goes along, its profile is replaced."""
+    from PIL import Image
+
+    result = Image.fromarray(compose_rgb(pixels, chroma))
+    # Transparency has become a channel by now.
+    result.info = {k: v for k, v in info.items() if k not in ("icc_profile", "transparency")}
+    if icc is not None:
+        result.info["icc_profile"] = icc
+    return result
 
 
 def as_array(image: Any) -> NDArray[Any]:
