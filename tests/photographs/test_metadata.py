@@ -24,7 +24,7 @@ def test_upright_exif(exif_block: Any, order: str) -> None:
     block = exif_block(6, order)
     assert exif_orientation(block) == 6
     assert exif_dpi(block) == (300, 200)
-    patched, had_thumbnail = upright_exif(block, 97, 75, turned=True)
+    patched, had_thumbnail = upright_exif(block, 97, 75, is_upright=True)
     assert patched is not None
     assert had_thumbnail
     assert b"thumb" not in patched
@@ -39,7 +39,7 @@ def test_upright_exif(exif_block: Any, order: str) -> None:
 
 def test_a_thumbnail_in_the_middle_is_blanked(exif_block: Any) -> None:
     block = exif_block(1, thumbnail=b"\xff\xd8picture") + b"something behind it"
-    patched, had_thumbnail = upright_exif(block, 75, 97, turned=False)
+    patched, had_thumbnail = upright_exif(block, 75, 97, is_upright=False)
     assert had_thumbnail
     assert patched is not None
     assert len(patched) == len(block)
@@ -53,7 +53,7 @@ def test_a_thumbnail_in_the_middle_is_blanked(exif_block: Any) -> None:
 def test_senseless_blocks(block: bytes | None) -> None:
     assert exif_orientation(block) is None
     assert exif_dpi(block) is None
-    assert strip_exif_prefix(upright_exif(block, 3, 4, turned=False)[0]) is None
+    assert strip_exif_prefix(upright_exif(block, 3, 4, is_upright=False)[0]) is None
 
 
 def test_every_truncation_is_survived(exif_block: Any) -> None:
@@ -61,7 +61,7 @@ def test_every_truncation_is_survived(exif_block: Any) -> None:
     for length in range(len(block)):
         assert exif_orientation(block[:length]) in (None, 8)
         exif_dpi(block[:length])
-        patched, _ = upright_exif(block[:length], 3, 4, turned=True)
+        patched, _ = upright_exif(block[:length], 3, 4, is_upright=True)
         assert patched is None or exif_orientation(patched) in (None, 1)
 
 
@@ -90,16 +90,16 @@ HEAD = '<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="http://ns.adobe.com/tiff
 def test_upright_xmp(content: str, wanted: str) -> None:
     packet = f"{HEAD}{content}</x:xmpmeta>".encode()
     assert xmp_orientation(packet) in (3, 6, 8)
-    upright = upright_xmp(packet, turned=True)
+    upright = upright_xmp(packet, is_upright=True)
     assert upright is not None
     assert wanted in upright.decode()
-    assert upright_xmp(packet, turned=False) == packet  # not honored, so not erased
+    assert upright_xmp(packet, is_upright=False) == packet  # not honored, so not erased
 
 
 @pytest.mark.parametrize("packet", [None, b"", b"junk", b"<a other='6'/", b"<a>&b;</a>"])
 def test_packets_that_are_no_xml(packet: bytes | None) -> None:
     assert xmp_orientation(packet) is None
-    assert upright_xmp(packet, turned=True) is None
+    assert upright_xmp(packet, is_upright=True) is None
 
 
 def test_resolution_only_block() -> None:

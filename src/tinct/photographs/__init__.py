@@ -1,7 +1,7 @@
 """Photographs in and out."""
 
 from tinct.photographs.formats import FORMATS, Format, format_named, format_of_path
-from tinct.photographs.metadata import Metadata
+from tinct.photographs.metadata import Comment, Metadata
 from tinct.photographs.picture import (
     MAX_PIXELS,
     Picture,
@@ -14,6 +14,7 @@ from tinct.photographs.picture import (
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
+    "Comment",
     "Format",
     "Metadata",
     "Picture",

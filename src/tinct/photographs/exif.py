@@ -135,7 +135,7 @@ def exif_of_dpi(x: float, y: float) -> bytes:
 
 
 def upright_exif(
-    block: bytes | None, height: int, width: int, turned: bool
+    block: bytes | None, height: int, width: int, is_upright: bool
 ) -> tuple[bytes | None, bool]:
     """Make an EXIF block describe the picture as tinct holds it.
 
@@ -146,7 +146,7 @@ def upright_exif(
         block: A TIFF block, or None.
         height: Rows of the upright picture.
         width: Columns of the upright picture.
-        turned: Whether an orientation was applied: the stated one then becomes 1.
+        is_upright: Whether an orientation was known and applied: the stated one then becomes 1.
 
     Returns:
         The block, None where it is too damaged to be walked through; whether it had a thumbnail.
@@ -160,7 +160,7 @@ def upright_exif(
     except (struct.error, KeyError):
         return None, False
     for entry in entries:
-        if entry.tag == ORIENTATION and turned:
+        if entry.tag == ORIENTATION and is_upright:
             opened.set_value(entry, 1)
         elif entry.tag == EXIF_IFD:
             _patch_sizes(opened, entry, {_PIXEL_X: width, _PIXEL_Y: height})

@@ -175,6 +175,9 @@ def _keeps_neutrals(icc: bytes) -> bool:
     if profile is not None and space == "GRAY":
         ramp = np.repeat(_gray_by_matrix(steps[None], profile)[..., None], 3, axis=2)
     elif profile is not None:
+        # The tolerances are those of Firefox, which calls other profiles bogus
+        if (np.abs(profile.xyz_from_rgb.sum(axis=1) - _D50) > (0.02, 0.02, 0.04)).any():
+            return False
         ramp = _rgb_by_matrix(np.repeat(steps[None, :, None], 3, axis=2), profile)
     elif space == "CMYK":  # the black ink alone
         ink = (255 - (steps[None] >> 8)).astype(np.uint8)

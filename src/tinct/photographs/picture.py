@@ -236,13 +236,12 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
         from tinct.photographs.xmp import upright_xmp, xmp_orientation  # few photographs have XMP
 
         orientation = orientation or xmp_orientation(xmp)
-        xmp = upright_xmp(xmp, turned=(orientation or 1) > 1)
+        xmp = upright_xmp(xmp, is_upright=orientation is not None)
         if xmp is None:
             warnings.append("its XMP is damaged and was left out")
-    orientation = orientation or 1
-    pixels = turn_upright(converted.pixels, orientation)
+    pixels = turn_upright(converted.pixels, orientation or 1)
     exif, had_thumbnail = upright_exif(
-        stored.exif, pixels.shape[0], pixels.shape[1], orientation > 1
+        stored.exif, pixels.shape[0], pixels.shape[1], is_upright=orientation is not None
     )
     if stored.exif is not None and exif is None:
         warnings.append("its EXIF is damaged and was left out")
@@ -253,7 +252,7 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
             "only black and white dots: no color can be seen in it (scan it in gray, or blur it)"
         )
     dpi = stored.dpi
-    if dpi is not None and orientation >= 5:
+    if dpi is not None and orientation is not None and orientation >= 5:
         dpi = (dpi[1], dpi[0])
     metadata = replace(
         stored, exif=exif, icc=converted.icc, xmp=xmp, dpi=dpi, has_thumbnail=had_thumbnail

@@ -50,7 +50,7 @@ def xmp_orientation(packet: bytes | None) -> int | None:
     return None
 
 
-def upright_xmp(packet: bytes | None, turned: bool) -> bytes | None:
+def upright_xmp(packet: bytes | None, is_upright: bool) -> bytes | None:
     """Make a packet describe the picture as tinct holds it.
 
     What describes parts of the file that are not kept is taken out. A packet in which nothing has
@@ -58,7 +58,7 @@ def upright_xmp(packet: bytes | None, turned: bool) -> bytes | None:
 
     Args:
         packet: An XMP packet, or None.
-        turned: Whether an orientation was applied: the stated one then becomes 1.
+        is_upright: Whether an orientation was known and applied: the stated one then becomes 1.
 
     Returns:
         The packet; None where it is no XML.
@@ -67,7 +67,7 @@ def upright_xmp(packet: bytes | None, turned: bool) -> bytes | None:
     if document is None:
         return None
     changed = False
-    for node in list(_properties(document, _TIFF, "Orientation")) if turned else ():
+    for node in list(_properties(document, _TIFF, "Orientation")) if is_upright else ():
         if _text(node) != "1":
             _set_text(document, node, "1")
             changed = True
