@@ -194,7 +194,7 @@ def luma_chroma_to_rgb(
 
 
 def luma_to_lightness(luma: NDArray[Float]) -> NDArray[Float]:
-    """Give the L*, 0..100, of the neutral colors (v, v, v): any shape, float 0..1, dtype kept."""
+    """Return the L*, 0..100, of neutral colors (v, v, v): any shape, float 0..1, dtype kept."""
     return _like(luma, 116 * _lab_curve(srgb_to_linear(luma)) - 16)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinct.color import (
     DELTA,
     LINEAR_RGB_FROM_RELATIVE,
+    LUMA_WEIGHTS,
     SRGB_KNEE_LINEAR,
     SRGB_OFFSET,
     SRGB_POWER,
@@ -25,7 +26,6 @@ from tinct.color import (
     luma_chroma_to_rgb,
     luma_to_lightness,
     rgb_to_chroma,
-    rgb_to_luma,
     srgb_to_linear,
 )
 
@@ -192,18 +192,19 @@ def _solve_block(state: NDArray[Any], standard: Standard) -> tuple[NDArray[Any],
     The sRGB curve is so steep near black that Newton's steps can jump to and fro where a channel
     comes close to 0: hence the bracket. Pixels that are exact enough leave; most do in two rounds.
     """
+    weights = np.array(LUMA_WEIGHTS[standard], state.dtype)
     solved = np.empty((4, state.shape[1]), state.dtype)  # L*, R', G', B'
     places = np.arange(state.shape[1])
     for index in range(MAX_ROUNDS):
         encoded, slopes = _encode(state)
         for row, values in zip(solved, (state[LIGHTNESS], *encoded), strict=True):
             row[places] = values
-        error = rgb_to_luma(encoded.T, standard) - state[TARGET]
+        error = weights @ encoded - state[TARGET]
         _narrow(state, error)
         unsolved = np.flatnonzero(_is_unsolved(state, error))
         if not unsolved.size:
             break
-        slope = np.maximum(rgb_to_luma(slopes.T, standard), LEAST_SLOPE)
+        slope = np.maximum(weights @ slopes, LEAST_SLOPE)
         step = (error / slope).take(unsolved)
         state, places = state.take(unsolved, axis=1), places[unsolved]
         halve = index >= NEWTON_ROUNDS and index % 2 == 0

@@ -170,11 +170,11 @@ class Colorizer:
             ModelError: The model answers NaN or infinity.
             OptionError: An option is out of range.
         """
+        options = self._options_with(vividness, cautious, saturation)
         if holds_pictures(image):
             return self.colorize_all(
                 image, vividness=vividness, cautious=cautious, saturation=saturation
             )
-        options = self._options_with(vividness, cautious, saturation)
         pixels, finish = open_picture(image)
         return self._complete(finish(self.chroma(pixels, options)), options)
 

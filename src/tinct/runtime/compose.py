@@ -116,6 +116,7 @@ def compose_planes(
     format = format or FrameFormat(luma.shape[1], luma.shape[0], full_range=True, matrix="bt601")
     height, width = format.chroma_shape
     planes = np.empty((2, height, width), format.dtype)
+    zero, span = format.chroma_codes
     model = chroma.for_height(height)
     for top, bottom in strips(height, width):
         rows = slice(top << format.shift[1], bottom << format.shift[1])
@@ -123,7 +124,7 @@ def compose_planes(
         cb, cr = model.evaluate(top, mean)
         limit_to_gamut(cb, cr, mean, format.matrix)
         for plane, values in zip(planes, (cb, cr), strict=True):
-            plane[top:bottom] = _to_codes(values, format)
+            plane[top:bottom] = _to_codes(values, zero, span, format.bits)
     return planes[0], planes[1]
 
 
@@ -145,13 +146,12 @@ def display_luma(luma: Pixels, format: FrameFormat) -> Plane:
     return cast("Plane", cv2.addWeighted(luma, scale, luma, 0, -black * scale, dtype=cv2.CV_32F))
 
 
-def _to_codes(chroma: Plane, format: FrameFormat) -> NDArray[Any]:
+def _to_codes(chroma: Plane, zero: int, span: int, bits: int) -> NDArray[Any]:
     """Round chroma, -0.5..0.5, to codes."""
-    zero, span = format.chroma_codes
-    if format.bits == 8:
+    if bits == 8:
         return cast("Pixels", cv2.convertScaleAbs(chroma, alpha=span, beta=zero))  # never < 0
     codes = cv2.addWeighted(chroma, span, chroma, 0, zero, dtype=cv2.CV_16U)
-    return np.minimum(codes, (1 << format.bits) - 1)
+    return np.minimum(codes, (1 << bits) - 1)
 
 
 def limit_to_gamut(cb: Plane, cr: Plane, luma: Plane, standard: Standard = "bt601") -> None:

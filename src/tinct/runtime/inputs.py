@@ -6,6 +6,7 @@ steps as pictures from files: palettes resolved, transparency as a channel, colo
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -59,11 +60,12 @@ def open_picture(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
         image = read_picture(image, gray=True)
     if isinstance(image, Picture):
         return image.pixels, partial(color_picture, image)
-    from PIL import Image
+    if "PIL.Image" in sys.modules:  # nobody has a picture of Pillow who has not loaded it
+        from PIL import Image
 
-    if isinstance(image, Image.Image):
-        pixels, icc = pillow_pixels(image)
-        return pixels, partial(_color_pillow, pixels, image.info, icc)
+        if isinstance(image, Image.Image):
+            pixels, icc = pillow_pixels(image)
+            return pixels, partial(_color_pillow, pixels, image.info, icc)
     array = as_array(image)
     pixels = as_pixels(array)
     return pixels, partial(_color_array, pixels, array.dtype)
