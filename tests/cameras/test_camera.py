@@ -6,10 +6,14 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,18 +21,30 @@ import cv2
 import numpy as np
 import pytest
 
+from films import Film, make_film
 from tinct.cameras.camera import Camera, CapturedFrame
 from tinct.cameras.capture import CaptureOptions, parse_size
 from tinct.cameras.find import DeviceSource, find_source
 from tinct.cameras.gstreamer import PROGRAM, csi_pipeline
-from tinct.cameras.pattern import PatternSource, Scene
+from tinct.cameras.stream import StreamSource
 from tinct.errors import InputError, OptionError, TinctError
 
 _LIMIT = 20.0  # seconds after which a test gives up; nothing is measured with it
 
+_ELEMENTS = ("videotestsrc", "videoconvert", "videoscale", "videorate", "fdsink", "identity")
+
+
+def _has_gstreamer() -> bool:
+    if shutil.which(PROGRAM) is None or sys.platform != "linux":
+        return False
+    asked = (["gst-inspect-1.0", "--exists", name] for name in _ELEMENTS)
+    return all(subprocess.run(command, check=False).returncode == 0 for command in asked)
+
+
 needs_gstreamer = pytest.mark.skipif(
-    shutil.which(PROGRAM) is None or sys.platform != "linux",
-    reason=f"{PROGRAM} is not installed (gstreamer1.0-tools), or this is not Linux",
+    not _has_gstreamer(),
+    reason=f"{PROGRAM} or its plugins are not installed (gstreamer1.0-tools and "
+    "gstreamer1.0-plugins-base), or this is not Linux",
 )
 
 
@@ -52,11 +68,10 @@ def _read_all(address: str, **asked: object) -> list[CapturedFrame]:
         return list(_frames(camera))
 
 
-def _wait_until(condition: Callable[[], bool]) -> bool:
-    limit = time.monotonic() + _LIMIT
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.01)
-    return condition()
+def _wait_until(camera: Camera, condition: Callable[[], bool]) -> bool:
+    """Wait until something holds that changes with a camera."""
+    with camera.changed:
+        return camera.changed.wait_for(condition, _LIMIT)
 
 
 def _children() -> list[int]:
@@ -70,47 +85,40 @@ def _children() -> list[int]:
     return found
 
 
-# -- the test pattern
+# -- the test picture
 
 
-def test_pattern_is_in_color_and_moves() -> None:
-    scene = Scene(160, 90)
-    first, later = scene.at(0.0), scene.at(1.0)
-    assert first.shape == (90, 160, 3)
-    assert np.abs(first.astype(int) - later).mean() > 2
-    sky, grass = first[5:20].mean((0, 1)), first[-8:].mean((0, 1))
-    assert sky[2] > sky[0] + 20  # blue
-    assert grass[1] > grass[0] > grass[2]  # green
-    assert np.array_equal(Scene(160, 90).at(1.0), later)
-
-
-def test_pattern_passes_by_without_a_seam() -> None:
-    scene = Scene(200, 100)
-    steps = [
-        np.abs(scene.at(t / 10).astype(int) - scene.at((t + 1) / 10)).mean() for t in range(0, 400)
-    ]
-    assert max(steps) < 4 * np.median(steps)
+def test_the_test_picture_is_in_color_and_moves() -> None:
+    first, *_, last = _read_all("test://?size=160x90&rate=25&frames=25")
+    assert first.rgb.shape == (90, 160, 3)
+    assert np.abs(first.rgb.astype(int) - last.rgb).mean() > 1
+    assert np.ptp(first.rgb.astype(int), axis=2).mean() > 20
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 3), (3, 90)])
-def test_pattern_of_any_size(size: tuple[int, int]) -> None:
-    assert Scene(*size).at(2.5).shape == (size[1], size[0], 3)
+def test_a_test_picture_of_any_size(size: tuple[int, int]) -> None:
+    (frame,) = _read_all(f"test://?size={size[0]}x{size[1]}&frames=1")
+    assert frame.rgb.shape == (size[1], size[0], 3)
 
 
-def test_pattern_without_color() -> None:
-    rgb = Scene(64, 48, gray=True).at(1.0)
-    assert (rgb == rgb[..., :1]).all()
+def test_a_test_picture_without_color() -> None:
+    (frame,) = _read_all("test://?size=64x48&frames=1&gray=1")
+    assert (frame.rgb == frame.rgb[..., :1]).all()
+    assert np.ptp(frame.rgb) > 50
 
 
-def test_pattern_counts_what_its_reader_is_too_late_for() -> None:
-    source = PatternSource("test://?size=16x16&rate=200", CaptureOptions())
+def test_the_test_camera_counts_what_its_reader_is_too_late_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = StreamSource("test://?size=16x16&rate=200", CaptureOptions())
     assert source.advance() is not None
-    time.sleep(0.1)  # some twenty periods, of which it holds two
-    before = time.perf_counter()
+    now = time.perf_counter()
+    clock = "tinct.cameras.stream.time.perf_counter"
+    monkeypatch.setattr(clock, lambda: now + 0.1)  # twenty periods, of which it holds two
     due = source.advance()
     assert due is not None
-    assert 10 < source.missed < 1000
-    assert due > before - 0.1
+    assert due > now + 0.08
+    assert 15 <= source.missed <= 20
 
 
 @pytest.mark.parametrize(
@@ -131,11 +139,10 @@ def test_size_and_rate_of_the_options_win() -> None:
 
 def test_late_frames_are_dropped_and_counted() -> None:
     with _camera("test://?size=32x32&rate=100&frames=30") as camera:
-        assert _wait_until(lambda: camera.counts.captured >= 29)
-        frame = camera.take(1)
-        assert frame is not None
-        assert frame.number >= 28
-        assert _wait_until(lambda: camera.counts.captured == 30)
+        assert _wait_until(camera, lambda: camera.counts.captured >= 29)
+        assert camera.take(_LIMIT) is not None
+        assert camera.counts.dropped >= 28
+        assert _wait_until(camera, lambda: camera.counts.captured == 30)
         rest = list(_frames(camera))
         counts = camera.counts
     assert counts.captured == 30
@@ -144,16 +151,16 @@ def test_late_frames_are_dropped_and_counted() -> None:
 
 def test_every_frame_is_taken_dropped_or_lost_in_a_pause() -> None:
     taken = 0
-    with _camera("test://?size=32x32&rate=200&frames=60") as camera:
+    with _camera("test://?size=32x32&rate=20&frames=30") as camera:
         for number, _ in enumerate(_frames(camera)):
             taken += 1
-            if number == 5:
+            if number == 2:
                 camera.paused = True
-                assert _wait_until(lambda: camera.counts.paused >= 10)
+                assert _wait_until(camera, lambda: camera.counts.paused >= 3)
                 camera.paused = False
         counts = camera.counts
-    assert counts.paused >= 10
-    assert counts.captured == taken + counts.dropped + counts.paused == 60
+    assert counts.paused >= 3
+    assert counts.captured == taken + counts.dropped + counts.paused == 30
 
 
 @pytest.mark.parametrize(
@@ -162,14 +169,19 @@ def test_every_frame_is_taken_dropped_or_lost_in_a_pause() -> None:
 )
 def test_flip(flip: str, turned: tuple[slice, ...]) -> None:
     frame = _read_all("test://?size=40x30&frames=1", flip=flip)[0]
-    assert np.array_equal(frame.rgb, Scene(40, 30).at(0.0)[turned])
+    plain = _read_all("test://?size=40x30&frames=1")[0]
+    assert np.array_equal(frame.rgb, plain.rgb[turned])
+    assert not np.array_equal(frame.rgb, plain.rgb)
 
 
 def test_leaving_early_ends_the_threads() -> None:
-    before = threading.active_count()
+    before = threading.enumerate()
     with _camera("test://?size=32x32") as camera:
         assert camera.take(_LIMIT) is not None
-    assert _wait_until(lambda: threading.active_count() == before)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread not in before:
+            thread.join(_LIMIT)
+            assert not thread.is_alive()
 
 
 # -- films
@@ -209,17 +221,81 @@ def test_film_scaled_and_looped(film: Path) -> None:
 
 
 def test_film_waits_through_a_pause(film: Path) -> None:
-    with _camera(str(film)) as camera:
-        frames = [frame for _, frame in zip(range(3), _frames(camera), strict=False)]
+    with _camera(str(film), loop=True) as camera:
+        assert camera.take(_LIMIT) is not None
         camera.paused = True
-        time.sleep(0.3)
+        while camera.take(0.3) is not None:  # one may have been under way
+            pass
         seen = camera.counts.captured
-        time.sleep(0.2)
+        assert camera.take(0.3) is None
         assert camera.counts.captured == seen
         camera.paused = False
-        frames += _frames(camera)
-        counts = camera.counts
-    assert len(frames) + counts.dropped + counts.paused == counts.captured == 8
+        assert camera.take(_LIMIT) is not None
+
+
+def test_what_is_damaged_in_a_film_is_left_out(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "in.mp4", Film("libx264", frames=60, options=_KEY_EVERY_10))
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    data[places[25] : places[25] + 4] = b"\xff" * 4
+    path.write_bytes(data)
+    source = StreamSource(str(path), CaptureOptions())
+    seen = 0
+    while source.advance() is not None:
+        seen += 1
+    source.close()
+    assert 50 <= seen < 60
+    assert source.missed >= 1
+
+
+_KEY_EVERY_10 = (("g", "10"), ("bf", "0"))
+
+
+def test_the_shape_of_pixels_comes_along(tmp_path: Path) -> None:
+    film = Film("libx264", width=96, height=64, aspect=Fraction(64, 45))
+    path = make_film(tmp_path / "in.mp4", film)
+    assert _read_all(str(path))[0].aspect == Fraction(64, 45)
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    """A socket that listens on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(_LIMIT)
+        yield listening
+
+
+def test_a_stream_that_ends_is_a_loss_where_it_is_tried_again(
+    tmp_path: Path, server: socket.socket
+) -> None:
+    film = Film("mpeg2video", frames=250, format="mpegts")
+    data = make_film(tmp_path / "in.ts", film).read_bytes()
+    address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+    def send() -> None:
+        with server.accept()[0] as viewer:
+            viewer.sendall(data)
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send)
+        with _camera(address, retries=None) as camera:
+            sent.result(_LIMIT)
+            assert _wait_until(camera, lambda: "the stream has ended" in camera.trouble)
+            sent = pool.submit(send)
+            sent.result(_LIMIT)
+            assert _wait_until(camera, lambda: camera.counts.retried >= 1)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(send)
+        assert _read_all(address)  # and otherwise it is the end
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x", "nonsense://x", "tcp://127.0.0.1:9"])
+def test_what_cannot_be_reached_is_one_line(address: str) -> None:
+    with pytest.raises(InputError) as caught:
+        _read_all(address)
+    assert str(caught.value).startswith(f"{address}: ")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_broken_films(tmp_path: Path) -> None:
@@ -355,7 +431,7 @@ def test_leaving_ends_the_child() -> None:
     with _camera(_SMALL) as camera:
         assert camera.take(_LIMIT) is not None
         assert len(_children()) == 1
-    assert _wait_until(lambda: _children() == [])
+    assert _children() == []
 
 
 def test_without_gstreamer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,20 +453,20 @@ _SMALL = "videotestsrc ! video/x-raw,width=32,height=24,framerate=50/1"
 
 def test_retries_are_announced_and_end() -> None:
     with _camera("97", retries=1) as camera:
-        assert _wait_until(lambda: "trying again in 1 s" in camera.trouble)
+        assert _wait_until(camera, lambda: "trying again in 1 s" in camera.trouble)
         with pytest.raises(InputError, match="camera 97"):
             list(_frames(camera))
 
 
 def test_leaving_while_it_waits_to_try_again() -> None:
     with _camera("97", retries=None) as camera:
-        assert _wait_until(lambda: bool(camera.trouble))
+        assert _wait_until(camera, lambda: bool(camera.trouble))
         start = time.monotonic()
     assert time.monotonic() - start < _LIMIT / 2
 
 
 def test_an_error_of_ours_is_not_tried_again() -> None:
-    def connect() -> PatternSource:
+    def connect() -> StreamSource:
         raise OptionError("no sense")
 
     with Camera("it", connect, retries=None) as camera, pytest.raises(OptionError):

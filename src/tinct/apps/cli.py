@@ -47,8 +47,8 @@ _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-com
 
 _FAILED = 1
 _MISUSED = 2
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-_TERMINATED = 143  # 128 + SIGTERM
+_SIGNALED = 128  # and the number of the signal, as shells have it
+_INTERRUPTED = _SIGNALED + 2  # SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 when something failed, 2 when it was called wrongly, 130 after Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP: the terminal was closed
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
     set_verbosity(Verbosity.NORMAL)
     try:
         code = _dispatch(sys.argv[1:] if arguments is None else list(arguments))
@@ -180,6 +182,6 @@ def make_app(
     return app
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """Leave by way of all the clean-up that Ctrl-C has."""
-    raise SystemExit(_TERMINATED)
+    raise SystemExit(_SIGNALED + number)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ class CapturedFrame:
     number: int  # counted from 0, the dropped ones too
     time: float  # when it was there, in seconds of time.perf_counter
     converted: float  # seconds that converting to RGB has taken
+    aspect: Fraction = Fraction(1)  # width over height of a pixel
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Camera:
     Attributes:
         name: How messages call it.
         trouble: What is wrong while it is being tried again, else an empty text.
+        changed: Notified when there is a picture, and when counts or the trouble change.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class Camera:
         self._connect = connect
         self._options = options or CaptureOptions()
         self._retries = retries
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self._counts = CameraCounts()
         self._frame: CapturedFrame | None = None
         self._failure: Exception | None = None
@@ -100,9 +103,9 @@ class Camera:
         trace: TracebackType | None,
     ) -> None:
         """Stop reading, and let go of the device."""
-        with self._changed:
+        with self.changed:
             self._closing = True
-            self._changed.notify_all()
+            self.changed.notify_all()
         self._keeper.join(2 * _PATIENCE)
 
     def take(self, wait: float) -> CapturedFrame | None:
@@ -111,8 +114,8 @@ class Camera:
         Raises:
             InputError: The source has failed and is not tried again.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._over, wait)
+        with self.changed:
+            self.changed.wait_for(lambda: self._frame is not None or self._over, wait)
             frame, self._frame = self._frame, None
             if frame is None and self._failure is not None:
                 raise self._failure
@@ -121,13 +124,13 @@ class Camera:
     @property
     def has_ended(self) -> bool:
         """Whether it came to its end, and every picture has been fetched."""
-        with self._changed:
+        with self.changed:
             return self._over and self._frame is None and self._failure is None
 
     @property
     def counts(self) -> CameraCounts:
         """A copy of the counts."""
-        with self._changed:
+        with self.changed:
             now, missed = self._counts, self._connection.missed
             return CameraCounts(
                 now.captured + missed, now.dropped + missed, now.paused, now.retried
@@ -140,13 +143,13 @@ class Camera:
 
     @paused.setter
     def paused(self, value: bool) -> None:
-        with self._changed:
+        with self.changed:
             self._paused = value
             self._connection.alive = time.perf_counter()
             if self._frame is not None:  # by the time that it goes on, it would be old
                 self._frame = None
                 self._counts.paused += 1
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _keep_connected(self) -> None:
         """Open the source, watch over its reader, and try again as often as wanted."""
@@ -166,23 +169,23 @@ class Camera:
             if not self._back_off(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT), str(failure)):
                 break
             attempt += 1
-        with self._changed:
+        with self.changed:
             self._failure = None if self._closing else failure
             self._over = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _read_once(self) -> Exception | None:
         """Read until the source ends (None), fails or stalls."""
         connection = _Connection()
-        with self._changed:
+        with self.changed:
             self._settle_missed()
             self._connection = connection
         reader = threading.Thread(target=self._read, args=(connection,), daemon=True)
         reader.start()
         stalled = self._watch(connection)
         connection.abandon()
-        with self._changed:
-            self._changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
         reader.join(_PATIENCE)
         if stalled and not self._closing:
             return InputError(f"{self.name}: no picture for {self._options.timeout:g} seconds")
@@ -190,21 +193,22 @@ class Camera:
 
     def _watch(self, connection: _Connection) -> bool:
         """Wait until the reader is done, or we are; tell whether it has stalled."""
-        with self._changed:
+        with self.changed:
             while not (connection.done or self._closing):
                 left = connection.alive + self._options.timeout - time.perf_counter()
                 if self._paused:
                     left, connection.alive = self._options.timeout, time.perf_counter()
                 if left <= 0:
                     return True
-                self._changed.wait(left)
+                self.changed.wait(left)
         return False
 
     def _back_off(self, seconds: float, reason: str) -> bool:
         """Wait before the next attempt; False if there shall be none."""
-        with self._changed:
+        with self.changed:
             self.trouble = f"{reason}; trying again in {seconds:g} s"
-            self._changed.wait_for(lambda: self._closing, seconds)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self._closing, seconds)
             self.trouble = "" if self._closing else f"{reason}; trying again"
             self._counts.retried += not self._closing
             return not self._closing
@@ -217,13 +221,18 @@ class Camera:
                 before = self._counts.captured
                 while not connection.is_abandoned and (moment := source.advance()) is not None:
                     self._publish(connection, source, moment)
+                with self.changed:
+                    if not connection.is_abandoned:
+                        connection.missed = source.missed
                 if self._counts.captured == before and not connection.is_abandoned:
                     raise InputError(f"{self.name}: it ended before the first picture")
+                if source.live and self._retries != 0 and not connection.is_abandoned:
+                    raise InputError(f"{self.name}: the stream has ended")
         except Exception as error:  # noqa: BLE001 - take() raises it in the thread that asks
             connection.failure = error
-        with self._changed:
+        with self.changed:
             connection.done = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _publish(self, connection: _Connection, source: Source, moment: float) -> None:
         """Put a picture into the slot."""
@@ -232,7 +241,7 @@ class Camera:
             begin = time.perf_counter()
             rgb = _flipped(source.picture(), self._options.flip)
             converted = time.perf_counter() - begin
-        with self._changed:
+        with self.changed:
             if connection.is_abandoned:
                 return
             self.trouble = ""
@@ -241,11 +250,12 @@ class Camera:
                 self._counts.paused += 1
             else:
                 self._counts.dropped += self._frame is not None
-                self._frame = CapturedFrame(rgb, self._counts.captured, moment, converted)
+                number = self._counts.captured
+                self._frame = CapturedFrame(rgb, number, moment, converted, source.aspect)
             self._counts.captured += 1
-            self._changed.notify_all()
+            self.changed.notify_all()
             if not source.live:  # a film waits through a pause
-                self._changed.wait_for(lambda: not self._paused or connection.is_abandoned)
+                self.changed.wait_for(lambda: not self._paused or connection.is_abandoned)
 
     def _settle_missed(self) -> None:
         """Keep what the last source has missed; the next one counts from nothing."""

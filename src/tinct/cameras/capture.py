@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class Source(Protocol):
 
     live: bool  # False where it waits for its reader, as a film does
     missed: int  # pictures that the source itself knows to be lost
+    aspect: Fraction  # width over height of a pixel
 
     def advance(self) -> float | None:
         """Wait for the next picture.

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections import deque
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class GstreamerSource:
 
     live = True
     missed = 0
+    aspect = Fraction(1)
 
     def __init__(self, pipeline: str, options: CaptureOptions, name: str) -> None:
         """Start the pipeline.

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from pictures import photograph
 
+from films import Film, make_film
+from tinct.apps.live.live_colorizer import ColoredFrame, LiveColorizer
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.meter import STAGES, Durations, LiveStatistics
 from tinct.apps.live.outputs import free_name
-from tinct.apps.live.painter import PaintedFrame, Painter
 from tinct.apps.live.recorder import Recorder
 from tinct.cameras.camera import Camera, CameraCounts, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
-from tinct.cameras.pattern import Scene
 from tinct.errors import OptionError, OutputError
 from tinct.runtime import Colorizer
 from tinct.runtime.compose import compose_rgb
@@ -52,10 +53,10 @@ def _flat_chroma(cb: float, cr: float) -> ChromaModel:
     return ChromaModel(zero, zero, zero + np.float32(cb), zero + np.float32(cr))
 
 
-def _painted(moment: float, height: int = 32, width: int = 48, level: int = 128) -> PaintedFrame:
+def _colored(moment: float, height: int = 32, width: int = 48, level: int = 128) -> ColoredFrame:
     rgb = np.full((height, width, 3), level, np.uint8)
     frame = CapturedFrame(rgb, 0, moment, 0.0)
-    return PaintedFrame(frame, rgb[..., 0].copy(), _flat_chroma(-0.1, 0.2))
+    return ColoredFrame(frame, rgb[..., 0].copy(), _flat_chroma(-0.1, 0.2))
 
 
 # -- the command
@@ -84,7 +85,7 @@ def test_duration_ends_a_source_that_does_not(call: Call) -> None:
         "live", "test://?size=64x48", "--no-window", "--duration", "0.5", "--stats", "-"
     )
     assert code == 0
-    assert json.loads(out)["frames"]["shown"] > 0
+    assert json.loads(out)["source"] == "test://?size=64x48"
 
 
 def test_options_reach_the_picture(call: Call) -> None:
@@ -125,31 +126,48 @@ def test_a_recording_is_not_replaced_unasked(call: Call, tmp_path: Path) -> None
     assert (tmp_path / "out.mp4").stat().st_size > 500
 
 
+_STOPPED = """
+import os, signal, sys
+from tinct.apps import cli
+from tinct.apps.live.recorder import Recorder
+show = Recorder.show
+
+def show_and_stop(self, colored):
+    show(self, colored)
+    if self.frames == 5:
+        os.kill(os.getpid(), signal.NAME)
+
+Recorder.show = show_and_stop
+sys.exit(cli.main())
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_stopped_recording_plays(
-    number: signal.Signals, code: int, tmp_path: Path, environment: dict[str, str]
+    number: str, code: int, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    command = [sys.executable, "-m", "tinct", "live", "test://?size=96x64", "--no-window"]
-    command += ["-o", "out.mp4", "--stats", "stats.json"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        assert "colored by nano" in process.stderr.readline()
-        limit = time.monotonic() + _LIMIT
-        while not list(tmp_path.glob(".tinct-*.mp4")) and time.monotonic() < limit:
-            time.sleep(0.05)
-        time.sleep(1)
-        process.send_signal(number)
-        _, text = process.communicate(timeout=_LIMIT)
-    assert process.returncode == code, text
-    assert "Traceback" not in text
+    command = [sys.executable, "-c", _STOPPED.replace("NAME", number)]
+    command += ["live", "test://?size=96x64", "--no-window", "-o", "out.mp4"]
+    ended = subprocess.run(
+        [*command, "--stats", "stats.json"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
     with av.open(str(tmp_path / "out.mp4")) as film:
-        assert sum(1 for _ in film.decode(video=0)) > 3
+        assert sum(1 for _ in film.decode(video=0)) >= 5
     assert _names(tmp_path) == ["out.mp4", "stats.json"]
+
+
+def test_the_shape_of_pixels_is_recorded(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", width=96, height=64, aspect=Fraction(64, 45))
+    make_film(tmp_path / "in.mp4", film)
+    assert call("live", "in.mp4", "--no-window", "-o", "out.mp4")[0] == 0
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (96, 64)
+        assert stream.sample_aspect_ratio == Fraction(64, 45)
 
 
 @pytest.mark.parametrize(
@@ -188,15 +206,15 @@ def test_a_virtual_camera_without_a_device(call: Call) -> None:
     assert "Traceback" not in "".join(lines)
 
 
-# -- the painter
+# -- the live_colorizer
 
 
-def _paint_all(painter: Painter) -> list[PaintedFrame]:
+def _color_all(live_colorizer: LiveColorizer) -> list[ColoredFrame]:
     found = []
-    while not painter.has_ended:
-        painted = painter.take(0.05)
-        if painted is not None:
-            found.append(painted)
+    while not live_colorizer.has_ended:
+        colored = live_colorizer.take(0.05)
+        if colored is not None:
+            found.append(colored)
     return found
 
 
@@ -207,28 +225,31 @@ def _open(address: str) -> Camera:
 
 
 def test_luma_is_that_of_the_camera_and_colors_are_there(colorizer: Colorizer) -> None:
-    with _open("test://?size=160x96&frames=5&rate=20") as camera, Painter(camera, colorizer) as it:
-        painted = _paint_all(it)
-    assert painted
-    luma, cb, cr = painted[-1].planes
-    assert luma is painted[-1].luma
+    with (
+        _open("test://?size=160x96&frames=5&rate=20") as camera,
+        LiveColorizer(camera, colorizer) as it,
+    ):
+        colored = _color_all(it)
+    assert colored
+    luma, cb, cr = colored[-1].planes
+    assert luma is colored[-1].luma
     assert cb.shape == cr.shape == (48, 80)
     assert np.abs(cb.astype(int) - 128).mean() > 2
-    assert [p.frame.number for p in painted] == sorted(p.frame.number for p in painted)
+    assert [p.frame.number for p in colored] == sorted(p.frame.number for p in colored)
 
 
 def test_a_paused_picture_follows_the_options(colorizer: Colorizer) -> None:
-    with _open("test://?size=160x96&rate=20") as camera, Painter(camera, colorizer) as it:
+    with _open("test://?size=160x96&rate=20") as camera, LiveColorizer(camera, colorizer) as it:
         first = it.take(_LIMIT)
         camera.paused = True
         while (more := it.take(0.3)) is not None:
             first = more
         assert first is not None
         it.options = type(it.options)(saturation=0.0)
-        it.again()
+        it.repeat()
         again = it.take(_LIMIT)
     assert again is not None
-    assert again.is_again
+    assert again.is_repeated
     assert again.frame is first.frame
     assert np.ptp(again.planes[1]) == 0
     assert np.ptp(first.planes[1]) > 5
@@ -243,7 +264,7 @@ def test_an_error_of_the_model_reaches_the_caller(
     monkeypatch.setattr(colorizer, "predict", fail)
     with (
         _open("test://?size=64x48") as camera,
-        Painter(camera, colorizer) as it,
+        LiveColorizer(camera, colorizer) as it,
         pytest.raises(OutputError, match="broken"),
     ):
         it.take(_LIMIT)
@@ -254,7 +275,7 @@ def test_an_error_of_the_model_reaches_the_caller(
 
 def test_loss_is_the_papers() -> None:
     curve = LossCurve()
-    rgb = Scene(256, 128).at(0.0)
+    rgb = photograph(256, 128)
     chroma = _flat_chroma(0.0, 0.0)
     curve.add(10.0, rgb, chroma)
     lab = _lab(rgb)
@@ -282,22 +303,22 @@ def test_own_colors_have_no_loss() -> None:
 
 def test_a_gray_source_has_no_loss() -> None:
     curve = LossCurve()
-    gray, color = Scene(160, 96, gray=True), Scene(160, 96)
     noise = np.random.default_rng(2).normal(0, 3, (96, 160, 3))
     for number in range(20):
-        rgb = np.clip(gray.at(number / 10) + noise, 0, 255).astype(np.uint8)  # JPEG is like that
+        gray = photograph(160, 96, seconds=number / 10, gray=True)
+        rgb = np.clip(gray + noise, 0, 255).astype(np.uint8)  # JPEG is like that
         curve.add(number / 10, rgb, _flat_chroma(0.1, 0.1))
     assert curve.is_gray
     assert curve.current is None
     assert not curve.points
-    curve.add(5.0, color.at(5.0), _flat_chroma(0.1, 0.1))
+    curve.add(5.0, photograph(160, 96), _flat_chroma(0.1, 0.1))
     assert not curve.is_gray
     assert curve.current is not None
 
 
 def test_old_losses_are_forgotten() -> None:
     curve = LossCurve()
-    rgb = Scene(128, 128).at(0.0)
+    rgb = photograph(128, 128)
     for second in range(60):
         curve.add(float(second), rgb, _flat_chroma(0, 0))
     assert curve.points[0][0] >= 59 - curve.seconds
@@ -327,11 +348,11 @@ def test_numbers_of_the_last_seconds() -> None:
     now = time.perf_counter()
     for number in range(21):
         shown = now - 1 + number / 20
-        statistics.add(shown - 0.03, shown, {"look": 0.01, "display": 0.002})
+        statistics.add(shown - 0.03, shown, {"network": 0.01, "display": 0.002})
     recent = statistics.now()
     assert recent.rate == pytest.approx(20, rel=0.01)
     assert recent.latency == pytest.approx(0.03)
-    assert recent.stages == pytest.approx({"look": 0.01, "display": 0.002})
+    assert recent.stages == pytest.approx({"network": 0.01, "display": 0.002})
 
 
 # -- recordings
@@ -340,8 +361,8 @@ def test_numbers_of_the_last_seconds() -> None:
 def test_luma_and_chroma_of_a_recording(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "out.mkv")
     for number in range(5):
-        recorder.show(_painted(100 + number / 10, 33, 49, level=90 + 10 * number))
-    recorder.show(_painted(100.4, 33, 49))  # the time of the one before: not twice
+        recorder.show(_colored(100 + number / 10, 33, 49, level=90 + 10 * number))
+    recorder.show(_colored(100.4, 33, 49))  # the time of the one before: not twice
     recorder.close()
     with av.open(str(tmp_path / "out.mkv")) as film:
         frames = list(film.decode(video=0))
@@ -357,7 +378,7 @@ def test_luma_and_chroma_of_a_recording(tmp_path: Path) -> None:
 def test_a_recording_that_breaks_off_plays_up_to_there(tmp_path: Path, suffix: str) -> None:
     recorder = Recorder(tmp_path / f"out{suffix}")
     for number in range(200):
-        recorder.show(_painted(number / 30, level=number))
+        recorder.show(_colored(number / 30, level=number))
     (partial,) = tmp_path.glob(f".tinct-*{suffix}")
     with av.open(str(partial)) as film:  # as after a power cut: nothing has been closed
         assert sum(1 for _ in film.decode(video=0)) >= 120
@@ -374,7 +395,7 @@ def test_a_recording_without_pictures_leaves_nothing(tmp_path: Path) -> None:
 def test_a_camera_that_changes_its_size_is_recorded_on(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "out.mp4")
     for number, size in enumerate(((32, 48), (64, 96), (32, 48))):
-        recorder.show(_painted(number / 10, *size))
+        recorder.show(_colored(number / 10, *size))
     recorder.close()
     with av.open(str(tmp_path / "out.mp4")) as film:
         shapes = {frame.to_ndarray().shape for frame in film.decode(video=0)}

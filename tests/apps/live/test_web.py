@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -9,40 +10,45 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from pictures import photograph
 
-from tinct.apps.live.painter import PaintedFrame
+from tinct.apps.live.live_colorizer import ColoredFrame
 from tinct.apps.live.web import Address, PictureServer, parse_address
 from tinct.cameras.camera import CapturedFrame
-from tinct.cameras.pattern import Scene
 from tinct.errors import OptionError, OutputError
 from tinct.runtime.upsample import ChromaModel
 
 _LIMIT = 20.0
-_SCENE = Scene(64, 48)
 
 
-def _painted(number: int) -> PaintedFrame:
-    rgb = _SCENE.at(number / 5)
+def _colored(number: int) -> ColoredFrame:
+    rgb = photograph(64, 48, seconds=number)
     zero = np.zeros((8, 8), np.float32)
     chroma = ChromaModel(zero, zero, zero - np.float32(0.1), zero + np.float32(0.2))
-    return PaintedFrame(CapturedFrame(rgb, number, float(number), 0.0), rgb[..., 1].copy(), chroma)
+    return ColoredFrame(CapturedFrame(rgb, number, float(number), 0.0), rgb[..., 1].copy(), chroma)
+
+
+def _change(options: dict[str, Any]) -> None:
+    if options != {"vividness": 0.5}:
+        raise OptionError("no sense")
 
 
 @pytest.fixture
 def server() -> Iterator[PictureServer]:
     """A server whose pictures change fifty times a second."""
-    server = PictureServer(Address("127.0.0.1", 0), "a <camera>", lambda: {"shown": 7})
+    server = PictureServer(Address("127.0.0.1", 0), "a <camera>", lambda: {"shown": 7}, _change)
     stop = threading.Event()
 
     def feed() -> None:
         number = 0
         while not stop.wait(0.02):
             number += 1
-            server.show(_painted(number))
+            server.show(_colored(number))
 
     thread = threading.Thread(target=feed)
     thread.start()
@@ -128,7 +134,7 @@ def test_other_paths(server: PictureServer, path: str) -> None:
 
 def test_other_methods(server: PictureServer) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.address.port, timeout=_LIMIT)
-    connection.request("POST", "/", body=b"x")
+    connection.request("PUT", "/", body=b"x")
     assert connection.getresponse().status == 501
     connection.close()
 
@@ -180,7 +186,7 @@ def test_not_too_many_viewers(server: PictureServer) -> None:
 
 
 def test_closing_lets_viewers_go() -> None:
-    server = PictureServer(Address("127.0.0.1", 0), "it", dict)
+    server = PictureServer(Address("127.0.0.1", 0), "it", dict, dict)
     viewer = socket.create_connection(("127.0.0.1", server.address.port), timeout=_LIMIT)
     viewer.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert viewer.recv(12) == b"HTTP/1.1 200"
@@ -193,7 +199,7 @@ def test_closing_lets_viewers_go() -> None:
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
 def test_the_newer_loopback() -> None:
     try:
-        server = PictureServer(Address("::1", 0), "it", dict)
+        server = PictureServer(Address("::1", 0), "it", dict, dict)
     except OutputError:
         pytest.skip("IPv6 is switched off here")
     with socket.create_connection(("::1", server.address.port), timeout=_LIMIT):
@@ -203,7 +209,7 @@ def test_the_newer_loopback() -> None:
 
 def test_a_port_that_is_taken(server: PictureServer) -> None:
     with pytest.raises(OutputError, match=str(server.address.port)):
-        PictureServer(server.address, "it", dict)
+        PictureServer(server.address, "it", dict, dict)
 
 
 @pytest.mark.parametrize(
@@ -230,3 +236,24 @@ def test_wrong_addresses(text: str) -> None:
 def test_urls() -> None:
     assert Address("0.0.0.0", 80).url == "http://127.0.0.1:80/"
     assert Address("::1", 80).url == "http://[::1]:80/"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ('{"vividness": 0.5}', {}, 200),
+        ('{"vividness": 5}', {}, 400),
+        ("nonsense", {}, 400),
+        (" " * 2000, {}, 400),
+        ('{"vividness": 0.5}', {"Content-Type": "text/plain"}, 400),
+        ('{"vividness": 0.5}', {"Origin": "http://elsewhere.example"}, 403),
+        ('{"vividness": 0.5}', {"Host": "elsewhere.example"}, 403),
+    ],
+)
+def test_options_are_changed_from_the_own_page_alone(
+    server: PictureServer, body: str, headers: dict[str, str], status: int
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.address.port, timeout=_LIMIT)
+    with contextlib.closing(connection):
+        connection.request("POST", "/options", body, {"Content-Type": "application/json"} | headers)
+        assert connection.getresponse().status == status

@@ -14,24 +14,26 @@ import pytest
 
 pygame: Any = pytest.importorskip("pygame", reason="the window needs pygame-ce: tinct[live]")
 
+
+from pictures import photograph
+
 from tinct.apps.live import LiveOptions, run_live
-from tinct.apps.live.live_loop import Session
+from tinct.apps.live.live_colorizer import ColoredFrame, LiveColorizer
+from tinct.apps.live.live_run import LiveRun
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
-from tinct.apps.live.painter import PaintedFrame, Painter
 from tinct.apps.live.panels import PANELS, Box, arrange, axis_ticks, parse_panels, split_at_gaps
-from tinct.apps.live.window import HELP, KEYS, Window
+from tinct.apps.live.window import HELP, KEYS, LiveWindow
 from tinct.cameras.camera import Camera, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
-from tinct.cameras.pattern import Scene
 from tinct.errors import MissingExtraError, OptionError
 from tinct.runtime import Colorizer
 from tinct.runtime.upsample import ChromaModel
 
 VIVIDNESS = Colorizer("nano", threads=1).vividness  # by default
 
-Open = Callable[..., Window]
+Open = Callable[..., LiveWindow]
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +50,8 @@ def losses() -> LossCurve:
 def open_window(losses: LossCurve) -> Iterator[Open]:
     windows = []
 
-    def start(**options: Any) -> Window:
-        windows.append(Window("a camera", losses, **options))
+    def start(**options: Any) -> LiveWindow:
+        windows.append(LiveWindow("a camera", losses, **options))
         return windows[-1]
 
     yield start
@@ -57,17 +59,17 @@ def open_window(losses: LossCurve) -> Iterator[Open]:
         window.close()
 
 
-def _painted(rgb: np.ndarray, cb: float = -0.1, cr: float = 0.15) -> PaintedFrame:
+def _colored(rgb: np.ndarray, cb: float = -0.1, cr: float = 0.15) -> ColoredFrame:
     zero = np.zeros((8, 8), np.float32)
     chroma = ChromaModel(zero, zero, zero + np.float32(cb), zero + np.float32(cr))
     luma = np.rint(rgb @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    return PaintedFrame(CapturedFrame(rgb, 0, 1.0, 0.0), luma, chroma)
+    return ColoredFrame(CapturedFrame(rgb, 0, 1.0, 0.0), luma, chroma)
 
 
-def _show(window: Window, painted: PaintedFrame) -> np.ndarray:
+def _show(window: LiveWindow, colored: ColoredFrame) -> np.ndarray:
     """Show a frame; return the pixels of the screen, (H, W, 3)."""
-    window.prepare(painted)
-    window.show(painted)
+    window.prepare(colored)
+    window.show(colored)
     return _screen()
 
 
@@ -75,13 +77,13 @@ def _screen() -> np.ndarray:
     return np.swapaxes(pygame.surfarray.array3d(pygame.display.get_surface()), 0, 1)
 
 
-def _press(window: Window, *keys: str) -> list[str]:
+def _press(window: LiveWindow, *keys: str) -> list[str]:
     for key in keys:
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
     return window.events()
 
 
-def _picture(window: Window, name: str) -> np.ndarray:
+def _picture(window: LiveWindow, name: str) -> np.ndarray:
     box = next(place.picture for place in window.places if place.name == name)
     return _screen()[box.top : box.top + box.height, box.left : box.left + box.width]
 
@@ -91,10 +93,10 @@ def _picture(window: Window, name: str) -> np.ndarray:
 
 def test_four_panels(open_window: Open, losses: LossCurve) -> None:
     window = open_window(size=(800, 600))
-    rgb = Scene(320, 180).at(1.0)
-    painted = _painted(rgb)
-    losses.add(1.0, rgb, painted.chroma)
-    _show(window, painted)
+    rgb = photograph(320, 180, seconds=1.0)
+    colored = _colored(rgb)
+    losses.add(1.0, rgb, colored.chroma)
+    _show(window, colored)
     assert [place.name for place in window.places] == list(PANELS)
     shapes = {_picture(window, name).shape for name in PANELS}
     assert len(shapes) == 1
@@ -112,7 +114,7 @@ def test_four_panels(open_window: Open, losses: LossCurve) -> None:
 
 def test_panels_that_are_switched_off(open_window: Open) -> None:
     window = open_window(panels=("colored",), size=(640, 480))
-    _show(window, _painted(Scene(64, 64).at(0)))
+    _show(window, _colored(photograph(64, 64)))
     assert [place.name for place in window.places] == ["colored"]
     assert not window.has_loss
     picture = _picture(window, "colored")
@@ -122,22 +124,24 @@ def test_panels_that_are_switched_off(open_window: Open) -> None:
 
 def test_number_keys_show_one_panel(open_window: Open) -> None:
     window = open_window()
-    painted = _painted(Scene(64, 48).at(0))
+    colored = _colored(photograph(64, 48))
     for key, name in zip("1234", PANELS, strict=True):
         assert _press(window, key) == []
-        _show(window, painted)
+        _show(window, colored)
         assert [place.name for place in window.places] == [name]
     _press(window, "2")
     _press(window, "2")
-    _show(window, painted)
+    _show(window, colored)
     assert [place.name for place in window.places] == list(PANELS)
 
 
 def test_a_narrow_and_a_tiny_window(open_window: Open) -> None:
     for size in ((400, 900), (120, 90)):
         window = open_window(size=size)
-        window.tell(["1.0 frames/s  captured 10  dropped 0  shown 10", "ms: look 1.0  settle 2.0"])
-        _show(window, _painted(Scene(64, 48).at(0)))
+        window.set_status(
+            ["1.0 frames/s  captured 10  dropped 0  shown 10", "ms: network 1.0  smooth 2.0"]
+        )
+        _show(window, _colored(photograph(64, 48)))
         window.refresh()
         for place in window.places:
             assert place.picture.left >= 0
@@ -146,22 +150,22 @@ def test_a_narrow_and_a_tiny_window(open_window: Open) -> None:
 
 def test_a_resized_window_and_another_camera_size(open_window: Open) -> None:
     window = open_window(size=(800, 600))
-    _show(window, _painted(Scene(64, 48).at(0)))
+    _show(window, _colored(photograph(64, 48)))
     pygame.display.set_mode((500, 400), pygame.RESIZABLE)
     pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, size=(500, 400), w=500, h=400))
     window.events()
     window.refresh()
     assert _screen().shape == (400, 500, 3)
     assert max(place.picture.left + place.picture.width for place in window.places) <= 500
-    _show(window, _painted(Scene(48, 96).at(0)))
+    _show(window, _colored(photograph(48, 96)))
     tall = _picture(window, "original")
     assert tall.shape[0] / tall.shape[1] == pytest.approx(2, rel=0.05)
 
 
 def test_help_and_words_lie_over_the_pictures(open_window: Open) -> None:
     window = open_window()
-    painted = _painted(np.full((48, 64, 3), 200, np.uint8))
-    plain = _show(window, painted).copy()
+    colored = _colored(np.full((48, 64, 3), 200, np.uint8))
+    plain = _show(window, colored).copy()
     _press(window, "h")
     window.refresh()
     with_help = _screen().copy()
@@ -169,10 +173,10 @@ def test_help_and_words_lie_over_the_pictures(open_window: Open) -> None:
     _press(window, "h")
     window.refresh()
     assert np.array_equal(_screen(), plain)
-    window.tell([], "saved a.png")
+    window.set_status([], "saved a.png")
     window.refresh()
     assert (_screen() != plain).any()
-    window.tell([], "")
+    window.set_status([], "")
     window.refresh()
     assert np.array_equal(_screen(), plain)
 
@@ -184,22 +188,22 @@ def test_help_names_every_key() -> None:
 
 def test_status_lines_are_drawn_and_wrapped(open_window: Open) -> None:
     window = open_window(size=(300, 500))
-    _show(window, _painted(Scene(64, 48).at(0)))
+    _show(window, _colored(photograph(64, 48)))
     before = _screen()[-80:].copy()
-    window.tell(["30.0 frames/s  captured 100  dropped 0  shown 100  latency 10.0 ms"])
+    window.set_status(["30.0 frames/s  captured 100  dropped 0  shown 100  latency 10.0 ms"])
     window.refresh()
     assert (_screen()[-80:] != before).any()
 
 
 def test_a_gray_source_says_so(open_window: Open, losses: LossCurve) -> None:
     window = open_window()
-    colored, gray = Scene(64, 48), Scene(64, 48, gray=True)
-    losses.add(0.0, colored.at(0), _painted(colored.at(0)).chroma)
-    _show(window, _painted(colored.at(0)))
+    colored, gray = photograph(64, 48), photograph(64, 48, gray=True)
+    losses.add(0.0, colored, _colored(colored).chroma)
+    _show(window, _colored(colored))
     for number in range(1, 12):
-        losses.add(number, gray.at(0), _painted(gray.at(0)).chroma)
+        losses.add(number, gray, _colored(gray).chroma)
     _press(window, "4")
-    _show(window, _painted(gray.at(0)))
+    _show(window, _colored(gray))
     line = np.abs(_picture(window, "loss").astype(int) - (86, 180, 233)).sum(2) < 30
     assert not line.any()
     assert _picture(window, "loss").max() > 100  # the words
@@ -215,12 +219,12 @@ def test_keys_mean_something(open_window: Open, key: str, action: str) -> None:
 
 def test_full_screen_and_back(open_window: Open) -> None:
     window = open_window(size=(640, 480))
-    painted = _painted(Scene(64, 48).at(0))
+    colored = _colored(photograph(64, 48))
     _press(window, "f")
-    _show(window, painted)
+    _show(window, colored)
     assert pygame.display.get_surface().get_flags() & pygame.FULLSCREEN
     _press(window, "f")
-    _show(window, painted)
+    _show(window, colored)
     assert not pygame.display.get_surface().get_flags() & pygame.FULLSCREEN
     assert pygame.display.get_surface().get_size() == (640, 480)
 
@@ -246,8 +250,8 @@ def test_keys_steer_the_run(
     events = window.events
 
     def type_now_and_then() -> list[str]:
-        numbers = session.numbers()
-        if numbers["frames"]["shown"] >= 3 and session.numbers()["seconds"] > 0.15 * len(seen):
+        numbers = live_run.numbers()
+        if numbers["frames"]["shown"] >= 3 and live_run.numbers()["seconds"] > 0.15 * len(seen):
             seen.append(numbers["options"] | {"paused": camera.paused})
             key = next(keys)
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
@@ -255,10 +259,10 @@ def test_keys_steer_the_run(
 
     monkeypatch.setattr(window, "events", type_now_and_then)
     with Outputs() as outputs, Camera(name, connect) as camera:
-        painter = Painter(camera, Colorizer("nano", threads=1))
-        session = Session(camera, painter, outputs, window, losses)
-        with painter:
-            session.run(60)
+        live_colorizer = LiveColorizer(camera, Colorizer("nano", threads=1))
+        live_run = LiveRun(camera, live_colorizer, outputs, window, losses)
+        with live_colorizer:
+            live_run.run(60)
     assert [options["vividness"] for options in seen] == pytest.approx(
         [VIVIDNESS + step for step in (0, 0, 0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05)]
     )
@@ -272,7 +276,7 @@ def test_keys_steer_the_run(
 
 def test_a_whole_run_with_the_window(capsys: pytest.CaptureFixture[str]) -> None:
     source = "test://?size=96x64&rate=50&frames=20"
-    options = LiveOptions(window_size=(320, 240), stats="-")
+    options = LiveOptions(stats="-")
     assert run_live(source, Colorizer("nano", threads=1), CaptureOptions(), options) == 0
     assert '"loss"' in capsys.readouterr().out
 

@@ -15,7 +15,8 @@ def live(
         str,
         typer.Argument(
             help="A camera (0, /dev/video0), csi://0 (Jetson), a GStreamer pipeline (gst:... or "
-            "anything with ' ! ' in it), an rtsp or http URL, a film, or test:// (moving pattern)."
+            "anything with ' ! ' in it), an rtsp or http URL, a film, or test:// "
+            "(a photograph that moves)."
         ),
     ] = "0",
     size: Annotated[
@@ -46,8 +47,6 @@ def live(
             help="Open a window (pip extra: live).",
         ),
     ] = None,
-    window_size: Annotated[str, typer.Option(metavar="WxH", help="At first.")] = "1280x800",
-    full_screen: Annotated[bool, typer.Option("--full-screen", help="Fill the screen.")] = False,
     serve: Annotated[
         str | None,
         typer.Option(
@@ -77,17 +76,11 @@ def live(
             metavar="FILE", help="Write the numbers at the end, as JSON, or - for stdout."
         ),
     ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0.1, metavar="SECONDS", help="Without a picture, a source counts as stalled."
-        ),
-    ] = 10.0,
-    retry: Annotated[
-        int, typer.Option(min=0, help="Try a failed source again so often, ever more slowly.")
-    ] = 0,
     reconnect: Annotated[
-        bool, typer.Option("--reconnect", help="Try a failed source again for ever.")
+        bool,
+        typer.Option(
+            "--reconnect", help="Try again, ever more slowly, when a source fails or a stream ends."
+        ),
     ] = False,
     model: Model = FILM_MODEL,
     vividness: Vividness = None,
@@ -97,18 +90,15 @@ def live(
         bool, typer.Option("--steady/--no-steady", help="Smooth the colors over time.")
     ] = True,
     device: Device = "auto",
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, show_default="all cores but one", help="Threads of the network."),
-    ] = None,
 ) -> int:
     """Color a camera, a stream or a film while it runs.
 
     Keys in the window: space pauses, up and down change the vividness, h shows all others.
     """
-    from tinct.apps.live import LiveOptions, choose_threads, run_live
+    from tinct.apps.live import LiveOptions, run_live
     from tinct.apps.live.panels import parse_panels
     from tinct.cameras.capture import CaptureOptions, parse_size
+    from tinct.cores import count_cores
     from tinct.runtime import Colorizer
 
     capture = CaptureOptions(
@@ -116,20 +106,17 @@ def live(
         rate=rate,
         flip=flip,
         loop=loop,
-        timeout=timeout,
     )
     options = LiveOptions(
         window=serve is None if window is None else window,
         panels=parse_panels(panels),
-        window_size=parse_size(window_size),
-        full_screen=full_screen,
         serve=serve,
         output=output,
         overwrite=overwrite,
         virtual_camera=virtual_camera,
         duration=duration,
         stats=stats,
-        retries=None if reconnect else retry,
+        reconnect=reconnect,
         steady=steady,
     )
     colorizer = Colorizer(
@@ -138,6 +125,6 @@ def live(
         cautious=cautious,
         saturation=saturation,
         device=device,
-        threads=choose_threads(threads),
+        threads=max(count_cores() - 1, 1),  # one is left to capture and display
     )
     return run_live(source, colorizer, capture, options)

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING
 import cv2
 
 from tinct.apps.console import print_message
-from tinct.apps.live.live_loop import Session
+from tinct.apps.live.live_colorizer import LiveColorizer
+from tinct.apps.live.live_run import LiveRun
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
-from tinct.apps.live.painter import Painter
 from tinct.apps.live.panels import PANELS
 from tinct.cameras.camera import Camera
 from tinct.cameras.find import find_source
-from tinct.cores import count_cores
 from tinct.runtime.colorizer import Colorizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tinct.apps.live.window import Window
+    from tinct.apps.live.window import LiveWindow
     from tinct.cameras.capture import CaptureOptions
 
-__all__ = ["LiveOptions", "choose_threads", "run_live"]
+__all__ = ["LiveOptions", "run_live"]
 
 _USUAL_SIZE = (1280, 720)
 
@@ -36,21 +35,14 @@ class LiveOptions:
 
     window: bool = True
     panels: tuple[str, ...] = PANELS
-    window_size: tuple[int, int] = (1280, 800)
-    full_screen: bool = False
     serve: str | None = None  # PORT or HOST:PORT
     output: str | None = None  # a film
     overwrite: bool = False
     virtual_camera: bool = False
     duration: float | None = None  # seconds; None: until it is stopped
     stats: str | None = None  # a file, or - for standard output
-    retries: int | None = 0  # None: for ever
+    reconnect: bool = False  # try a source that fails or ends again for ever
     steady: bool = True
-
-
-def choose_threads(asked: int | None) -> int:
-    """Return the threads of the network: all cores but one, for capture and display."""
-    return asked or max(count_cores() - 1, 1)
 
 
 def run_live(
@@ -81,19 +73,19 @@ def run_live(
         if window is not None:
             stack.callback(window.close)
         outputs = stack.enter_context(Outputs())
-        camera = Camera(name, connect, capture, retries=options.retries)
-        painter = Painter(camera, colorizer, steady=options.steady)
-        session = Session(camera, painter, outputs, window, losses)
-        _open_outputs(outputs, session, options, capture, name)
+        camera = Camera(name, connect, capture, retries=None if options.reconnect else 0)
+        live_colorizer = LiveColorizer(camera, colorizer, steady=options.steady)
+        run = LiveRun(camera, live_colorizer, outputs, window, losses)
+        _open_outputs(outputs, run, options, capture, name)
         stack.enter_context(_single_threaded_opencv())
-        session.rehearse(capture.size or _USUAL_SIZE)
+        run.warm_up(capture.size or _USUAL_SIZE)
         stack.enter_context(camera)
-        stack.enter_context(painter)
-        print_message(f"{name}: colored by {painter.model} on {painter.device}")
+        stack.enter_context(live_colorizer)
+        print_message(f"{name}: colored by {live_colorizer.model} on {live_colorizer.device}")
         try:
-            session.run(options.duration)
+            run.run(options.duration)
         finally:
-            session.report(options.stats)
+            run.report(options.stats)
     return 0
 
 
@@ -108,18 +100,15 @@ def _single_threaded_opencv() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _open_window(name: str, losses: LossCurve, options: LiveOptions) -> Window:
-    from tinct.apps.live.window import Window  # the extra "live": not for those who do without
+def _open_window(name: str, losses: LossCurve, options: LiveOptions) -> LiveWindow:
+    from tinct.apps.live.window import LiveWindow  # the extra "live": not for those who do without
 
-    window = Window(f"tinct live: {name}", losses, options.panels, options.window_size)
-    if options.full_screen:
-        window.toggle_full_screen()
-    return window
+    return LiveWindow(f"tinct live: {name}", losses, options.panels)
 
 
 def _open_outputs(
     outputs: Outputs,
-    session: Session,
+    run: LiveRun,
     options: LiveOptions,
     capture: CaptureOptions,
     name: str,
@@ -129,4 +118,4 @@ def _open_outputs(
     if options.virtual_camera:
         outputs.add_virtual_camera(capture.rate)
     if options.serve is not None:
-        outputs.serve(options.serve, name, session.numbers)
+        outputs.serve(options.serve, name, run.numbers, run.change)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tinct.cameras.camera import CameraCounts
 
-STAGES = ("convert", "wait", "look", "settle", "compose", "loss", "display")
+STAGES = ("convert", "wait", "network", "smooth", "compose", "loss", "display")
 """Of a frame, in their order; ``wait`` is the time in the slot until the network is free."""
 
 _SHORTEST, _LONGEST, _GROWTH = 1e-5, 100.0, 1.02  # seconds; each bin is 2 % wider

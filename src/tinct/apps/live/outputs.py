@@ -7,7 +7,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tinct.apps.console import print_message, print_warning
 from tinct.apps.live.recorder import Recorder
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from tinct.apps.live.painter import PaintedFrame
+    from tinct.apps.live.live_colorizer import ColoredFrame
     from tinct.apps.live.virtual_camera import VirtualCamera
     from tinct.apps.live.web import PictureServer
 
@@ -64,7 +64,7 @@ class Outputs:
         """Whether somebody needs every picture at full size."""
         return self._recorder is not None or self._camera is not None
 
-    def show(self, painted: PaintedFrame) -> None:
+    def show(self, colored: ColoredFrame) -> None:
         """Hand one picture to all of them.
 
         Raises:
@@ -73,7 +73,7 @@ class Outputs:
         """
         for output in (self._recorder, self._camera, self._server):
             if output is not None:
-                output.show(painted)
+                output.show(colored)
 
     def record(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Begin a film.
@@ -105,7 +105,13 @@ class Outputs:
 
         self._camera = VirtualCamera(rate)
 
-    def serve(self, address: str, title: str, numbers: Callable[[], object]) -> None:
+    def serve(
+        self,
+        address: str,
+        title: str,
+        numbers: Callable[[], object],
+        change: Callable[[dict[str, Any]], object],
+    ) -> None:
         """Show pictures in browsers, and say where.
 
         Raises:
@@ -113,7 +119,7 @@ class Outputs:
         """
         from tinct.apps.live.web import PictureServer, parse_address
 
-        self._server = PictureServer(parse_address(address), title, numbers)
+        self._server = PictureServer(parse_address(address), title, numbers, change)
         where = self._server.address
         if where.is_loopback:
             print_message(f"{where.url}: for this machine alone")
@@ -123,11 +129,11 @@ class Outputs:
                 "can look; there is no password"
             )
 
-    def snapshot(self, painted: PaintedFrame, tell: Callable[[str], object]) -> None:
+    def snapshot(self, colored: ColoredFrame, tell: Callable[[str], object]) -> None:
         """Write a picture at full size as PNG, in the background.
 
         Args:
-            painted: The picture.
+            colored: The picture.
             tell: Called with what became of it, from another thread.
 
         Raises:
@@ -140,7 +146,7 @@ class Outputs:
             raise OutputError(f"{path}: {reason_of(error)}") from error
 
         def write() -> str:
-            rgb = compose_rgb(painted.luma, painted.chroma)
+            rgb = compose_rgb(colored.luma, colored.chroma)
             try:
                 write_picture(Picture(rgb), path, overwrite=True)
             except OutputError:

@@ -19,7 +19,7 @@ from tinct.files import make_folder, reason_of
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
-    from tinct.apps.live.painter import PaintedFrame
+    from tinct.apps.live.live_colorizer import ColoredFrame
 
 _TICK = Fraction(1, 90_000)  # seconds: fine enough for any camera, and what MP4 likes
 _ENCODER_OPTIONS = {"preset": "veryfast", "crf": "20"}
@@ -75,19 +75,19 @@ class Recorder:
         except OSError as error:
             raise OutputError(f"{self.path}: {reason_of(error)}") from error
 
-    def show(self, painted: PaintedFrame) -> None:
+    def show(self, colored: ColoredFrame) -> None:
         """Write one picture.
 
         Raises:
             OutputError: The disk is full, or the like.
         """
-        stream = self._stream or self._begin(painted)
-        pts = round((painted.frame.time - self._first) / _TICK)
+        stream = self._stream or self._begin(colored)
+        pts = round((colored.frame.time - self._first) / _TICK)
         if self.frames and pts <= self._pts:
             return  # the same picture again
         self._pts = pts
         try:
-            self._container.mux(stream.encode(self._video_frame(painted, pts)))
+            self._container.mux(stream.encode(self._video_frame(colored, pts)))
         except OSError as error:
             raise OutputError(f"{self.path}: {reason_of(error)}") from error
         self.frames += 1
@@ -119,24 +119,25 @@ class Recorder:
             own = {"movflags": "hybrid_fragmented"}
         return {"flush_packets": "1", **own}
 
-    def _begin(self, painted: PaintedFrame) -> VideoStream:
-        height, width = (max(side & ~1, 2) for side in painted.luma.shape)  # 4:2:0 wants it even
+    def _begin(self, colored: ColoredFrame) -> VideoStream:
+        height, width = (max(side & ~1, 2) for side in colored.luma.shape)  # 4:2:0 wants it even
         stream = self._container.add_stream("libx264", options=dict(_ENCODER_OPTIONS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = colored.frame.aspect
         stream.gop_size = _KEY_INTERVAL
         stream.time_base = stream.codec_context.time_base = _TICK
         stream.codec_context.framerate = Fraction(60)  # no more than a hint
         stream.codec_context.colorspace = _BT601
         stream.codec_context.color_range = ColorRange.JPEG
-        self._stream, self._size, self._first = stream, (width, height), painted.frame.time
+        self._stream, self._size, self._first = stream, (width, height), colored.frame.time
         return stream
 
-    def _video_frame(self, painted: PaintedFrame, pts: int) -> av.VideoFrame:
+    def _video_frame(self, colored: ColoredFrame, pts: int) -> av.VideoFrame:
         width, height = self._size
         planes: list[Any] = []
-        for plane, shrink in zip(painted.planes, (1, 2, 2), strict=True):
+        for plane, shrink in zip(colored.planes, (1, 2, 2), strict=True):
             size = (width // shrink, height // shrink)
-            if painted.luma.shape[0] - height in (0, 1) and painted.luma.shape[1] - width in (0, 1):
+            if colored.luma.shape[0] - height in (0, 1) and colored.luma.shape[1] - width in (0, 1):
                 planes.append(plane[: size[1], : size[0]])
             else:  # another camera size than at first
                 planes.append(cv2.resize(plane, size))

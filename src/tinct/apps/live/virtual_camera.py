@@ -11,7 +11,7 @@ from tinct.errors import DeviceError, MissingExtraError
 from tinct.photographs.pixels import planes_to_rgb
 
 if TYPE_CHECKING:
-    from tinct.apps.live.painter import PaintedFrame
+    from tinct.apps.live.live_colorizer import ColoredFrame
 
 _USUAL_RATE = 30.0  # the library wants one; pictures are sent as they come
 
@@ -35,13 +35,13 @@ class VirtualCamera:
         self._rate = rate or _USUAL_RATE
         self._camera: Any = None
 
-    def show(self, painted: PaintedFrame) -> None:
+    def show(self, colored: ColoredFrame) -> None:
         """Send one picture.
 
         Raises:
             DeviceError: The system has no loopback device.
         """
-        rgb: Any = planes_to_rgb(*painted.planes)
+        rgb: Any = planes_to_rgb(*colored.planes)
         height, width = rgb.shape[:2]
         if self._camera is None:
             try:

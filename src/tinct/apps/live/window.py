@@ -16,8 +16,8 @@ from tinct.errors import DeviceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tinct.apps.live.live_colorizer import ColoredFrame
     from tinct.apps.live.loss_curve import LossCurve
-    from tinct.apps.live.painter import PaintedFrame
     from tinct.apps.live.window_pictures import PanelPictures
 
 pygame: Any = load_pygame()
@@ -49,8 +49,8 @@ _MARGIN = 8
 _CAPTIONS = {"gray": "gray"}
 
 
-class Window:
-    """Shows painted frames; draws at the size of the panels, and no more than has changed.
+class LiveWindow:
+    """Shows colored frames; draws at the size of the panels, and no more than has changed.
 
     Attributes:
         is_recording: Whether the mark of a recording is shown.
@@ -85,7 +85,7 @@ class Window:
         self._aspect, self._rows = 16 / 9, 0
         self.places: list[Place] = []
         self._wanted = Wanted(frozenset(), (1, 1))
-        self._last: PaintedFrame | None = None
+        self._last: ColoredFrame | None = None
         self._dirty = True
         self._windowed, self._settled_at = size, 0.0
         self._screen = _open_display(title, size)
@@ -109,21 +109,22 @@ class Window:
                 self._dirty = True
         return actions
 
-    def prepare(self, painted: PaintedFrame) -> None:
+    def prepare(self, colored: ColoredFrame) -> None:
         """Bring a frame to the size of the panels; in any thread, while another one is shown."""
-        painted.panels = compose_panels(
-            painted.frame.rgb, painted.luma, painted.chroma, self._wanted
+        colored.panels = compose_panels(
+            colored.frame.rgb, colored.luma, colored.chroma, self._wanted
         )
 
-    def show(self, painted: PaintedFrame) -> None:
+    def show(self, colored: ColoredFrame) -> None:
         """Put a frame on the screen."""
-        height, width = painted.luma.shape
-        if width / height != self._aspect:
-            self._aspect, self._dirty = width / height, True
-        self._last = painted
-        self._draw(painted)
+        height, width = colored.luma.shape
+        aspect = width / height * float(colored.frame.aspect)
+        if aspect != self._aspect:
+            self._aspect, self._dirty = aspect, True
+        self._last = colored
+        self._draw(colored)
 
-    def tell(self, lines: Sequence[str], toast: str = "") -> None:
+    def set_status(self, lines: Sequence[str], toast: str = "") -> None:
         """Set the lines below the panels, and what is said for a moment over them."""
         if (tuple(lines), toast) != (self._lines, self._toast):
             self._dirty |= toast != self._toast
@@ -188,15 +189,15 @@ class Window:
         for place in self.places:
             self._draw_caption(place)
 
-    def _draw(self, painted: PaintedFrame | None) -> None:
+    def _draw(self, colored: ColoredFrame | None) -> None:
         is_new = self._dirty
         if is_new:
             self._lay_out()
-        if painted is not None:
-            if painted.panels is None or painted.panels.wanted != self._wanted:
-                self.prepare(painted)  # the window has changed meanwhile
+        if colored is not None:
+            if colored.panels is None or colored.panels.wanted != self._wanted:
+                self.prepare(colored)  # the window has changed meanwhile
             for place in self.places:
-                self._draw_panel(place, painted.panels)
+                self._draw_panel(place, colored.panels)
         self._draw_overlays()
         self._dirty = False
         if is_new:

@@ -1,7 +1,8 @@
-"""The colored stream in a browser: MJPEG and a small status page, by the standard library.
+"""The colored stream in a browser: MJPEG and a small page, by the standard library.
 
 It listens on this machine alone unless another address is named, and answers only what asks for it
-by that name then: a page elsewhere on the web cannot look through the visitor's browser.
+by that name then: a page elsewhere on the web cannot look through the visitor's browser. Its own
+page alone can change options.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tinct.errors import OptionError, OutputError
 from tinct.files import reason_of
 
 if TYPE_CHECKING:
-    from tinct.apps.live.painter import PaintedFrame
+    from tinct.apps.live.live_colorizer import ColoredFrame
 
 DEFAULT_HOST = "127.0.0.1"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -34,6 +35,7 @@ _QUALITY = 85
 _MOST_VIEWERS = 16
 _PATIENCE = 15.0  # seconds for a viewer to take what it is sent
 _POLL = 0.5
+_MOST_BYTES = 1000  # of options that a page sends
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -78,21 +80,30 @@ class PictureServer:
         address: Where it listens; the port is that which the system gave for port 0.
         page: HTML of the status page.
         numbers: Returns what ``/stats.json`` shows.
+        change: Called with the options that a page has sent.
         places: One for each viewer of the stream that there may be.
     """
 
-    def __init__(self, address: Address, title: str, numbers: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        address: Address,
+        title: str,
+        numbers: Callable[[], object],
+        change: Callable[[dict[str, Any]], object],
+    ) -> None:
         """Begin to listen.
 
         Args:
             address: Where.
             title: Of the page.
             numbers: Returns what ``/stats.json`` shows.
+            change: Called, in any thread, with the options that a page has sent; it raises
+                OptionError where they make no sense.
 
         Raises:
             OutputError: The address is in use, or not one of this machine.
         """
-        self.numbers = numbers
+        self.numbers, self.change = numbers, change
         self.page = _make_page(title)
         self._changed = threading.Condition()
         self._picture: _Picture | None = None
@@ -108,10 +119,10 @@ class PictureServer:
         )
         self._thread.start()
 
-    def show(self, painted: PaintedFrame) -> None:
+    def show(self, colored: ColoredFrame) -> None:
         """Make a picture the latest."""
         with self._changed:
-            self._picture = _Picture(painted)
+            self._picture = _Picture(colored)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -132,10 +143,10 @@ class PictureServer:
 
 
 class _Picture:
-    """A painted frame that becomes a JPEG when the first viewer asks."""
+    """A colored frame that becomes a JPEG when the first viewer asks."""
 
-    def __init__(self, painted: PaintedFrame) -> None:
-        self._painted = painted
+    def __init__(self, colored: ColoredFrame) -> None:
+        self._colored = colored
         self._lock = threading.Lock()
         self._jpeg: bytes | None = None
 
@@ -144,7 +155,7 @@ class _Picture:
         """The picture as JPEG, its luma that of the camera."""
         with self._lock:
             if self._jpeg is None:
-                planes = self._painted.planes
+                planes = self._colored.planes
                 self._jpeg = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=_QUALITY)
             return self._jpeg
 
@@ -186,6 +197,31 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send_text(HTTPStatus.NOT_FOUND, "not found; there is /, /stream.mjpg, "
                             "/picture.jpg and /stats.json")  # fmt: skip
+
+    def do_POST(self) -> None:
+        """Change how colorful the picture is.
+
+        JSON is asked for because pages elsewhere cannot send it without asking first.
+        """
+        kind = self.headers.get_content_type()
+        self.close_connection = True  # whatever is refused is not read
+        size = int(self.headers.get("Content-Length") or 0)
+        if not self._is_asked_by_name() or not self._is_of_own_page():
+            self._send_text(HTTPStatus.FORBIDDEN, "the own page alone changes options")
+        elif self.path != "/options" or kind != "application/json" or not 0 < size <= _MOST_BYTES:
+            self._send_text(HTTPStatus.BAD_REQUEST, "only JSON is taken, at /options")
+        else:
+            try:
+                self.server.pictures.change(json.loads(self.rfile.read(size)))
+            except (ValueError, TypeError, OptionError) as error:
+                self._send_text(HTTPStatus.BAD_REQUEST, str(error))
+            else:
+                self._send_text(HTTPStatus.OK, "changed")
+
+    def _is_of_own_page(self) -> bool:
+        """Tell whether a browser says that the page is ours; others do not say."""
+        origin = self.headers.get("Origin")
+        return origin is None or urlsplit(origin).netloc == self.headers.get("Host")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the terminal free."""

@@ -12,14 +12,14 @@ from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.meter import LiveStatistics
 from tinct.apps.live.outputs import free_name
 from tinct.apps.report import write_json
-from tinct.errors import OutputError
+from tinct.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tinct.apps.live.live_colorizer import ColoredFrame, LiveColorizer
     from tinct.apps.live.outputs import Outputs
-    from tinct.apps.live.painter import PaintedFrame, Painter
-    from tinct.apps.live.window import Window
+    from tinct.apps.live.window import LiveWindow
     from tinct.cameras.camera import Camera
 
 _WAIT = 0.05  # seconds without a picture after which keys are looked at
@@ -29,48 +29,48 @@ _VIVIDNESS_STEP = 0.05
 _CAUTION = 0.5  # that the key switches on, unless another was asked for
 
 
-class Session:
+class LiveRun:
     """One live run."""
 
     def __init__(
         self,
         camera: Camera,
-        painter: Painter,
+        live_colorizer: LiveColorizer,
         outputs: Outputs,
-        window: Window | None,
+        window: LiveWindow | None,
         losses: LossCurve,
     ) -> None:
         """Put the parts together.
 
         Args:
             camera: Where pictures come from.
-            painter: What colors them.
+            live_colorizer: What colors them.
             outputs: Where they go.
             window: Where they are seen, if anywhere.
             losses: The curve in the window.
         """
-        self._camera, self._painter, self._outputs = camera, painter, outputs
+        self._camera, self._live_colorizer, self._outputs = camera, live_colorizer, outputs
         self._window, self._losses = window, losses
         self._statistics = LiveStatistics()
-        self._caution = painter.options.cautious or _CAUTION
-        self._last: PaintedFrame | None = None
+        self._caution = live_colorizer.options.cautious or _CAUTION
+        self._last: ColoredFrame | None = None
         self._trouble = ""
         self._toast, self._toast_until = "", 0.0
         self._next_status = 0.0
         self._is_over = False
-        painter.prepare = self._prepare
+        live_colorizer.prepare = self._prepare
 
-    def rehearse(self, size: tuple[int, int]) -> None:
+    def warm_up(self, size: tuple[int, int]) -> None:
         """Do everything once with a black picture: what is slow the first time is so now.
 
         Args:
             size: Width and height, as the camera is expected to have them.
         """
-        painted = self._painter.rehearse(size)
+        colored = self._live_colorizer.warm_up(size)
         if self._window is not None:
-            LossCurve().add(0.0, painted.frame.rgb, painted.chroma)
-            self._window.tell(self._status_lines())
-            self._window.show(painted)
+            LossCurve().add(0.0, colored.frame.rgb, colored.chroma)
+            self._window.set_status(self._status_lines())
+            self._window.show(colored)
 
     def run(self, duration: float | None = None) -> None:
         """Go on until the source ends, the user has seen enough, or the seconds are over.
@@ -79,10 +79,10 @@ class Session:
             InputError, OutputError, DeviceError: Something has failed for good.
         """
         end = None if duration is None else time.perf_counter() + duration
-        while not (self._is_over or self._painter.has_ended):
-            painted = self._painter.take(_WAIT)
-            if painted is not None:
-                self._show(painted)
+        while not (self._is_over or self._live_colorizer.has_ended):
+            colored = self._live_colorizer.take(_WAIT)
+            if colored is not None:
+                self._show(colored)
             self._report_trouble()
             if self._window is not None:
                 self._serve_window(self._window)
@@ -92,24 +92,38 @@ class Session:
     def numbers(self) -> dict[str, Any]:
         """Return all numbers of this moment, as the status page and the statistics have them."""
         now = self._statistics.now()
-        options = self._painter.options
+        options = self._live_colorizer.options
         size = None if self._last is None else self._last.luma.shape[::-1]
         return {
             "tinct": __version__,
             "source": self._camera.name,
             "size": size,
-            "model": self._painter.model,
-            "device": self._painter.device,
+            "model": self._live_colorizer.model,
+            "device": self._live_colorizer.device,
             "options": {
-                "vividness": self._painter.vividness,
+                "vividness": self._live_colorizer.vividness,
                 "cautious": options.cautious,
                 "saturation": options.saturation,
-                "steady": self._painter.steady,
+                "steady": self._live_colorizer.steady,
             },
             **self._statistics.report(self._camera.counts),
             "now": {"rate": round(now.rate, 2), "latency_ms": round(1000 * now.latency, 2)},
             "trouble": self._camera.trouble,
         }
+
+    def change(self, wanted: dict[str, Any]) -> None:
+        """Change ``vividness``, ``cautious`` or ``steady`` from now on; in any thread.
+
+        Raises:
+            OptionError: There is another option among them, or a value makes no sense.
+        """
+        numbers = {key: value for key, value in wanted.items() if key in ("vividness", "cautious")}
+        unknown = sorted(wanted.keys() - numbers.keys() - {"steady"})
+        if unknown:
+            raise OptionError(f"{', '.join(unknown)}: no such option")
+        options = replace(self._live_colorizer.options, **numbers)
+        self._live_colorizer.options = options
+        self._live_colorizer.steady = bool(wanted.get("steady", self._live_colorizer.steady))
 
     def report(self, path: str | None) -> None:
         """Say what was done, and write the statistics where they are wanted.
@@ -128,27 +142,27 @@ class Session:
         if path is not None:
             write_json(numbers, path)
 
-    def _show(self, painted: PaintedFrame) -> None:
+    def _show(self, colored: ColoredFrame) -> None:
         """Compare and display; and count how long each took."""
-        self._last, stages = painted, dict(painted.stages)
+        self._last, stages = colored, dict(colored.stages)
         begin = time.perf_counter()
-        if self._window is not None and self._window.has_loss and not painted.is_again:
-            self._losses.add(painted.frame.time, painted.frame.rgb, painted.chroma)
+        if self._window is not None and self._window.has_loss and not colored.is_repeated:
+            self._losses.add(colored.frame.time, colored.frame.rgb, colored.chroma)
             stages["loss"] = time.perf_counter() - begin
         begin = time.perf_counter()
         if self._window is not None:
-            self._window.show(painted)
-        if not painted.is_again:
-            self._outputs.show(painted)
+            self._window.show(colored)
+        if not colored.is_repeated:
+            self._outputs.show(colored)
             end = time.perf_counter()
-            self._statistics.add(painted.frame.time, end, stages | {"display": end - begin})
+            self._statistics.add(colored.frame.time, end, stages | {"display": end - begin})
 
-    def _prepare(self, painted: PaintedFrame) -> None:
-        """Compose what will be shown, in the painter's thread."""
+    def _prepare(self, colored: ColoredFrame) -> None:
+        """Compose what will be shown, in the live_colorizer's thread."""
         if self._window is not None:
-            self._window.prepare(painted)
+            self._window.prepare(colored)
         if self._window is None or self._outputs.need_planes:
-            _ = painted.planes
+            _ = colored.planes
 
     def _report_trouble(self) -> None:
         if self._camera.trouble != self._trouble:
@@ -157,7 +171,7 @@ class Session:
                 print_warning(self._trouble)
             self._next_status = 0.0
 
-    def _serve_window(self, window: Window) -> None:
+    def _serve_window(self, window: LiveWindow) -> None:
         for action in window.events():
             self._act(action)
             self._next_status = 0.0
@@ -166,7 +180,7 @@ class Session:
             self._next_status = now + _STATUS_INTERVAL
             window.is_recording = self._outputs.is_recording
             toast = self._trouble or (self._toast if now < self._toast_until else "")
-            window.tell(self._status_lines(), toast)
+            window.set_status(self._status_lines(), toast)
         window.refresh()
 
     def _status_lines(self) -> list[str]:
@@ -212,18 +226,18 @@ class Session:
         self._camera.paused = not self._camera.paused
 
     def _change_vividness(self, step: float) -> None:
-        vividness = min(max(round(self._painter.vividness + step, 2), 0.0), 1.0)
-        self._painter.options = replace(self._painter.options, vividness=vividness)
+        vividness = min(max(round(self._live_colorizer.vividness + step, 2), 0.0), 1.0)
+        self._live_colorizer.options = replace(self._live_colorizer.options, vividness=vividness)
         self._say(f"vividness {vividness:.2f}")
 
     def _switch_caution(self) -> None:
-        caution = 0.0 if self._painter.options.cautious else self._caution
-        self._painter.options = replace(self._painter.options, cautious=caution)
+        caution = 0.0 if self._live_colorizer.options.cautious else self._caution
+        self._live_colorizer.options = replace(self._live_colorizer.options, cautious=caution)
         self._say(f"cautious {caution:.2f}" if caution else "cautious off")
 
     def _switch_steadiness(self) -> None:
-        self._painter.steady = not self._painter.steady
-        self._say(f"steady colors {'on' if self._painter.steady else 'off'}")
+        self._live_colorizer.steady = not self._live_colorizer.steady
+        self._say(f"steady colors {'on' if self._live_colorizer.steady else 'off'}")
 
     def _take_snapshot(self) -> None:
         if self._last is not None:
@@ -242,4 +256,4 @@ class Session:
         self._toast, self._toast_until = words, time.perf_counter() + _TOAST
         self._next_status = 0.0
         if self._camera.paused:
-            self._painter.again()
+            self._live_colorizer.repeat()

@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 _POLL = 0.1  # seconds after which a waiting thread looks whether it shall end
 _PATIENCE = 5.0
-_REHEARSALS = 2
+_WARM_UPS = 2
 
 
 @dataclass(eq=False)
-class PaintedFrame:
+class ColoredFrame:
     """A picture with its colors, which become pixels only at the size at which they are wanted."""
 
     frame: CapturedFrame
     luma: NDArray[np.uint8]  # (H, W), full range, BT.601
     chroma: ChromaModel
     stages: dict[str, float] = field(default_factory=dict)  # seconds of each
-    is_again: bool = False  # shown before: only the options have changed since
+    is_repeated: bool = False  # shown before: only the options have changed since
     panels: PanelPictures | None = None  # at the size at which a window shows them
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,7 +56,7 @@ class PaintedFrame:
         return self.luma, cb, cr
 
 
-class Painter:
+class LiveColorizer:
     """Takes the latest picture, colors it, and hands it over before it takes the next.
 
     To be used as a context manager.
@@ -64,7 +64,7 @@ class Painter:
     Attributes:
         options: How colorful, and how careful; may be replaced at any time.
         steady: Whether colors are smoothed over time; may be switched at any time.
-        prepare: Called with each picture, in the painter's thread, before it is handed over.
+        prepare: Called with each picture, in the live_colorizer's thread, before it is handed over.
     """
 
     def __init__(self, camera: Camera, colorizer: Colorizer, *, steady: bool = True) -> None:
@@ -77,16 +77,16 @@ class Painter:
         """
         self.options: ColorOptions = colorizer.options
         self.steady = steady
-        self.prepare: Callable[[PaintedFrame], object] = lambda painted: None
+        self.prepare: Callable[[ColoredFrame], object] = lambda colored: None
         self._camera = camera
         self._colorizer = colorizer
         self._film: FilmColorizer | None = None
         self._format: FrameFormat | None = None
         self._last: CapturedFrame | None = None
         self._changed = threading.Condition()
-        self._ready: PaintedFrame | None = None
+        self._ready: ColoredFrame | None = None
         self._failure: Exception | None = None
-        self._is_done = self._is_closing = self._is_asked_again = False
+        self._is_done = self._is_closing = self._is_repeat_wanted = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ class Painter:
             self._changed.notify_all()
         self._thread.join(_PATIENCE)
 
-    def rehearse(self, size: tuple[int, int]) -> PaintedFrame:
+    def warm_up(self, size: tuple[int, int]) -> ColoredFrame:
         """Color a black picture, so that the first real one does not wait for what is slow once.
 
         Args:
@@ -120,12 +120,12 @@ class Painter:
         """
         black = np.zeros((size[1], size[0], 3), np.uint8)
         frame = CapturedFrame(black, 0, time.perf_counter(), 0.0)
-        for _ in range(_REHEARSALS):
-            painted = self._paint(frame, is_again=False)
+        for _ in range(_WARM_UPS):
+            colored = self._color(frame, is_repeated=False)
         self._film = None  # it shall remember nothing
-        return painted
+        return colored
 
-    def take(self, wait: float) -> PaintedFrame | None:
+    def take(self, wait: float) -> ColoredFrame | None:
         """Fetch the next picture; None if there is none in ``wait`` seconds, or at the end.
 
         Raises:
@@ -134,11 +134,11 @@ class Painter:
         """
         with self._changed:
             self._changed.wait_for(lambda: self._ready is not None or self._is_done, wait)
-            painted, self._ready = self._ready, None
+            colored, self._ready = self._ready, None
             self._changed.notify_all()
-            if painted is None and self._failure is not None:
+            if colored is None and self._failure is not None:
                 raise self._failure
-            return painted
+            return colored
 
     @property
     def has_ended(self) -> bool:
@@ -162,23 +162,23 @@ class Painter:
         default = self._colorizer.session.spec.default_vividness
         return default if self.options.vividness is None else self.options.vividness
 
-    def again(self) -> None:
+    def repeat(self) -> None:
         """Color the last picture once more, with the options as they are now."""
-        self._is_asked_again = True
+        self._is_repeat_wanted = True
 
     def _run(self) -> None:
         try:
             while not (self._is_closing or self._camera.has_ended):
-                painted = self._next()
-                if painted is not None:
-                    self._hand_over(painted)
+                colored = self._next()
+                if colored is not None:
+                    self._hand_over(colored)
         except Exception as error:  # noqa: BLE001 - take() raises it in the thread that asks
             self._failure = error
         with self._changed:
             self._is_done = True
             self._changed.notify_all()
 
-    def _next(self) -> PaintedFrame | None:
+    def _next(self) -> ColoredFrame | None:
         """Wait for a picture, and color it; not before the last one has been fetched.
 
         A picture that is begun too early only grows old.
@@ -187,30 +187,30 @@ class Painter:
             self._changed.wait_for(lambda: self._ready is None or self._is_closing)
         frame = self._camera.take(_POLL)
         if frame is not None:
-            self._last, self._is_asked_again = frame, False
-            return self._paint(frame, is_again=False)
-        if self._is_asked_again and self._last is not None:
-            self._is_asked_again = False
-            return self._paint(self._last, is_again=True)
+            self._last, self._is_repeat_wanted = frame, False
+            return self._color(frame, is_repeated=False)
+        if self._is_repeat_wanted and self._last is not None:
+            self._is_repeat_wanted = False
+            return self._color(self._last, is_repeated=True)
         return None
 
-    def _paint(self, frame: CapturedFrame, *, is_again: bool) -> PaintedFrame:
+    def _color(self, frame: CapturedFrame, *, is_repeated: bool) -> ColoredFrame:
         begin = time.perf_counter()
         film = self._film_for(frame)
         luma = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        view = film.look(luma)
-        looked = time.perf_counter()
-        painted = PaintedFrame(frame, luma, film.settle(view), is_again=is_again)
-        settled = time.perf_counter()
-        self.prepare(painted)
-        painted.stages = {
+        view = film.predict(luma)
+        predicted = time.perf_counter()
+        colored = ColoredFrame(frame, luma, film.fit(film.smooth(view)), is_repeated=is_repeated)
+        fitted = time.perf_counter()
+        self.prepare(colored)
+        colored.stages = {
             "convert": frame.converted,
             "wait": max(begin - frame.time - frame.converted, 0.0),
-            "look": looked - begin,
-            "settle": settled - looked,
-            "compose": time.perf_counter() - settled,
+            "network": predicted - begin,
+            "smooth": fitted - predicted,
+            "compose": time.perf_counter() - fitted,
         }
-        return painted
+        return colored
 
     def _film_for(self, frame: CapturedFrame) -> FilmColorizer:
         """Return the colorizer of frames of this size, with the options of this moment."""
@@ -221,7 +221,7 @@ class Painter:
         self._film.options, self._film.steady = self.options, self.steady
         return self._film
 
-    def _hand_over(self, painted: PaintedFrame) -> None:
+    def _hand_over(self, colored: ColoredFrame) -> None:
         with self._changed:
-            self._ready = painted
+            self._ready = colored
             self._changed.notify_all()
