@@ -155,7 +155,7 @@ def measure_frames(plan: FramesPlan, source: Path, scratch: Path) -> list[FrameL
                     plan.device,
                     width,
                     height,
-                    film.colorizer.look(scene[0]).luma.shape[::-1],
+                    film.colorizer.predict(scene[0]).luma.shape[::-1],
                     jobs,
                     timing,
                     timing.median / first,
@@ -221,11 +221,11 @@ def time_stages(film: FilmColorizer, scene: Sequence[Samples]) -> dict[str, floa
     stages: dict[str, list[float]] = {}
     for luma in islice(cycle(scene), _SINGLE):
         times = [time.perf_counter()]
-        view = film.look(luma)
+        view = film.predict(luma)
         times.append(time.perf_counter())
-        view = film.steadied(view)
+        view = film.smooth(view)
         times.append(time.perf_counter())
-        chroma = film.fitted(view)
+        chroma = film.fit(view)
         times.append(time.perf_counter())
         film.compose(luma, chroma)
         times.append(time.perf_counter())

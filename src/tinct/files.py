@@ -29,9 +29,10 @@ _REASONS = {
 }
 
 
-def reason_of(error: OSError) -> str:
-    """Say in a few words what the system reports."""
-    return _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
+def reason_of(error: Exception) -> str:
+    """Say in a few words what the system, or a library such as FFmpeg, reports."""
+    known = _REASONS.get(getattr(error, "errno", None) or 0)
+    return known or getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def open_source(source: str | Path, name: str) -> BinaryIO:

@@ -92,7 +92,7 @@ def test_an_even_color_is_the_one_of_lab(
             np.tile(np.float32(ab)[:, None, None], (1, 16, 24)),
             np.ones((16, 24), np.float32),
         )
-        cb, cr = film.compose(luma, film.settle(view))
+        cb, cr = film.compose(luma, film.fit(view))
         wanted = gamut.chroma_from_lab(np.array(exact), np.array(ab, np.float64), matrix)
         codes = color.quantize_chroma(wanted, bits, range_of(format)).astype(int)
         # The L* of a luma is found to 5e-4, and chroma with it.
@@ -206,7 +206,7 @@ def test_a_plane_inside_a_wider_one_is_the_same(
 def test_another_frame_is_refused(colorizer: Colorizer, luma: NDArray[np.integer]) -> None:
     film = FilmColorizer(colorizer, FrameFormat(64, 48))
     with pytest.raises(InputError, match=r"64x48 uint8 was expected"):
-        film.look(luma)
+        film.predict(luma)
     with pytest.raises(InputError, match=r"64x48 uint8 was expected"):
         film.compose(luma, wild_chroma(np.random.default_rng(0)))
 
@@ -218,7 +218,7 @@ def test_nan_is_an_error(
     broken = np.full((1, 2, 56, 72), np.nan, np.float32)
     monkeypatch.setattr(colorizer.session, "run", lambda *_: (broken, broken[:, :1]))
     with pytest.raises(ModelError, match="NaN"):
-        FilmColorizer(colorizer, format).look(to_codes(gray, format))
+        FilmColorizer(colorizer, format).predict(to_codes(gray, format))
 
 
 def test_options_may_change_between_frames(colorizer: Colorizer, gray: NDArray[np.float64]) -> None:
@@ -246,7 +246,7 @@ def test_how_large_the_network_sees_a_frame(
     seen: tuple[int, int],
 ) -> None:
     format = FrameFormat(321, 240)
-    view = FilmColorizer(colorizer, format, short_side=short_side).look(to_codes(gray, format))
+    view = FilmColorizer(colorizer, format, short_side=short_side).predict(to_codes(gray, format))
     cells = (seen[0] // 4, seen[1] // 4)
     assert (view.luma.shape, view.ab.shape, view.confidence.shape) == (seen, (2, *cells), cells)
     assert view.luma.mean() == pytest.approx(gray.mean(), abs=0.01)

@@ -13,7 +13,7 @@ from tinct.errors import InputError
 from tinct.films.frame_format import FrameFormat
 from tinct.runtime import Colorizer
 from tinct.runtime.film import FilmColorizer, Samples
-from tinct.runtime.parallel import AHEAD, color_frames
+from tinct.runtime.parallel import FRAMES_AHEAD, color_frames
 
 FORMAT = FrameFormat(96, 64)
 
@@ -96,9 +96,9 @@ def test_only_a_few_frames_are_taken_ahead(
     results = color_frames(film, count(), itself, planes, jobs=2)
     assert taken == 0
     next(results)
-    assert taken == 2 * AHEAD + 1
+    assert taken == 2 * FRAMES_AHEAD + 1
     results.close()  # and nobody waits for the rest
-    assert taken == 2 * AHEAD + 1
+    assert taken == 2 * FRAMES_AHEAD + 1
 
 
 def test_a_frame_that_fails_does_so_in_its_turn(

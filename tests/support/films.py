@@ -31,6 +31,7 @@ class Film:
     tags: tuple[int, int, int] | None = None  # primaries, transfer function, matrix
     aspect: Fraction | None = None
     rotation: int = 0
+    fields: str | None = None  # tff or bff: which of the two fields is first
     sound: str | None = None  # a codec
     format: str | None = None
     options: tuple[tuple[str, str], ...] = ()
@@ -65,7 +66,7 @@ def make_film(path: Path, film: Film | None = None) -> Path:
             stream.set_display_rotation(film.rotation)
         sound = output.add_stream(film.sound, rate=48000) if film.sound else None
         for number, time in enumerate(times):
-            frame = _frame(film, number)
+            frame = _with_fields(film, _frame(film, number))
             frame.pts, frame.time_base = time, base
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -81,6 +82,19 @@ def _frame(film: Film, number: int) -> av.VideoFrame:
         plane = plane_of(frame, index)
         plane[:] = 1 << (8 * plane.dtype.itemsize - 1 if plane.dtype == np.uint8 else 9)
     return frame
+
+
+def _with_fields(film: Film, frame: av.VideoFrame) -> av.VideoFrame:
+    if film.fields is None:
+        return frame
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=film.width, height=film.height, format=frame.format, time_base=1 / film.rate
+    )
+    marks = graph.add("setfield", film.fields)
+    graph.link_nodes(source, marks, graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def _add_sound(output: Any, stream: Any, seconds: float) -> None:

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.codec import Codec, CodecContext
 from av.codec.context import Flags
+from av.filter import Graph
 from av.format import ContainerFormat
 from av.format import Flags as FormatFlags
 from av.video.reformatter import ColorRange
 
 from tinct.errors import OptionError, OutputError
+from tinct.films.facts import PROGRESSIVE, TOP_FIRST
 from tinct.films.pixels import depth_and_shift, pixel_format
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
 
     from tinct.films.facts import FilmFacts
     from tinct.films.frame_format import FrameFormat
@@ -94,10 +97,15 @@ class EncoderPlan:
             context.max_b_frames = 0
         if _has_global_header(self.container):
             context.flags |= Flags.global_header
-        if self.field_order > 1:
+        if self.container in ("mp4", "mov") and ("265" in self.codec or "hevc" in self.codec):
+            context.codec_tag = "hvc1"  # players of Apple know no other; headers are global anyway
+        options = dict(self.options)
+        if self.field_order > PROGRESSIVE:
             context.field_order = self.field_order
             context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        context.options = dict(self.options)
+            if self.codec == "libx264":  # or FFmpeg takes the first frame for top field first
+                options["x264-params"] = "pic-struct=1"
+        context.options = options
         _set_quality(context)
         try:
             context.open()
@@ -107,6 +115,40 @@ class EncoderPlan:
         if unknown:
             raise OptionError(f"{self.codec} does not know {', '.join(unknown)}")
         return context
+
+
+class FrameMarker:
+    """Sets what encoders read from frames and PyAV cannot set: field order and shape of pixels."""
+
+    def __init__(self, plan: EncoderPlan) -> None:
+        """Prepare for the frames of a film.
+
+        Args:
+            plan: How they are encoded.
+        """
+        self._graph: Graph | None = None
+        marks = []
+        if plan.field_order > PROGRESSIVE:
+            marks.append(("setfield", "tff" if plan.field_order == TOP_FIRST else "bff"))
+        if plan.aspect is not None:
+            marks.append(("setsar", f"{plan.aspect.numerator}/{plan.aspect.denominator}"))
+        if marks:
+            self._graph = Graph()
+            tags = f"colorspace={plan.tags.matrix}:range={2 if plan.tags.full_range else 1}"
+            source = (
+                f"video_size={plan.width}x{plan.height}:pix_fmt={plan.pix_fmt}"
+                f":time_base={1 / plan.rate}:{tags}"
+            )
+            filters = [("buffer", source), *marks, ("buffersink", None)]
+            nodes = [self._graph.add(name, given) for name, given in filters]
+            self._graph.link_nodes(*nodes).configure()
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """Mark a frame; its samples are not copied."""
+        if self._graph is None:
+            return frame
+        self._graph.vpush(frame)
+        return self._graph.vpull()
 
 
 @dataclass(frozen=True)

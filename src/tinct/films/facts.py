@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 _NO_FILMS = ("image2", "tty", "webp")
 _SOME_RATE = Fraction(25)
 """Frames a second of a film that does not say; only the length of its last frame follows."""
+_MOST_RATE = 1000
+"""Frames a second beyond which a header speaks of ticks."""
 _OFFSET_FORMATS = ("mpegts", "mpeg", "mpegvideo")
 """Their clocks begin anywhere: the film begins at zero, as players show it."""
-_UNKNOWN, _PROGRESSIVE = 0, 1  # field orders; larger ones are interlaced
+PROGRESSIVE, TOP_FIRST, BOTTOM_FIRST = 1, 2, 3
+"""Field orders as FFmpeg counts them; 4 and 5 are 3 and 2 whose fields are stored the other way."""
 _LOST = {
     Type.A53_CC: "closed captions in the pictures",
     Type.MASTERING_DISPLAY_METADATA: "metadata of HDR",
@@ -40,6 +44,13 @@ _LOST = {
     Type.DOVI_METADATA: "metadata of HDR",
 }
 """What a frame may carry that the new one does not."""
+_ONE = 1 << 16  # in a matrix of a display; its last number is 1 << 30
+_TURNS = {
+    90: (0, -_ONE, 0, _ONE, 0, 0, 0, 0, _ONE << 14),
+    180: (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, _ONE << 14),
+    270: (0, _ONE, 0, -_ONE, 0, 0, 0, 0, _ONE << 14),
+}
+"""Matrices of a display by degrees against the clock."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +78,15 @@ class FilmFacts:
     display: tuple[int, ...] | None
     """Matrix by which players turn the picture, if there is one."""
     field_order: int
-    """As FFmpeg counts: 0 unknown, 1 progressive, 2..5 interlaced."""
+    """As FFmpeg counts: 1 progressive, 2 top field first, 3 bottom field first."""
     end: int | None
     """Ticks at which it ends by the header, if that says so."""
     notes: tuple[str, ...]
     """What the user should know, one sentence each."""
+    breaks: int = 0
+    """How often the clock of the file begins again."""
+    timecode: str | None = None
+    """SMPTE timecode of the first frame."""
 
     @property
     def left_side(self) -> tuple[int, bool]:
@@ -138,11 +153,7 @@ def read_facts(
     time_base = stream.time_base or Fraction(1, 1000)
     start = container.start_time if container.start_time is not None else 0
     origin = Fraction(start, av.time_base)
-    field_order = context.field_order
-    if first.interlaced_frame and field_order <= _PROGRESSIVE:
-        field_order = 2
-    if not first.interlaced_frame and field_order == _UNKNOWN:
-        field_order = _PROGRESSIVE
+    field_order = _field_order(first, context.field_order)
     notes = [*notes, *_notes_on_samples(context.name, first, field_order)]
     counts_from_anywhere = container.format.name in _OFFSET_FORMATS
     return FilmFacts(
@@ -154,22 +165,23 @@ def read_facts(
         time_base=time_base,
         origin=origin,
         shift=origin if counts_from_anywhere else Fraction(0),
-        rate=stream.average_rate or stream.guessed_rate or _SOME_RATE,
+        rate=_rate(stream, first, time_base),
         aspect=stream.sample_aspect_ratio or None,
-        display=_display_matrix(first),
+        display=display_matrix(first),
         field_order=field_order,
         end=_end(container, stream, time_base),
         notes=tuple(notes),
+        timecode=_timecode(container, stream),
     )
 
 
 def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[str]:
     notes, pix_fmt = [], first.format.name
-    if field_order > _PROGRESSIVE:
+    if field_order > PROGRESSIVE:
         notes.append("interlaced: colored as it is, frame by frame, and kept interlaced")
     if has_alpha(pix_fmt) and codec != "gif":  # which is decoded with it, used or not
         notes.append("its transparency is not kept")
-    side_data: Any = first.side_data  # a mapping by types, whatever the stubs say
+    side_data = _side_data(first)
     lost = sorted({words for kind, words in _LOST.items() if side_data.get(kind) is not None})
     if lost:
         notes.append(f"its {' and '.join(lost)} are not kept")
@@ -182,10 +194,68 @@ def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[s
     return notes
 
 
-def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    side_data: Any = frame.side_data
-    matrix = side_data.get(Type.DISPLAYMATRIX)
-    return None if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
+def _side_data(frame: VideoFrame) -> dict[Type, Any]:
+    """Return what a frame carries beside its samples, as far as PyAV knows the kinds of it.
+
+    FFmpeg 8 has kinds that the enumeration of PyAV 18 lacks (EXIF, stereo views); one of them in a
+    frame makes all of its side data inaccessible.
+    """
+    try:
+        held: Any = frame.side_data  # a mapping by types, whatever the stubs say
+    except ValueError:
+        return {}
+    return {kind: held[kind] for kind in _LOST.keys() | {Type.DISPLAYMATRIX} if kind in held}
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """Return the matrix by which players turn a frame, None where it has none."""
+    matrix = _side_data(frame).get(Type.DISPLAYMATRIX)
+    if matrix is not None:
+        return tuple(np.frombuffer(matrix, np.int32).tolist())
+    return _TURNS.get(frame.rotation % 360)
+
+
+def _rate(stream: VideoStream, first: VideoFrame, time_base: Fraction) -> Fraction:
+    """Return frames a second: what the header says, unless that is the rate of its ticks."""
+    measured = 1 / (first.duration * time_base) if first.duration else None
+    for rate in (stream.average_rate, stream.guessed_rate, measured):
+        if rate and rate <= _MOST_RATE:
+            return rate
+    return _SOME_RATE
+
+
+def _field_order(first: VideoFrame, stated: int) -> int:
+    """Return the order of the fields as FFmpeg counts it, by the flags of a frame if it has them.
+
+    PyAV shows whether a frame is interlaced, not which field is first; FFmpeg's filter tells.
+    """
+    if not first.interlaced_frame:
+        return {2: TOP_FIRST, 3: BOTTOM_FIRST, 4: BOTTOM_FIRST, 5: TOP_FIRST}.get(
+            stated, PROGRESSIVE
+        )
+    graph = Graph()
+    graph.link_nodes(
+        graph.add_buffer(
+            width=first.width, height=first.height, format=first.format, time_base=Fraction(1)
+        ),
+        graph.add("select", "eq(interlace_type,TOPFIRST)"),
+        graph.add("buffersink"),
+    ).configure()
+    graph.push(first)
+    try:
+        graph.pull()
+    except BlockingIOError:
+        return BOTTOM_FIRST
+    return TOP_FIRST
+
+
+def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
+    tags = [
+        stream.metadata,
+        container.metadata,
+        *(data.metadata for data in container.streams.data),
+    ]
+    return next((held["timecode"] for held in tags if "timecode" in held), None)
 
 
 def _end(container: InputContainer, stream: VideoStream, base: Fraction) -> int | None:

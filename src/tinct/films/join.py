@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
+import io
+import re
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -10,9 +14,14 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from av.packet import Packet
+from av.video.frame import VideoFrame
 
 from tinct.errors import OutputError
-from tinct.files import written_whole
+from tinct.files import reason_of, written_whole
+from tinct.films.facts import PROGRESSIVE, display_matrix
+from tinct.films.matroska import PLACEHOLDER, set_display_size
+from tinct.films.packets import Clock, read_packets
+from tinct.films.segments import SegmentEncoder
 from tinct.films.tracks import Cut, keep_tags, make_tracks
 
 if TYPE_CHECKING:
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
     from tinct.films.encoder import EncoderPlan
     from tinct.films.reader import FilmSource
     from tinct.films.segments import Parts
-    from tinct.films.tracks import Track
+    from tinct.films.tracks import Track, TrackPlan
 
 _OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "software")
 _OPTIONS = {
@@ -34,8 +43,9 @@ _OPTIONS = {
     "mov": {"movflags": "+faststart"},
     "avi": {"avoid_negative_ts": "disabled"},  # sound that begins early would move the pictures
 }
-
-
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS, errno.EACCES,
+                errno.EPERM, errno.ENOENT)  # fmt: skip
+_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
 _SLOT_TOLERANCE = 0.1
 
 
@@ -67,7 +77,13 @@ class Timeline:
 
 
 def join(
-    reader: FilmSource, parts: Parts, plan: EncoderPlan, cut: Cut, target: Path, overwrite: bool
+    reader: FilmSource,
+    parts: Parts,
+    plan: EncoderPlan,
+    tracks: list[TrackPlan],
+    cut: Cut,
+    target: Path,
+    overwrite: bool,
 ) -> list[str]:
     """Write the film.
 
@@ -75,6 +91,7 @@ def join(
         reader: The old film, of which everything but the pictures is taken.
         parts: Segments, at least one.
         plan: How they were encoded.
+        tracks: What becomes of everything else in the old film.
         cut: Which part of the film they are.
         target: Name of the new file.
         overwrite: Whether a file of that name may be replaced.
@@ -85,46 +102,139 @@ def join(
     Raises:
         OutputError: It cannot be written; nothing has changed.
     """
+    with written_whole(target, overwrite=overwrite) as temporary:
+        try:
+            notes = _write(reader, parts, plan, tracks, cut, temporary)
+        except (av.FFmpegError, ValueError) as error:
+            if is_of_disk(error) or not tracks:
+                raise OutputError(f"{target}: {reason_of(error)}") from error
+            # The pictures are done: they become a film, whatever is wrong beside them.
+            notes = _write(reader, parts, plan, [], cut, temporary)
+            notes.append(f"all other tracks are left out ({reason_of(error)})")
+        if plan.container in ("matroska", "webm") and plan.aspect not in (None, 1):
+            assert plan.aspect is not None
+            set_display_size(temporary, round(plan.width * plan.aspect), plan.height)
+    return notes
+
+
+def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
+    """Write a film of one gray frame, to find out early what cannot be written, or gets lost.
+
+    Returns:
+        What the new file will not hold, one sentence each.
+
+    Raises:
+        OutputError: There can be no such file.
+    """
+    file = io.BytesIO()
+    frame = VideoFrame(plan.width, plan.height, plan.pix_fmt)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
     try:
-        with written_whole(target, overwrite=overwrite) as temporary, reader.open() as source:
-            options = dict(_OPTIONS.get(plan.container, {}))
-            if "movflags" in options:  # in which it says when a track begins; a millisecond else
-                options["movie_timescale"] = str(reader.facts.time_base.denominator)
-            with av.open(
-                f"file:{temporary}", "w", format=plan.container, container_options=options
-            ) as output:
-                return _write(reader, source, parts, plan, cut, output)
-    except (av.FFmpegError, OSError) as error:
-        raise OutputError(f"{target}: {error.strerror or error}") from error
+        encoder = SegmentEncoder(plan)
+        encoder.add(frame, 0, 1, is_exact=True)
+        _, packets = encoder.finish(None)
+        with reader.open() as source, av.open(file, "w", format=plan.container) as output:
+            film = _add_film(reader, plan, source, Cut(None, None, Fraction(0)), output)
+            packet: Packet[Any] = Packet(packets.data[0])
+            packet.stream, packet.time_base = film, film.time_base or reader.facts.time_base
+            packet.pts = packet.dts = 0
+            packet.is_keyframe = True
+            output.mux(packet)
+        file.seek(0)
+        with av.open(file, "r") as written:
+            found = next(written.decode(video=0))
+    except (av.FFmpegError, ValueError) as error:
+        raise OutputError(f"{plan.container}: {reason_of(error)}") from error
+    notes = []
+    if plan.field_order > PROGRESSIVE and not found.interlaced_frame:
+        notes.append(f"{plan.codec} writes no field order: the fields stay, in progressive frames")
+    if reader.facts.display is not None and display_matrix(found) is None:
+        notes.append(f"{plan.container} holds no rotation: the new film is shown unturned")
+    return notes
+
+
+def is_of_disk(error: Exception) -> bool:
+    """Tell whether an error of FFmpeg comes from the disk, not from what is written."""
+    return isinstance(error, OSError) and error.errno in _DISK_ERRORS
 
 
 def _write(
     reader: FilmSource,
-    source: InputContainer | None,
     parts: Parts,
     plan: EncoderPlan,
+    tracks: list[TrackPlan],
+    cut: Cut,
+    path: Path,
+) -> list[str]:
+    facts = reader.facts
+    options = dict(_OPTIONS.get(plan.container, {}))
+    if "movflags" in options:  # in which it says when a track begins; a millisecond else
+        options["movie_timescale"] = str(facts.time_base.denominator)
+    line, base, notes = _timeline(reader, parts, cut), facts.time_base, []
+    if plan.container == "avi":
+        line, base, moved = _in_slots(line, base, 1 / plan.rate)
+        notes += [f"AVI holds no times: {moved} frames were moved a little"] if moved else []
+    with (
+        reader.open() as source,
+        av.open(f"file:{path}", "w", format=plan.container, container_options=options) as output,
+    ):
+        film = _add_film(reader, plan, source, cut, output)
+        others: Iterable[Packet[Any]] = ()
+        made: dict[int, Track] = {}
+        if source is not None:
+            made = make_tracks(source, tracks, output, cut)
+            others = _other_packets(source, made, mend=facts.breaks > 0)
+        output.start_encoding()
+        refused: Counter[int] = Counter()
+        for packet in heapq.merge(_film_packets(parts, line, base, film), others, key=_moment):
+            try:
+                output.mux(packet)
+            except (av.FFmpegError, ValueError) as error:
+                if is_of_disk(error):
+                    raise
+                refused[packet.stream_index] += 1
+    names = {made[plan.stream].index: plan.name for plan in tracks if plan.stream in made}
+    for index, count in refused.items():
+        name = names.get(index, "the pictures")
+        notes.append(f"{name}: {count} packets cannot be written: left out")
+    for plan_of_track in tracks:
+        faults = made[plan_of_track.stream].faults if plan_of_track.stream in made else {}
+        notes += [f"{plan_of_track.name}: {count} packets {what}" for what, count in faults.items()]
+    return notes
+
+
+def _add_film(
+    reader: FilmSource,
+    plan: EncoderPlan,
+    source: InputContainer | None,
     cut: Cut,
     output: OutputContainer,
-) -> list[str]:
-    film = _add_film(reader, plan, output)
-    others: Iterable[Packet[Any]] = ()
-    notes: list[str] = []
+) -> VideoStream:
+    """Add the stream of the pictures, and everything that is said of the film as a whole."""
+    facts = reader.facts
+    film: Any = output.add_stream(plan.codec, rate=plan.rate)
+    plan.configure(film.codec_context)  # which writes its parameters, and encodes nothing
+    film.time_base = 1 / plan.rate if plan.container == "avi" else facts.time_base
+    if facts.display is not None:
+        film.set_display_matrix(facts.display)
     if source is not None:
-        old = source.streams[reader.facts.stream]
+        old = source.streams[facts.stream]
         film.metadata.update(keep_tags(old.metadata))
         film.disposition = old.disposition
         output.metadata.update(_film_tags(source.metadata))
         output.set_chapters(list(_chapters(source, cut)))
-        tracks, notes = make_tracks(source, film=old.index, output=output, cut=cut)
-        others = _other_packets(source, tracks)
-    line, base = _timeline(reader, parts, cut), reader.facts.time_base
-    if plan.container == "avi":
-        line, base, moved = _in_slots(line, base, 1 / plan.rate)
-        notes += [f"AVI holds no times: {moved} frames were moved a little"] if moved else []
-    pictures = _film_packets(parts, line, base, film)
-    for packet in heapq.merge(pictures, others, key=_moment):
-        output.mux(packet)
-    return notes
+    for tags in (film.metadata, output.metadata):
+        tags.pop("timecode", None)
+    if facts.timecode is not None:
+        begin = Fraction(0) if cut.begin is None else cut.begin - facts.origin
+        timecode = later_timecode(facts.timecode, begin, plan.rate)
+        if timecode is not None:
+            film.metadata["timecode"] = timecode
+    if plan.container in ("matroska", "webm") and plan.aspect not in (None, 1):
+        film.metadata["title"] = film.metadata.get("title", "") + PLACEHOLDER
+    stream: VideoStream = film
+    return stream
 
 
 def _film_tags(tags: dict[str, str]) -> dict[str, str]:
@@ -132,15 +242,32 @@ def _film_tags(tags: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in kept.items() if key.lower() not in _OF_THE_CONTAINER}
 
 
-def _add_film(reader: FilmSource, plan: EncoderPlan, output: OutputContainer) -> VideoStream:
-    facts = reader.facts
-    film: Any = output.add_stream(plan.codec, rate=plan.rate)
-    plan.configure(film.codec_context)  # which writes its parameters, and encodes nothing
-    film.time_base = 1 / plan.rate if plan.container == "avi" else facts.time_base
-    if facts.display is not None:
-        film.set_display_matrix(facts.display)
-    stream: VideoStream = film
-    return stream
+def later_timecode(timecode: str, seconds: Fraction, rate: Fraction) -> str | None:
+    """Return the SMPTE timecode of a later frame, None if the first one cannot be read.
+
+    Args:
+        timecode: ``hh:mm:ss:ff``, or with a semicolon before the frames where two (at 60 frames a
+            second four) numbers of frames are dropped every minute but every tenth: SMPTE ST 12.
+        seconds: How much later.
+        rate: Frames a second.
+    """
+    found = _TIMECODE.fullmatch(timecode.strip())
+    nominal = round(rate)
+    if found is None or nominal < 1:
+        return None
+    hours, minutes, whole, frames = (int(found[part]) for part in (1, 2, 3, 5))
+    number = ((hours * 60 + minutes) * 60 + whole) * nominal + frames + round(seconds * rate)
+    if found[4] != ":":
+        dropped = nominal // 15
+        past = hours * 60 + minutes
+        number -= dropped * (past - past // 10)
+        tens, rest = divmod(number, nominal * 600 - 9 * dropped)
+        number += 9 * dropped * tens
+        if rest >= dropped:
+            number += dropped * ((rest - dropped) // (nominal * 60 - dropped))
+    total, frames = divmod(number, nominal)
+    hours, minutes, whole = total // 3600 % 24, total // 60 % 60, total % 60
+    return f"{hours:02d}:{minutes:02d}:{whole:02d}{found[4]}{frames:02d}"
 
 
 def _timeline(reader: FilmSource, parts: Parts, cut: Cut) -> Timeline:
@@ -182,14 +309,19 @@ def _film_packets(
         done += segment.frames
 
 
-def _other_packets(source: InputContainer, tracks: dict[int, Track]) -> Iterator[Packet[Any]]:
+def _other_packets(
+    source: InputContainer, tracks: dict[int, Track], mend: bool
+) -> Iterator[Packet[Any]]:
     if not tracks:
         return
-    try:
-        for packet in source.demux([source.streams[index] for index in tracks]):
+    # A mended clock must be shown every packet, as it was when the pictures were read.
+    wanted = list(source.streams) if mend else [source.streams[index] for index in tracks]
+    clock = Clock()
+    for packet in read_packets(source, wanted):
+        if mend:
+            clock.correct(packet)
+        if packet.stream.index in tracks:
             yield from tracks[packet.stream.index].take(packet)
-    except av.FFmpegError:
-        return  # a damaged film: reading its pictures has said so
 
 
 def _moment(packet: Packet[Any]) -> Fraction:

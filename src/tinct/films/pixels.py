@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _UNSPECIFIED = 2  # in all three of FFmpeg's lists of primaries, transfer functions and matrices
 _MATRICES: dict[int, Standard] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709",
                                 9: "bt2020", 10: "bt2020"}  # fmt: skip
+_UNKNOWN = (0, 2, 3)
+"""Primaries, transfer functions and matrices that say nothing: reserved and unspecified."""
+_FAMILIES = {1: (1, 1, 1), 4: (4, 4, 4), 5: (5, 6, 5), 6: (6, 6, 6), 7: (7, 7, 7), 9: (9, 14, 9),
+             10: (9, 14, 10)}  # fmt: skip
+"""Primaries, transfer function and matrix that go together, by the matrix or the primaries."""
 COLORSPACES = {"bt601": 5, "bt709": 1, "bt2020": 9}
 """Matrices as FFmpeg's converter numbers them."""
 _LARGEST_SD = 576  # lines: films that say nothing are BT.601 up to here, BT.709 above
@@ -46,16 +51,25 @@ class ColorTags:
     def of(cls, frame: VideoFrame) -> ColorTags:
         """Read the tags of a frame, and complete what it leaves out.
 
-        Standard definition is taken for BT.601 and everything else for BT.709. Untagged samples are
-        limited, but for formats that FFmpeg itself takes for full: gray alone, and JPEG's.
+        What is set is kept. The rest follows the matrix, else the primaries; a frame that says
+        neither is BT.601 in standard definition and BT.709 beyond. Untagged samples are limited,
+        but for formats that FFmpeg itself takes for full: gray alone, and JPEG's.
         """
         full = frame.color_range == ColorRange.JPEG
         if frame.color_range == ColorRange.UNSPECIFIED:
             full = frame.format.name.startswith(("yuvj", "gray", "ya"))
-        matrix = frame.colorspace
-        if frame.format.is_rgb or matrix not in _MATRICES:
-            return cls.usual(frame.height, full and not frame.format.is_rgb)
-        return cls(frame.color_primaries, frame.color_trc, matrix, full)
+        if frame.format.is_rgb:
+            return cls.usual(frame.height, full_range=False)
+        primaries, transfer, matrix = frame.color_primaries, frame.color_trc, frame.colorspace
+        usual = _usual_tags(frame.height)
+        if matrix in _MATRICES or primaries not in _UNKNOWN:
+            usual = _FAMILIES.get(matrix if matrix in _MATRICES else primaries, usual)
+        return cls(
+            usual[0] if primaries in _UNKNOWN else primaries,
+            usual[1] if transfer in _UNKNOWN else transfer,
+            matrix if matrix in _MATRICES else usual[2],
+            full,
+        )
 
     @classmethod
     def usual(cls, height: int, full_range: bool) -> ColorTags:
@@ -131,9 +145,24 @@ def luma_of(frame: VideoFrame) -> NDArray[Any]:
 
     Everything else is converted by FFmpeg to the format that ``planar_twin`` names.
     """
-    if not has_luma_plane(frame.format.name) or frame.planes[0].line_size < 0:
-        frame = _to_planar(frame)
-    return plane_of(frame, 0)
+    return planes_of(frame)[0]
+
+
+def planes_of(
+    frame: VideoFrame,
+) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]:
+    """Return luma, and Cb and Cr where the format has color, in the depth of ``planar_twin``.
+
+    They are views of the frame where it has such planes; everything else is converted by FFmpeg.
+    """
+    name = frame.format.name
+    has_luma = has_luma_plane(name) and frame.planes[0].line_size > 0
+    if has_luma and len(frame.format.components) < 3:
+        return plane_of(frame, 0), None
+    is_planar = depth_and_shift(name.replace("yuvj", "yuv").replace("yuva", "yuv")) is not None
+    planar = frame if has_luma and is_planar else _to_planar(frame)
+    luma = plane_of(frame if has_luma else planar, 0)
+    return luma, (plane_of(planar, 1), plane_of(planar, 2))
 
 
 def fit_frame(frame: VideoFrame, width: int, height: int, name: str) -> VideoFrame:

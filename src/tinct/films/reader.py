@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -20,16 +20,15 @@ from av.stream import Discard
 from tinct.errors import InputError
 from tinct.files import open_source
 from tinct.films.facts import FilmFacts, choose_stream, read_facts
-from tinct.films.pixels import (
-    fit_frame,
-    luma_of,
-)
+from tinct.films.packets import MPEG_FORMATS, Clock, read_packets
+from tinct.films.pixels import fit_frame, planes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
 _GENERATE_TIMES = 1  # AVFMT_FLAG_GENPTS, which is late by a frame for H.264 in AVI
 _ROUNDING = Fraction(1, av.time_base)  # of the time at which a file says that it begins
 _SHORTER = Fraction(1, 2)  # seconds that a film may end early before it is said
+_PROBE = {"probesize": str(100 << 20), "analyzeduration": str(300 * av.time_base)}
+"""How far FFmpeg looks for streams of MPEG formats: bytes, and microseconds. They may begin late,
+and by default it looks at five seconds."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class FilmFrame:
     """Ticks, at least 1."""
     is_exact: bool = True
     """Whether the file itself gives the time."""
+    chroma: tuple[NDArray[Any], NDArray[Any]] | None = None
+    """Cb and Cr, of the format's chroma shape and dtype; None where the film has none. Not to be
+    written to."""
+    is_colored: bool = False
+    """Whether it is in color already."""
 
 
 class FilmSource(Protocol):
@@ -91,14 +98,20 @@ class FilmReader:
         """
         self.path = Path(path)
         self.damage: list[str] = []
+        self._options: dict[str, str] = {}
         with open_source(self.path, os.fspath(path)):
             pass
+        with self.open() as container:
+            if container.format.name in MPEG_FORMATS:
+                self._options = _PROBE
         with self.open() as container:
             stream, notes = choose_stream(container, os.fspath(path))
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise InputError(f"{path}: no frame of it can be decoded")
             self.facts = read_facts(os.fspath(path), container, stream, first, notes)
+        if self._options:
+            self._find_breaks()
         self.damage.clear()  # it will be met again
 
     @property
@@ -119,7 +132,7 @@ class FilmReader:
             container = av.open(
                 f"file:{self.path}",
                 metadata_errors="replace",
-                container_options={"protocol_whitelist": "file"},
+                container_options={"protocol_whitelist": "file", **self._options},
             )
         except (av.FFmpegError, ValueError) as error:
             raise InputError(f"{self.path}: not a film, or damaged beyond reading") from error
@@ -164,7 +177,7 @@ class FilmReader:
 
     def _from(self, start: int | None) -> Iterator[FilmFrame]:
         """Yield frames from a time on, having sought if the file can do it."""
-        if start is not None:
+        if start is not None and not self.facts.breaks:  # a time may stand twice in such a file
             with self.open() as container:
                 stream = container.streams[self.facts.stream]
                 try:
@@ -187,25 +200,48 @@ class FilmReader:
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Decode what can be decoded, and note the rest in ``damage``."""
         stream.thread_type = "AUTO"
-        for other in container.streams:
-            if other is not stream:
-                other.discard = Discard.all
-        packets = container.demux(stream)
+        reasons: list[str] = []
         bad = 0
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                self.damage.append(f"damaged: read as far as possible ({error.strerror})")
-                break
-            if packet is None:
-                break
+        for packet in self._packets(container, stream, reasons):
             try:
                 yield from packet.decode()
             except av.FFmpegError:
                 bad += 1
+        if reasons:
+            self.damage.append(f"damaged: read as far as possible ({reasons[0]})")
         if bad:
             self.damage.append(f"damaged: {bad} packets cannot be decoded, the others are read")
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream, reasons: list[str]
+    ) -> Iterator[Packet[VideoStream]]:
+        """Yield the packets of the pictures, on the clock that all streams have together."""
+        if not hasattr(self, "facts") or not self.facts.breaks:
+            for other in container.streams:
+                if other is not stream:
+                    other.discard = Discard.all
+            yield from read_packets(container, [stream], reasons.append)
+            return
+        clock = Clock()
+        for packet in read_packets(container, list(container.streams), reasons.append):
+            clock.correct(packet)
+            if packet.stream.index == stream.index:
+                yield packet
+
+    def _find_breaks(self) -> None:
+        """Read all packets, without decoding them, to find where the clock of the file jumps."""
+        clock = Clock()
+        with self.open() as container:
+            for packet in read_packets(container, list(container.streams)):
+                clock.correct(packet)
+        if clock.breaks and clock.end is not None:
+            note = f"its clock begins again {clock.breaks} times: continued"
+            self.facts = replace(
+                self.facts,
+                breaks=clock.breaks,
+                end=round(clock.end / self.facts.time_base),
+                notes=(*self.facts.notes, note.replace("1 times", "once")),
+            )
 
     def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[FilmFrame]:
         """Give every frame a time after that of the one before."""
@@ -224,18 +260,16 @@ class FilmReader:
                 given = end
             time = given if last is None else max(given, last + 1)
             duration = self._last(time, frame.duration or usual)
-            yield FilmFrame(self._luma(frame), time, duration, is_exact)
+            if frame.format.name != facts.pix_fmt:
+                frame = fit_frame(frame, frame.width, frame.height, facts.pix_fmt)
+            luma, chroma = planes_of(frame)
+            yield FilmFrame(luma, time, duration, is_exact, chroma)
             last, end = time, time + duration
         if invented:
             self.damage.append(f"{invented} frames are not later than the one before: moved")
         if resized:
             self.damage.append(f"the picture changes its size: {resized} frames were scaled")
         self._check_end(end)
-
-    def _luma(self, frame: VideoFrame) -> NDArray[Any]:
-        if frame.format.name != self.facts.pix_fmt:
-            frame = fit_frame(frame, frame.width, frame.height, self.facts.pix_fmt)
-        return luma_of(frame)
 
     def _last(self, time: int, duration: int) -> int:
         """Return how long a frame is shown: the header knows it better of the last one."""

@@ -11,7 +11,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import numpy as np
 
 from tinct.errors import OutputError
 from tinct.files import make_folder, reason_of, write_atomically
+from tinct.films.encoder import FrameMarker
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -73,6 +74,7 @@ class SegmentEncoder:
             OptionError: It cannot be opened.
         """
         self._context: VideoCodecContext = plan.open()
+        self._marker = FrameMarker(plan)
         self._packets: list[Packet[VideoStream]] = []
         self._times: list[int] = []
         self._end = 0
@@ -92,7 +94,7 @@ class SegmentEncoder:
         self._times.append(time)
         self._end = time + duration
         self._is_exact = self._is_exact and is_exact
-        self._packets += self._encode(frame)
+        self._packets += self._encode(self._marker(frame))
 
     def _encode(self, frame: VideoFrame | None) -> list[Packet[VideoStream]]:
         try:
@@ -124,13 +126,16 @@ class SegmentEncoder:
 class Parts:
     """The folder of the finished segments of one film."""
 
-    def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:
+    def __init__(
+        self, folder: Path, identity: Mapping[str, object], ignored: Collection[str] = ()
+    ) -> None:
         """Open the folder; it is made with the first segment.
 
         Args:
             folder: Its name.
             identity: Input, options and versions, as JSON holds them: segments of another identity
                 do not fit.
+            ignored: Parts of the identity that may differ.
 
         Raises:
             OutputError: There are segments, of another run.
@@ -145,9 +150,9 @@ class Parts:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputError(f"{folder}: damaged; --overwrite begins anew") from error
-        if known != self._identity:
-            keys = sorted(self._identity.keys() | known.keys())
-            other = [key for key in keys if known.get(key) != self._identity.get(key)]
+        keys = sorted((self._identity.keys() | known.keys()) - set(ignored))
+        other = [key for key in keys if known.get(key) != self._identity.get(key)]
+        if other:
             raise OutputError(
                 f"{folder}: the beginning of a run with other {', '.join(other)}; "
                 "--overwrite begins anew"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cached_property
@@ -149,15 +150,19 @@ class SequenceReader:
         Raises:
             InputError: A picture cannot be read, or is of another size than the first.
         """
-        rate, form = self.facts.rate, self.facts.form
-        first = skip + (0 if begin is None else ceil(begin * rate))
-        last = len(self.numbers) if end is None else min(ceil(end * rate), len(self.numbers))
-        for index in range(first, last):
-            luma = self._read(self.numbers[index])
+        form = self.facts.form
+        for number in self.numbers_between(begin, end)[skip:]:
+            luma = self._read(number)
             if luma.shape != form.luma_shape or luma.dtype != form.dtype:
-                name = numbered(self._pattern, self.numbers[index])
+                name = numbered(self._pattern, number)
                 raise InputError(f"{name}: of another size or depth than the first picture")
-            yield FilmFrame(luma, index, 1)
+            yield FilmFrame(luma, bisect_left(self.numbers, number), 1)
+
+    def numbers_between(self, begin: Fraction | None, end: Fraction | None) -> list[int]:
+        """Return the numbers of the pictures in a part of the film that they make, in seconds."""
+        rate = self.facts.rate
+        first = None if begin is None else ceil(begin * rate)
+        return self.numbers[first : None if end is None else ceil(end * rate)]
 
     def _read(self, number: int) -> NDArray[Any]:
         """Return luma of a picture, (H, W) uint8 or uint16."""

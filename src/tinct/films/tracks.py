@@ -1,32 +1,50 @@
 """What a film has beside its pictures: sound, subtitles, cover art, attachments.
 
 Everything is copied as it is where the new file can hold it. Where it cannot, sound is encoded
-anew, text subtitles are converted, and what remains is left out; each time the user is told.
+anew, without loss if it had none and the file can hold that, text subtitles are converted, and what
+remains is left out. What a file can hold is tried with the first packets, before a film is colored.
 """
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import av
+from av.audio.resampler import AudioResampler
+from av.packet import Packet
 from av.stream import Disposition
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from tinct.films.encoder import known_options
+from tinct.films.packets import read_packets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from av.container import InputContainer, OutputContainer
-    from av.packet import Packet
     from av.stream import Stream
 
-_SOUND = {"webm": "libopus"}
-_USUAL_SOUND = "aac"
-_SOUND_BITS = 96_000  # a second and channel
+_SOUND = {"webm": ("libopus",), "avi": ("libmp3lame", "ac3", "aac")}
+_USUAL_SOUND = ("aac", "ac3")
+_LOSSLESS = {"matroska": ("pcm", "flac"), "mov": ("pcm", "alac"), "mp4": ("alac", "flac"),
+             "avi": ("pcm",)}  # fmt: skip
+"""Encoders of sound that has lost nothing so far, by container, the best first."""
+_IS_LOSSLESS = ("pcm_", "flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape", "wmalossless",
+                "als", "shorten", "tak", "s302m")  # fmt: skip
+_EIGHT_BITS = ("pcm_u8", "pcm_s8", "pcm_mulaw", "pcm_alaw")
+"""PCM that has lost more already than AAC takes away."""
+_PCM = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s24le", "flt": "pcm_f32le",
+        "dbl": "pcm_f64le"}  # fmt: skip
+"""PCM by the format of the decoder; sound of 24 bits comes in 32."""
+_SOUND_BITS = 96_000  # a second and channel, where sound loses anything
 _OPUS_RATE = 48_000
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""What is meant where a file gives a number of channels alone."""
+_LARGEST_DRIFT = "0.02"  # seconds by which sound may be off before silence is put in, or some cut
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 _WITH_ATTACHMENTS = ("matroska",)
@@ -35,6 +53,10 @@ _WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
 _STALE = ("DURATION", "BPS", "NUMBER_OF_", "_STATISTICS", "encoder", "ENCODER", "rotate",
           "vendor_id")  # fmt: skip
 """Beginnings of tags that describe the old file, not the film."""
+_TRIED_PACKETS = 8
+"""Packets of each stream with which it is found out what the new file can hold ..."""
+_LOOKED_AT = 20_000
+"""... looked for among so many of the film."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +80,37 @@ class Cut:
         return (first, last) if first < last else None
 
 
+@dataclass(frozen=True)
+class TrackPlan:
+    """What becomes of one stream of the old file."""
+
+    stream: int
+    """Its index in the old file."""
+    name: str
+    """How messages call it."""
+    fate: str
+    """``copied``, ``encoded``, ``converted``, ``attached`` or ``left out``."""
+    codec: str = ""
+    """The encoder, where there is one."""
+    layout: str = ""
+    """Of the channels of encoded sound."""
+    reason: str = ""
+    """Why it is not copied."""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        how = {"encoded": "encoded anew as", "converted": "converted to"}.get(self.fate)
+        what = f"{how} {self.codec}" if how else self.fate
+        return f"{self.name} {self.reason}: {what}" if self.reason else f"{self.name}: {what}"
+
+
 class Track(Protocol):
     """Brings the packets of one stream into the new file."""
+
+    index: int
+    """Of the stream in the new file."""
+    faults: Counter[str]
+    """What was wrong with packets, and with how many."""
 
     def take(self, packet: Packet[Any]) -> Iterable[Packet[Any]]:
         """Turn a packet of the old file into those of the new; an empty one ends the stream."""
@@ -71,11 +122,14 @@ class CopiedTrack:
 
     def __init__(self, output: Stream, cut: Cut) -> None:
         self._output, self._cut = output, cut
+        self.index = output.index
+        self._last: Fraction | None = None  # seconds, on the old clock: when decoded
+        self.faults: Counter[str] = Counter()
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Move a packet in time, and leave out those outside of the cut."""
         base = packet.time_base
-        if self._is_picture() and packet.size:
+        if self._output.disposition & Disposition.attached_pic and packet.size:
             packet.pts = packet.dts = 0
             packet.stream = self._output
             yield packet
@@ -90,7 +144,7 @@ class CopiedTrack:
                 return
             packet.pts = packet.dts = round(span[0] / base)
             packet.duration = round((span[1] - span[0]) / base)
-        elif not self._cut.holds(time):
+        elif not self._cut.holds(time) or not self._follows(packet):
             return
         shift = round(self._cut.zero / base)
         packet.pts = None if packet.pts is None else packet.pts - shift
@@ -98,30 +152,82 @@ class CopiedTrack:
         packet.stream = self._output
         yield packet
 
-    def _is_picture(self) -> bool:
-        return bool(self._output.disposition & Disposition.attached_pic)
+    def _follows(self, packet: Packet[Any]) -> bool:
+        """Bring a packet behind the one before; tell if it is to be left out instead."""
+        if packet.dts is None:
+            return True
+        base = packet.time_base
+        time = packet.dts * base
+        if self._last is not None and time <= self._last:
+            if self._last - time > (packet.duration or 0) * base / 2:
+                self.faults["overlap what came before: left out"] += 1
+                return False
+            self.faults["are not later than the one before: moved"] += 1
+            packet.dts = int(self._last // base) + 1
+            packet.pts = max(packet.dts, packet.dts if packet.pts is None else packet.pts)
+            time = packet.dts * base
+        self._last = time
+        return True
 
 
 class EncodedSound:
-    """Sound that is encoded anew, because the new file cannot hold its codec."""
+    """Sound that is encoded anew, because the new file cannot hold its codec.
+
+    Whatever the old sound changes to, the new one keeps the layout, rate and format with which it
+    began. Gaps are filled with silence, so that it stays with the pictures.
+    """
 
     def __init__(self, source: Any, output: Any, cut: Cut) -> None:
         self._source, self._output, self._cut = source, output, cut
+        self.index = output.index
+        context = output.codec_context
+        self._kind = {
+            "format": context.format.name, "layout": context.layout.name, "rate": context.rate
+        }  # fmt: skip
+        self._before: tuple[object, ...] | None = None  # kind of the last frame
+        self._same_kind: AudioResampler | None = None
+        # A size of frames: without one, PyAV passes frames through and gaps stay open.
+        self._filler = AudioResampler(
+            **self._kind,
+            frame_size=context.frame_size or 1024,
+            options={"async": "1", "min_hard_comp": _LARGEST_DRIFT},
+        )
+        self.faults: Counter[str] = Counter()
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Decode and encode; damaged packets are left out, as a player does."""
         try:
             frames = self._source.decode(packet)
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):
+            self.faults["cannot be decoded: left out"] += 1
             frames = []
         for frame in frames:
             base = frame.time_base
             if frame.pts is None or not self._cut.holds(frame.pts * base):
                 continue
             frame.pts -= round(self._cut.zero / base)
-            yield from self._output.encode(frame)
+            for even in self._of_one_kind(frame):
+                yield from self._encode(self._filler.resample(even))
         if packet.size == 0:
+            for even in self._same_kind.resample(None) if self._same_kind else []:
+                yield from self._encode(self._filler.resample(even))
+            yield from self._encode(self._filler.resample(None))
             yield from self._output.encode(None)
+
+    def _encode(self, frames: list[Any]) -> Iterator[Packet[Any]]:
+        for frame in frames:
+            yield from self._output.encode(frame)
+
+    def _of_one_kind(self, frame: Any) -> Iterator[Any]:
+        """Bring a frame to the kind that the new sound has."""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._before:
+            if self._before is not None:
+                self.faults["begin other sound: mixed to that at the beginning"] += 1
+            yield from self._same_kind.resample(None) if self._same_kind else []
+            self._same_kind, self._before = AudioResampler(**self._kind), kind
+        assert self._same_kind is not None
+        yield from self._same_kind.resample(frame)
 
 
 class ConvertedText:
@@ -129,6 +235,8 @@ class ConvertedText:
 
     def __init__(self, source: Any, output: Any, cut: Cut) -> None:
         self._source, self._output, self._cut = source, output, cut
+        self.index = output.index
+        self.faults: Counter[str] = Counter()
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Decode and encode one subtitle."""
@@ -137,7 +245,11 @@ class ConvertedText:
         base = packet.time_base
         time = packet.pts * base
         span = self._cut.overlap(time, time + (packet.duration or 0) * base)
-        subtitle = self._source.codec_context.decode2(packet)
+        try:
+            subtitle = self._source.codec_context.decode2(packet)
+        except (av.FFmpegError, ValueError):
+            self.faults["cannot be decoded: left out"] += 1
+            return
         if span is None or subtitle is None:
             return
         length = span[1] - span[0]
@@ -153,31 +265,38 @@ class ConvertedText:
             yield made
 
 
-def make_tracks(
-    source: InputContainer, film: int, output: OutputContainer, cut: Cut
-) -> tuple[dict[int, Track], list[str]]:
-    """Make a track in the new file for everything but the film itself.
+def plan_tracks(source: InputContainer, film: int, container: str) -> list[TrackPlan]:
+    """Decide what becomes of everything but the film itself, by trying it.
 
     Args:
-        source: The old file.
+        source: The old file, read from its beginning here.
         film: Index of the stream that is colored.
-        output: The new file, before anything is written.
-        cut: Which part is taken.
+        container: FFmpeg's name of the format of the new file.
+    """
+    others = [
+        stream
+        for stream in source.streams
+        if stream.index != film
+        and (stream.type != "video" or stream.disposition & Disposition.attached_pic)
+    ]
+    first = _first_packets(source, others)
+    plans = (_plan_track(stream, first[stream.index], container) for stream in others)
+    return [plan for plan in plans if plan is not None]
+
+
+def make_tracks(
+    source: InputContainer, plans: list[TrackPlan], output: OutputContainer, cut: Cut
+) -> dict[int, Track]:
+    """Make the tracks that were planned, before anything else is written into the new file.
 
     Returns:
-        Tracks by the index of the old stream, and what the user should know.
+        Tracks by the index of the old stream.
+
+    Raises:
+        av.FFmpegError, ValueError: The new file cannot hold one of them.
     """
-    tracks: dict[int, Track] = {}
-    notes: list[str] = []
-    for stream in source.streams:
-        if stream.index == film or _is_other_film(stream):
-            continue
-        track, note = _make_track(stream, output, cut)
-        if track is not None:
-            tracks[stream.index] = track
-        if note:
-            notes.append(note)
-    return tracks, notes
+    made = {plan.stream: _make_track(source, plan, output, cut) for plan in plans}
+    return {index: track for index, track in made.items() if track is not None}
 
 
 def keep_tags(old: dict[str, str]) -> dict[str, str]:
@@ -185,74 +304,161 @@ def keep_tags(old: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in old.items() if not key.startswith(_STALE)}
 
 
-def _is_other_film(stream: Stream) -> bool:
-    return stream.type == "video" and not stream.disposition & Disposition.attached_pic
+def _first_packets(source: InputContainer, streams: list[Stream]) -> dict[int, list[Packet[Any]]]:
+    found: dict[int, list[Packet[Any]]] = {stream.index: [] for stream in streams}
+    missing = {stream.index for stream in streams if stream.type != "attachment"}
+    if not missing:
+        return found
+    for number, packet in enumerate(read_packets(source, list(source.streams))):
+        held = found.get(packet.stream.index)
+        if held is not None and packet.size and len(held) < _TRIED_PACKETS:
+            held.append(packet)
+            if len(held) == _TRIED_PACKETS:
+                missing.discard(packet.stream.index)
+        if not missing or number == _LOOKED_AT:
+            break
+    return found
+
+
+def _plan_track(stream: Stream, first: list[Packet[Any]], container: str) -> TrackPlan | None:
+    codec = _codec_name(stream)
+    name = f"track {stream.index} ({stream.type}, {codec})"
+    refused = f"cannot be copied into {container}"
+    if stream.type == "attachment":
+        if container in _WITH_ATTACHMENTS:
+            return TrackPlan(stream.index, name, "attached")
+        return TrackPlan(stream.index, name, "left out", reason=f"({container} holds no such)")
+    if container in _WITH_ATTACHMENTS and stream.disposition & Disposition.attached_pic:
+        if codec in _COVERS:
+            return TrackPlan(stream.index, name, "attached")
+        return TrackPlan(stream.index, name, "left out", reason="(cover art of an unknown kind)")
+    if codec in _WRITTEN_ANEW or (stream.type == "data" and "timecode" in stream.metadata):
+        return None
+    for candidate in _candidates(stream, name, container, refused):
+        if _can_be(candidate, stream, first, container):
+            return candidate
+    why = "cannot be decoded here" if stream.codec_context is None else refused
+    return TrackPlan(stream.index, name, "left out", reason=why)
+
+
+def _candidates(stream: Any, name: str, container: str, refused: str) -> Iterator[TrackPlan]:
+    """Yield what might become of a stream, the best first."""
+    if stream.codec_context is None:
+        return
+    yield TrackPlan(stream.index, name, "copied")
+    if stream.type == "audio" and stream.rate and stream.channels:
+        usual = _LAYOUTS.get(stream.channels, "stereo")
+        named = stream.layout.name
+        layouts = dict.fromkeys([usual if "channels" in named else named, usual, "stereo"])
+        for layout in layouts:
+            for codec in _sound_codecs(stream, container):
+                yield TrackPlan(stream.index, name, "encoded", codec, layout, refused)
+    if stream.type == "subtitle" and container in _TEXT and _codec_name(stream) in _TEXT_CODECS:
+        yield TrackPlan(stream.index, name, "converted", _TEXT[container], reason=refused)
+
+
+def _sound_codecs(stream: Any, container: str) -> Iterator[str]:
+    codec = _codec_name(stream)
+    can_hold_pcm = "pcm" in _LOSSLESS.get(container, ())
+    if codec.startswith(_IS_LOSSLESS) and (can_hold_pcm or codec not in _EIGHT_BITS):
+        pcm = _PCM.get(stream.format.name.removesuffix("p"), "pcm_s16le")
+        for encoder in _LOSSLESS.get(container, ()):
+            yield pcm if encoder == "pcm" else encoder
+    yield from _SOUND.get(container, _USUAL_SOUND)
+
+
+def _can_be(plan: TrackPlan, stream: Any, first: list[Packet[Any]], container: str) -> bool:
+    """Tell whether a new file takes a track, and most of its first packets."""
+    start = min((p.pts or p.dts or 0) * p.time_base for p in first) if first else Fraction(0)
+    refused = 0
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as output:
+            track = _make_track(stream.container, plan, output, Cut(None, None, start))
+            assert track is not None
+            stream.codec_context.flush_buffers()
+            output.start_encoding()
+            for packet in [*map(_copy, first), _ending(stream)]:
+                made = list(track.take(packet))
+                try:
+                    output.mux(made)
+                except (av.FFmpegError, ValueError):
+                    refused += 1
+    except (av.FFmpegError, ValueError, TypeError):
+        return False
+    return refused <= len(first) / 2  # some may be damaged
+
+
+def _copy(packet: Packet[Any]) -> Packet[Any]:
+    twin: Packet[Any] = Packet(bytes(packet))
+    twin.stream, twin.time_base = packet.stream, packet.time_base
+    twin.pts, twin.dts, twin.duration = packet.pts, packet.dts, packet.duration
+    twin.is_keyframe = packet.is_keyframe
+    return twin
+
+
+def _ending(stream: Stream) -> Packet[Any]:
+    packet: Packet[Any] = Packet()
+    packet.stream = stream
+    packet.time_base = stream.time_base or Fraction(1, 1000)
+    return packet
 
 
 def _make_track(
-    stream: Stream, output: OutputContainer, cut: Cut
-) -> tuple[Track | None, str | None]:
-    container = output.format.name
-    label = f"track {stream.index} ({stream.type}, {_codec_name(stream)})"
+    source: InputContainer, plan: TrackPlan, output: OutputContainer, cut: Cut
+) -> Track | None:
+    stream = source.streams[plan.stream]
+    if plan.fate == "attached":
+        _attach(stream, output)
+        return None
+    if plan.fate == "copied":
+        return CopiedTrack(
+            _describe(stream, output.add_stream_from_template(stream, opaque=True)), cut
+        )
+    if plan.fate == "encoded":
+        return EncodedSound(stream, _add_sound(cast("Any", stream), plan, output), cut)
+    if plan.fate == "converted":
+        decoder: Any = stream.codec_context
+        if not decoder.is_open:
+            decoder.open(strict=False)  # only then it has the header that encoders ask for
+        text: Any = _describe(stream, output.add_stream(plan.codec))
+        text.codec_context.subtitle_header = decoder.subtitle_header
+        return ConvertedText(stream, text, cut)
+    return None
+
+
+def _attach(stream: Stream, output: OutputContainer) -> None:
+    """Attach a file, or cover art, as Matroska has it."""
     if stream.type == "attachment":
-        if container not in _WITH_ATTACHMENTS:
-            return None, f"{label} is left out: {container} holds no attachments"
         output.add_stream_from_template(stream)
-        return None, None
-    if container in _WITH_ATTACHMENTS and stream.disposition & Disposition.attached_pic:
-        return None, _attach_cover(stream, output, label)
-    if stream.codec_context is None:
-        is_kept = _codec_name(stream) in _WRITTEN_ANEW or "timecode" in stream.metadata
-        return None, None if is_kept else f"{label} is left out: {container} cannot hold it"
-    try:
-        copied = _describe(stream, output.add_stream_from_template(stream, opaque=True))
-        return CopiedTrack(copied, cut), None
-    except ValueError:
-        pass
-    return _make_other(stream, output, cut, label)
-
-
-def _attach_cover(stream: Stream, output: OutputContainer, label: str) -> str | None:
-    """Attach cover art, as Matroska has it; return a note where that cannot be."""
-    if _codec_name(stream) not in _COVERS:
-        return f"{label} is left out: no cover art of its kind is known"
+        return
     source = cast("InputContainer", stream.container)
     picture = next((bytes(packet) for packet in source.demux(stream) if packet.size), None)
     source.seek(0)
     if picture is not None:
         output.add_attachment(*_COVERS[_codec_name(stream)], picture)
-    return None
 
 
-def _make_other(
-    stream: Stream, output: OutputContainer, cut: Cut, label: str
-) -> tuple[Track | None, str | None]:
-    """Make a track of a codec that cannot be copied."""
-    container = output.format.name
-    if stream.type == "audio":
-        codec = _SOUND.get(container, _USUAL_SOUND)
-        sound = _add_sound(cast("Any", stream), output, codec)
-        note = f"{label} cannot be copied into {container}: encoded anew as {codec}"
-        return EncodedSound(stream, sound, cut), note
-    if stream.type == "subtitle" and container in _TEXT and _codec_name(stream) in _TEXT_CODECS:
-        codec = _TEXT[container]
-        decoder: Any = stream.codec_context
-        decoder.open(strict=False)  # only then it has the header that encoders ask for
-        text: Any = _describe(stream, output.add_stream(codec))
-        text.codec_context.subtitle_header = decoder.subtitle_header
-        note = f"{label} cannot be copied into {container}: converted to {codec}"
-        return ConvertedText(stream, text, cut), note
-    return None, f"{label} is left out: {container} cannot hold it"
-
-
-def _add_sound(stream: Any, output: OutputContainer, codec: str) -> Any:
-    rate = _OPUS_RATE if codec == "libopus" else stream.rate
-    sound: Any = output.add_stream(codec, rate=rate)
-    sound.layout = stream.layout.name
-    sound.bit_rate = _SOUND_BITS * stream.channels
-    if "mapping_family" in known_options(sound.codec_context) and stream.channels > 2:
+def _add_sound(stream: Any, plan: TrackPlan, output: OutputContainer) -> Any:
+    rate = _OPUS_RATE if plan.codec == "libopus" else stream.rate
+    sound: Any = output.add_stream(plan.codec, rate=rate)
+    sound.layout = plan.layout
+    if plan.codec.startswith(_IS_LOSSLESS):
+        sound.format = _lossless_format(stream, sound)
+    else:
+        sound.bit_rate = _SOUND_BITS * sound.channels
+    if "mapping_family" in known_options(sound.codec_context) and sound.channels > 2:
         sound.options = {"mapping_family": "1"}
+    sound.codec_context.open()  # so that it says how many samples it wants at a time
     return _describe(stream, sound)
+
+
+def _lossless_format(stream: Any, sound: Any) -> Any:
+    """Return the format of samples of an encoder that holds all bits of the decoder's."""
+    known = [held.name for held in sound.codec_context.codec.audio_formats or [sound.format]]
+    wanted = stream.format.name.removesuffix("p")
+    near = [name for name in known if name.removesuffix("p") == wanted]
+    deep = [name for name in known if name.startswith("s32")]
+    return (near or deep or known)[0]
 
 
 def _describe(old: Stream, new: Stream) -> Stream:
@@ -263,5 +469,6 @@ def _describe(old: Stream, new: Stream) -> Stream:
 
 
 def _codec_name(stream: Stream) -> str:
-    context = stream.codec_context
-    return stream.name or "unknown" if context is None else context.name
+    if stream.codec_context is not None:
+        return stream.codec_context.name
+    return getattr(stream, "name", None) or "of an unknown kind"

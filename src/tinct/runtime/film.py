@@ -1,8 +1,8 @@
 """Films and cameras: the chroma planes of one frame after the other.
 
-A frame goes through three steps. *look* shrinks its luma and asks the network; *settle* steadies
-the answer over time and fits chroma to it; *compose* makes the chroma planes at their own size. The
-luma plane itself is only read.
+A frame goes through four steps. *predict* shrinks its luma and asks the network; *smooth* averages
+the answer over time; *fit* makes chroma of it, as a function of luma; *compose* makes the chroma
+planes at their own size. The luma plane itself is only read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tinct.errors import InputError
 from tinct.films.frame_format import FrameFormat
 from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
 from tinct.runtime.compose import compose_planes, display_luma
+from tinct.runtime.presence import find_presence, is_blank
 from tinct.runtime.temporal import TemporalSmoother
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 
@@ -42,13 +43,15 @@ class View:
     """(2, h / 4, w / 4) in CIE units."""
     confidence: Plane
     """(h / 4, w / 4), 0..1."""
+    presence: Plane | None = None
+    """(h / 4, w / 4), 0..1: how much of its color each cell may have; None for all of it."""
 
 
 class FilmColorizer:
     """Colors the frames of one film or camera.
 
-    ``look`` and ``compose`` keep no state and may run in several threads at once. ``settle`` does,
-    and is called once a frame, in the order of the frames.
+    ``predict``, ``fit`` and ``compose`` keep no state and may run in several threads at once.
+    ``smooth`` does, and is called once a frame, in the order of the frames.
 
     Attributes:
         options: How colorful, and how careful; may be replaced between frames.
@@ -83,10 +86,10 @@ class FilmColorizer:
         self._gray = _Grays(format)
 
     def __call__(self, luma: Samples) -> tuple[Samples, Samples]:
-        """Color the next frame: look, settle and compose in turn."""
-        return self.compose(luma, self.settle(self.look(luma)))
+        """Color the next frame: the four steps in turn."""
+        return self.compose(luma, self.fit(self.smooth(self.predict(luma))))
 
-    def look(self, luma: Samples) -> View:
+    def predict(self, luma: Samples) -> View:
         """Show a frame to the network.
 
         Args:
@@ -104,20 +107,21 @@ class FilmColorizer:
         ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
         return View(self._gray.luma(small), ab[0], confidence[0, 0])
 
-    def settle(self, view: View) -> ChromaModel:
-        """Steady the colors of the next frame, and fit its chroma: steadied and fitted in turn."""
-        return self.fitted(self.steadied(view))
-
-    def steadied(self, view: View) -> View:
-        """Steady the colors of the next frame; the part of ``settle`` that keeps state."""
+    def smooth(self, view: View) -> View:
+        """Average the colors of the next frame over time, and find where there are none to be."""
         if not self.steady:
             self._smoother.reset()  # switched on again, it must not remember an old scene
-            return view
-        return replace(view, ab=self._smoother(view.luma, view.ab, view.confidence))
+            return replace(view, presence=find_presence(_shrink(view)))
+        ab = self._smoother(view.luma, view.ab, view.confidence)
+        averaged = self._smoother.luma
+        shown = _shrink(view) if averaged is None or is_blank(_shrink(view)) else averaged
+        return replace(view, ab=ab, presence=find_presence(shown))
 
-    def fitted(self, view: View) -> ChromaModel:
-        """Fit chroma; the part of ``settle`` that may run in several threads at once."""
+    def fit(self, view: View) -> ChromaModel:
+        """Fit chroma, as a function of luma, to the colors of a frame."""
         ab = adjust(view.ab, view.confidence, self.options)
+        if view.presence is not None:
+            ab = ab * view.presence
         return fit_chroma(view.luma, ab, self.format.matrix, FIT_SHRINK)
 
     def compose(self, luma: Samples, chroma: ChromaModel) -> tuple[Samples, Samples]:
@@ -125,7 +129,7 @@ class FilmColorizer:
 
         Args:
             luma: (H, W) of the format's size, dtype and range.
-            chroma: What ``settle`` gave for this frame.
+            chroma: What ``fit`` gave for this frame.
 
         Returns:
             Cb and Cr, each of the format's chroma shape and dtype. Where luma and chroma together
@@ -155,6 +159,11 @@ class FilmColorizer:
             wanted = f"{self.format.width}x{self.format.height} {self.format.dtype}"
             size = "x".join(map(str, luma.shape[::-1]))
             raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
+
+
+def _shrink(view: View) -> Plane:
+    size = view.ab.shape[:0:-1]
+    return cast("Plane", cv2.resize(view.luma, size, interpolation=cv2.INTER_AREA))
 
 
 class _Grays:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from tinct.runtime.film import FilmColorizer, Samples
 
-AHEAD = 2
-"""Frames taken ahead for each in work, so that a slow one does not make the others wait."""
+FRAMES_AHEAD = 2
+"""Frames taken beforehand for each in work, so that a slow one does not make the others wait."""
 
 Frame = TypeVar("Frame")
 Result = TypeVar("Result")
@@ -28,8 +28,8 @@ def color_frames(
 ) -> Iterator[Result]:
     """Color the frames of a film, several at a time, with one thread for each.
 
-    Frames are taken from their iterator in the thread that asks for results, up to ``AHEAD`` times
-    ``jobs`` ahead of them. Everything but the steadying over time goes on at once.
+    Frames are taken from their iterator in the thread that asks for results, up to ``FRAMES_AHEAD``
+    times ``jobs`` before them. Everything but the averaging over time goes on at once.
 
     Args:
         film: Colors them.
@@ -51,15 +51,15 @@ def color_frames(
     def work(frame: Frame, number: int, before: Event, after: Event) -> Result | None:
         try:
             samples = luma(frame)
-            view = film.look(samples)
+            view = film.predict(samples)
             before.wait()
-            view = film.steadied(view)
+            view = film.smooth(view)
         finally:
             before.wait()  # a failed frame must not let the next one overtake
             after.set()
         if number < warm_up:
             return None
-        return finish(frame, samples, *film.compose(samples, film.fitted(view)))
+        return finish(frame, samples, *film.compose(samples, film.fit(view)))
 
     def submit_all() -> Iterator[Future[Result | None]]:
         before = Event()
@@ -79,7 +79,7 @@ def color_frames(
     try:
         for future in submit_all():
             waiting.append(future)
-            if len(waiting) > AHEAD * jobs:
+            if len(waiting) > FRAMES_AHEAD * jobs:
                 yield from _results(waiting.popleft())
         while waiting:
             yield from _results(waiting.popleft())

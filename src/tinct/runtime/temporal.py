@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import Plane
+from tinct.runtime.presence import is_blank
 
 __all__ = ["TemporalSmoother"]
 
@@ -67,7 +68,7 @@ class _Recall:
 
 
 class TemporalSmoother:
-    """Steadies ab over frames; one object a film, called once a frame in their order."""
+    """Averages ab over frames; one object a film, called once a frame in their order."""
 
     def __init__(self) -> None:
         """Begin without memory."""
@@ -88,10 +89,17 @@ class TemporalSmoother:
     def memory(self, memory: NDArray[np.float32] | None) -> None:
         self._memory = memory
 
+    @property
+    def luma(self) -> Plane | None:
+        """Luma averaged over the last frames, (h, w), 0..1, where there is a memory."""
+        if self._memory is None:
+            return None
+        return np.clip(self._memory[..., _LUMA], 0, 1)
+
     def __call__(
         self, luma: Plane, ab: NDArray[np.float32], confidence: Plane
     ) -> NDArray[np.float32]:
-        """Steady the answer to one frame.
+        """Average the answer to one frame with those before.
 
         Args:
             luma: (h, w) luma at working size, 0..1.
@@ -104,6 +112,8 @@ class TemporalSmoother:
         """
         small: Any = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
         weight: Plane = np.maximum(confidence, np.float32(LEAST_CONFIDENCE))
+        if self._memory is not None and is_blank(small):
+            return ab  # it says nothing about the scene: memory outlives it
         recall = self._recall(small)
         if recall is None:
             self._memory = _merge(*ab, weight, small)

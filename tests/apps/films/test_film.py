@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -18,9 +17,11 @@ import pytest
 from PIL import Image
 
 from films import Content, Film, luma, make_film, packets, read_film
+from tinct.apps.films import color_film
 from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
 from tinct.films import segments as video_parts
+from tinct.films.reader import FilmReader
 from tinct.photographs import read_picture
 
 Call = Callable[..., tuple[int, str, list[str]]]
@@ -28,12 +29,12 @@ _LOSSLESS = ("--codec", "ffv1")
 
 
 def _color(call: Call, *arguments: str | Path) -> list[str]:
-    """Color and return what was said before the closing line."""
+    """Color and return what was said before the closing line, but for what was just copied."""
     code, out, lines = call("video", *arguments)
     assert code == 0, lines
     assert out == ""
     assert " -> " in lines[-1]
-    return lines[:-1]
+    return [line for line in lines[:-1] if not line.endswith((": copied", ": attached"))]
 
 
 def _same_luma(before: Content, after: Content) -> bool:
@@ -245,7 +246,7 @@ def test_subtitles_are_converted_and_attachments_named(
 ) -> None:
     lines = _color(call, rich, "-o", "out.mp4", "--preset", "ultrafast")
     assert any("converted to mov_text" in line for line in lines)
-    assert any("font.ttf" in line and "left out" in line for line in lines)
+    assert any("(attachment, font.ttf)" in line and "left out" in line for line in lines)
     assert len(lines) == 2
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert len(container.chapters()) == 2
@@ -284,6 +285,128 @@ def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
 def _png(folder: Path) -> bytes:
     Image.new("RGB", (16, 16), (200, 30, 30)).save(folder / "cover.png")
     return (folder / "cover.png").read_bytes()
+
+
+def test_damaged_sound_is_left_out_and_said(call: Call, tmp_path: Path) -> None:
+    film = Film("mpeg2video", frames=50, sound="aac", format="mpegts")
+    data = bytearray(make_film(tmp_path / "whole.ts", film).read_bytes())
+    for place in [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xf1"][4:6]:
+        data[place] = 0  # what a frame of sound begins with
+    (tmp_path / "in.ts").write_bytes(data)
+    for suffix in ("mkv", "mp4"):
+        lines = _color(call, "in.ts", "-o", f"out.{suffix}", "--preset", "ultrafast")
+        assert any("left out" in line for line in lines)
+        assert len(read_film(tmp_path / f"out.{suffix}").times) == 50
+        assert 80 < len(_sound(tmp_path / f"out.{suffix}")) < 96
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_joined_films_keep_their_sound(call: Call, tmp_path: Path, suffix: str) -> None:
+    film = Film("mpeg2video", frames=50, sound="mp2", format="vob")
+    one = make_film(tmp_path / "one.vob", film).read_bytes()
+    (tmp_path / "in.vob").write_bytes(one + one)
+    lines = _color(call, "in.vob", "-o", f"out.{suffix}", "--preset", "ultrafast")
+    assert lines == ["tinct: warning: in.vob: its clock begins again once: continued"]
+    after = read_film(tmp_path / f"out.{suffix}")
+    sound = [time for time, _ in _sound(tmp_path / f"out.{suffix}")]
+    assert len(after.times) == 100
+    assert sound[-1] - sound[0] == pytest.approx(4, abs=0.1)
+    # The second half is as far from its sound as the first.
+    moved = float(after.times[50] - after.times[0])
+    assert min(abs(time - sound[0] - moved) for time in sound) < 0.02
+
+
+@pytest.mark.parametrize(("first", "codec"), [("tff", "libx264"), ("bff", "libx264"),
+                                              ("tff", "ffv1"), ("bff", "ffv1")])  # fmt: skip
+def test_the_order_of_fields_is_kept(call: Call, tmp_path: Path, first: str, codec: str) -> None:
+    film = Film("libx264", frames=2, fields=first, options=(("flags", "+ildct+ilme"),))
+    source = make_film(tmp_path / "in.mkv", film)
+    order = FilmReader(source).facts.field_order
+    assert order == (2 if first == "tff" else 3)
+    _color(call, source, "-o", "out.mkv", "--codec", codec)
+    assert FilmReader(tmp_path / "out.mkv").facts.field_order == order
+
+
+def test_fields_that_cannot_be_marked_are_said(call: Call, tmp_path: Path) -> None:
+    options = (("x264-params", "tff=1"), ("flags", "+ildct+ilme"))
+    source = make_film(tmp_path / "in.mkv", Film("libx264", frames=2, options=options))
+    lines = _color(call, source, "-o", "out.mkv", "--codec", "libx265", "--preset", "ultrafast")
+    assert any("libx265 writes no field order" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("mkv", "ffv1"), ("mkv", "prores_ks"), ("webm", "libvpx-vp9"), ("mp4", "libx264"),
+     ("mov", "prores_ks"), ("avi", "libx264"), ("mkv", "libsvtav1")],
+)  # fmt: skip
+def test_the_shape_of_pixels_is_kept(call: Call, tmp_path: Path, suffix: str, codec: str) -> None:
+    film = Film("libx264", width=72, height=64, frames=2, aspect=Fraction(4, 3))
+    source = make_film(tmp_path / "in.mp4", film)
+    _color(call, source, "-o", f"out.{suffix}", "--codec", codec)
+    assert FilmReader(tmp_path / f"out.{suffix}").facts.aspect == Fraction(4, 3)
+
+
+def test_hevc_is_marked_as_players_of_apple_want_it(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=2))
+    for suffix in ("mp4", "mov"):
+        _color(call, source, "-o", f"out.{suffix}", "--codec", "libx265", "--preset", "ultrafast")
+        with av.open(str(tmp_path / f"out.{suffix}")) as container:
+            assert container.streams.video[0].codec_tag == "hvc1"
+
+
+def test_timecode_of_a_part(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "plain.mkv", Film("libx264", frames=50, options=(("g", "25"),)))
+    with av.open(str(source)) as held, av.open(str(tmp_path / "in.mov"), "w") as output:
+        copied = output.add_stream_from_template(held.streams.video[0], opaque=True)
+        copied.metadata["timecode"] = "01:00:00:00"
+        for packet in held.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+    _color(call, "in.mov", "-o", "out.mov", "--start", "1", "--preset", "ultrafast")
+    assert FilmReader(tmp_path / "out.mov").facts.timecode == "01:00:01:00"
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [((1, 2, 2), (1, 1, 1)), ((2, 2, 9), (9, 14, 9)), ((2, 13, 2), (6, 13, 6)),
+     ((9, 16, 9), (9, 16, 9))],
+)  # fmt: skip
+def test_color_tags_that_are_set_are_kept(
+    call: Call, tmp_path: Path, tags: tuple[int, int, int], expected: tuple[int, int, int]
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film("libx264", frames=1, tags=tags))
+    _color(call, source, "-o", "out.mkv", "--preset", "ultrafast")
+    first = read_film(tmp_path / "out.mkv").first
+    assert (first.color_primaries, first.color_trc, first.colorspace) == expected
+
+
+def test_raw_dv_has_the_rate_of_its_frames(call: Call, tmp_path: Path) -> None:
+    film = Film("dvvideo", width=720, height=576, frames=3, format="dv")
+    source = make_film(tmp_path / "tape.dv", film)
+    _color(call, source, "-o", "out.mp4", "--preset", "ultrafast")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].average_rate == 25
+
+
+def test_photographs_with_exif_as_a_film(call: Call, tmp_path: Path) -> None:
+    """FFmpeg has kinds of side data that PyAV does not know."""
+    with av.open(str(tmp_path / "in.avi"), "w") as output:
+        stream = output.add_mux_stream("mjpeg", rate=25, width=64, height=48)
+        stream.time_base = Fraction(1, 25)
+        for number in range(3):
+            exif = Image.Exif()
+            exif[271] = "Camera"
+            gray = Image.fromarray(luma(Film(full_range=True), number)).convert("RGB")
+            data = io.BytesIO()
+            gray.save(data, "JPEG", exif=exif)
+            packet: Any = av.Packet(data.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = True
+            output.mux(packet)
+    _color(call, "in.avi", "-o", "out.mkv", *_LOSSLESS)
+    assert len(read_film(tmp_path / "out.mkv").times) == 3
 
 
 # -- parts of a film
@@ -399,24 +522,57 @@ def test_other_options_do_not_take_up_a_run(
     assert not (tmp_path / "out.mkv.parts").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_leaves_a_film_that_plays(tmp_path: Path, environment: dict[str, str]) -> None:
+_STOPPED = """
+import os, signal, sys
+from tinct.apps import cli
+from tinct.apps.films import frames
+frames.SEGMENT = 10
+add = frames.Parts.add
+
+def add_and_stop(self, *arguments):
+    frames.Parts.add = add
+    add(self, *arguments)
+    os.kill(os.getpid(), signal.NAME)
+
+frames.Parts.add = add_and_stop
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_leaves_a_film_that_plays(
+    tmp_path: Path, environment: dict[str, str], number: str, code: int
+) -> None:
     source = make_film(tmp_path / "in.mkv", Film(width=320, height=240, frames=400))
-    program = (
-        "import sys; from tinct.apps import cli, film_frames; film_frames.SEGMENT = 10; "
-        "sys.exit(cli.main())"
+    stopped = _STOPPED.replace("NAME", number)
+    command = [sys.executable, "-c", stopped, "video", str(source), "-o", "out.mp4"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    command = [sys.executable, "-c", program, "video", str(source), "-o", "out.mp4"]
-    running = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    while not (tmp_path / "out.mp4.parts").exists() and running.poll() is None:
-        time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode == 130, said
+    assert ended.returncode == code, ended.stderr
     assert 10 <= len(read_film(tmp_path / "out.partial.mp4").times) < 400
-    assert "Traceback" not in said
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_set_of_finished_frames_becomes_a_film(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the run after that, also under another suffix."""
+    source = make_film(tmp_path / "in.mkv", Film(frames=12))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OutputError("out.mp4: no space left on the disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(color_film, "join", fail)
+        assert call("video", source, "-o", "out.mp4")[0] == 1
+    assert (tmp_path / "out.mp4.parts").exists()
+    monkeypatch.setattr(color_film, "__version__", "another")
+    lines = _color(call, source, "-o", "out.mkv", "--continue")
+    assert lines == [f"{source}: goes on after 12 frames that are finished"]
+    assert len(read_film(tmp_path / "out.mkv").times) == 12
+    assert not (tmp_path / "out.mp4.parts").exists()
 
 
 def test_a_disk_that_is_full_ends_the_run_and_keeps_what_is_finished(
@@ -501,6 +657,8 @@ def test_pictures_to_pictures(call: Call, tmp_path: Path, scans: Path) -> None:
     assert _color(call, scans, "-o", "out/%03d.png") == []
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["007.png", "008.png", "009.png", "010.png", "011.png"]
+    _color(call, scans, "-o", "part/%03d.png", "--start", "0.1")
+    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == ["010.png", "011.png"]
     for number in range(7, 12):
         before = np.asarray(Image.open(tmp_path / f"scans/{number:04d}.png"), np.int16)
         after = Image.open(tmp_path / f"out/{number:03d}.png")

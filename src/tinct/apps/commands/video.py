@@ -76,6 +76,22 @@ def video(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do a finished film again, from its beginning.")
     ] = False,
+    recolor: Annotated[
+        bool,
+        typer.Option("--recolor", help="Color shots that are in color already, too."),
+    ] = False,
+    keep_tint: Annotated[
+        bool,
+        typer.Option("--keep-tint", help="Put the tint of a tinted film over the new colors."),
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--continue",
+            help="Join, or go on with, what an interrupted run has left, also for another suffix "
+            "or by another version.",
+        ),
+    ] = False,
     json: Json = None,
 ) -> int:
     """Color a film. `tinct film.mp4` is short for `tinct video film.mp4`.
@@ -101,6 +117,9 @@ def video(
             preview=preview,
             steady=steady,
             overwrite=overwrite,
+            recolor=recolor,
+            keep_tint=keep_tint,
+            resume=resume,
             rate=None if fps is None else parse_rate(fps),
         ),
         json,

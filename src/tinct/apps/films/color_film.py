@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import time
@@ -19,10 +20,10 @@ from tinct.apps.report import write_json
 from tinct.apps.stages import consume_in_thread, prefetch
 from tinct.errors import InputError, OptionError, OutputError
 from tinct.films.encoder import CONTAINERS, plan_encoder
-from tinct.films.join import join
+from tinct.films.join import check_header, join
 from tinct.films.segments import Parts, remove_parts
 from tinct.films.sequence import is_pattern
-from tinct.films.tracks import Cut
+from tinct.films.tracks import Cut, plan_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tinct.films.encoder import EncoderPlan
     from tinct.films.facts import FilmFacts
     from tinct.films.reader import FilmSource
+    from tinct.films.tracks import TrackPlan
 
 PREVIEW = Fraction(10)
 """Seconds of a preview."""
@@ -39,7 +41,7 @@ _WAITING = 4  # frames between two stages
 
 
 @dataclass(frozen=True)
-class Job:
+class FilmJob:
     """One film: what is read, how it is colored, where it goes."""
 
     reader: FilmSource
@@ -47,6 +49,8 @@ class Job:
     color: ColorizerOptions
     options: FilmOptions
     target: Path
+    tracks: list[TrackPlan]
+    """What becomes of sound, subtitles and the rest."""
     notes: tuple[str, ...]
     """What the user has been told of it."""
 
@@ -163,7 +167,7 @@ def choose_target(source: str, output: str | None) -> Path:
     return target
 
 
-def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOptions) -> Job:
+def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOptions) -> FilmJob:
     """Look at a film and choose how it is encoded.
 
     Raises:
@@ -176,9 +180,16 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
     size = doubled(facts, width, height) if options.preview else (width, height)
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
+    notes += check_header(reader, plan)
+    with reader.open() as held:
+        tracks = [] if held is None else plan_tracks(held, facts.stream, container)
     for note in (*facts.notes, *notes):
         print_warning(f"{source}: {note}")
-    return Job(reader, plan, color, options, target, (*facts.notes, *notes))
+    for track in tracks:
+        (print_message if track.fate in ("copied", "attached") else print_warning)(
+            f"{source}: {track}"
+        )
+    return FilmJob(reader, plan, color, options, target, tracks, (*facts.notes, *notes))
 
 
 def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
@@ -196,7 +207,7 @@ def _shortened(options: FilmOptions) -> FilmOptions:
     return replace(options, end=end)
 
 
-def run(job: Job) -> FilmRecord:
+def run(job: FilmJob) -> FilmRecord:
     """Color a film, or the rest of it.
 
     Args:
@@ -211,45 +222,58 @@ def run(job: Job) -> FilmRecord:
     if resumed:
         print_message(f"{job.facts.name}: goes on after {resumed} frames that are finished")
     try:
-        _color(job, parts)
+        kept = _color(job, parts)
     except (KeyboardInterrupt, SystemExit):
         _keep_partial(job, parts)
         raise
     if not parts.segments:
         raise InputError(f"{job.facts.name}: no frames in this part of it")
     warnings = [*job.reader.damage]
-    warnings += join(job.reader, parts, job.plan, job.cut, job.target, job.options.overwrite)
+    if kept:
+        warnings.append(f"{kept} frames are in color already and stay so (--recolor: anew)")
+    warnings += _join(job, parts, job.cut, job.target, job.options.overwrite)
     for text in warnings:
         print_warning(f"{job.facts.name}: {text}")
     parts.remove()
     job.partial.unlink(missing_ok=True)
-    notes = (*job.notes, *warnings)
     return FilmRecord(
         job.facts.name,
         str(job.target),
         "done",
         parts.frames,
         resumed,
-        warnings=notes,
+        tracks=tuple(map(str, job.tracks)),
+        warnings=(*job.notes, *warnings),
     )
 
 
-def _open_parts(job: Job) -> Parts:
-    """Open the folder of segments; one that does not fit is given up only if that was asked for."""
-    identity = _identity(job)
+def _join(job: FilmJob, parts: Parts, cut: Cut, target: Path, overwrite: bool) -> list[str]:
+    return join(job.reader, parts, job.plan, job.tracks, cut, target, overwrite)
+
+
+def _open_parts(job: FilmJob) -> Parts:
+    """Open the folder of segments; one that does not fit is given up only if that was asked for.
+
+    With ``--continue``, segments of another version of tinct, or for another suffix, will do.
+    """
+    identity, folder = _identity(job), job.folder
+    if job.options.resume and not folder.exists():
+        others = sorted(folder.parent.glob(f"{glob.escape(job.target.stem)}.*.parts"))
+        folder = others[0] if others else folder
     try:
-        return Parts(job.folder, identity)
+        return Parts(folder, identity, ignored=("versions",) if job.options.resume else ())
     except OutputError:
         if not job.options.overwrite:
             raise
-    remove_parts(job.folder)
-    return Parts(job.folder, identity)
+    remove_parts(folder)
+    return Parts(folder, identity)
 
 
-def _color(job: Job, parts: Parts) -> None:
-    """Color what is not finished yet."""
+def _color(job: FilmJob, parts: Parts) -> int:
+    """Color what is not finished yet; return how many frames were in color already."""
     # ONNX Runtime: not before the film is known to be one.
     from tinct.apps.films.frames import Finish, encode_segments, make_colorizer
+    from tinct.apps.films.own_color import find_own_color
 
     source = job.facts.form
     form = replace(job.plan.form(source), width=source.width, height=source.height)
@@ -258,12 +282,14 @@ def _color(job: Job, parts: Parts) -> None:
         film.memory = parts.load(len(parts.segments) - 1).memory
     options, done = job.options, parts.frames
     frames = job.reader.frames(options.start, options.end, done, _last_time(parts))
-    total = _count(job.facts, options)
+    total, kept = _count(job.facts, options), 0
 
     def encode(items: Iterable[Colored]) -> None:
         encode_segments(items, job.plan, parts)
 
-    finish = Finish(job.facts, form, options.preview)
+    if not options.recolor:
+        frames = find_own_color(frames, job.facts.form)
+    finish = Finish(job.facts, form, preview=options.preview, keep_tint=options.keep_tint)
     with (
         prefetch(frames, _WAITING) as decoded,
         consume_in_thread(encode, _WAITING) as put,
@@ -273,6 +299,8 @@ def _color(job: Job, parts: Parts) -> None:
         for item in film.color(decoded, finish):
             put(item)
             advance()
+            kept += item.is_kept
+    return kept
 
 
 def _last_time(parts: Parts) -> int | None:
@@ -282,7 +310,7 @@ def _last_time(parts: Parts) -> int | None:
     return int(parts.load(len(parts.segments) - 1).times[-1])
 
 
-def _keep_partial(job: Job, parts: Parts) -> None:
+def _keep_partial(job: FilmJob, parts: Parts) -> None:
     """Make a film of what an interrupted run has, and leave whole segments for the next."""
     from tinct.apps.films.frames import SEGMENT
 
@@ -290,7 +318,7 @@ def _keep_partial(job: Job, parts: Parts) -> None:
         return
     base = job.facts.time_base
     end = parts.segments[-1].end * base
-    join(job.reader, parts, job.plan, replace(job.cut, end=end), job.partial, overwrite=True)
+    _join(job, parts, replace(job.cut, end=end), job.partial, overwrite=True)
     length = float(end - parts.segments[0].begin * base)
     if parts.segments[-1].frames < SEGMENT:
         parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
@@ -311,18 +339,25 @@ def _count(facts: FilmFacts, options: FilmOptions) -> int | None:
     return max(round((end - (options.start or 0)) * facts.rate), 0)
 
 
-def _identity(job: Job) -> dict[str, object]:
+def _identity(job: FilmJob) -> dict[str, object]:
     """Return everything that decides about the segments."""
     from tinct.runtime.models import model_path
 
     model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
-    plan = {key: str(value) for key, value in asdict(job.plan).items()}
+    plan = {key: str(value) for key, value in asdict(job.plan).items() if key != "container"}
     options = job.options
     return {
         "film": job.reader.fingerprint,
         "model": model,
         "colors": {k: v for k, v in asdict(job.color).items() if k not in ("model", "threads")},
-        "encoder": plan,
-        "cut": [str(options.start), str(options.end), options.preview, options.steady],
+        "encoder": plan | {"reordered": job.plan.container != "avi"},
+        "cut": [
+            str(options.start),
+            str(options.end),
+            options.preview,
+            options.steady,
+            options.recolor,
+            options.keep_tint,
+        ],
         "versions": [__version__, av.__version__, str(av.library_versions["libavcodec"])],
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinct.apps.films.own_color import add_tint, fit_own_chroma
 from tinct.cores import count_processors, prepare_threads
 from tinct.films.pixels import build_frame, change_depth
 from tinct.films.segments import Parts, SegmentEncoder
@@ -41,6 +42,8 @@ class Colored:
     is_exact: bool
     memory: NDArray[np.float32] | None = None
     """What the colorizer knew after it."""
+    is_kept: bool = False
+    """Whether it has the colors that it came with."""
 
 
 class RememberingColorizer(FilmColorizer):
@@ -51,11 +54,11 @@ class RememberingColorizer(FilmColorizer):
         super().__init__(colorizer, format, steady=steady)
         self._memories: deque[NDArray[np.float32] | None] = deque()
 
-    def steadied(self, view: View) -> View:
-        """Steady the colors of the next frame, and keep what is known then."""
-        steadied = super().steadied(view)
+    def smooth(self, view: View) -> View:
+        """Average the colors of the next frame, and keep what is known then."""
+        smoothed = super().smooth(view)
         self._memories.append(self.memory)
-        return steadied
+        return smoothed
 
     def color(
         self, frames: Iterable[FilmFrame], finish: Finish, warm_up: int = 0
@@ -100,15 +103,24 @@ def make_colorizer(
 class Finish:
     """Puts frames for the encoder together."""
 
-    def __init__(self, facts: FilmFacts, form: FrameFormat, preview: bool = False) -> None:
+    def __init__(
+        self,
+        facts: FilmFacts,
+        form: FrameFormat,
+        *,
+        preview: bool = False,
+        keep_tint: bool = False,
+    ) -> None:
         """Prepare for a film.
 
         Args:
             facts: The film as it is read.
             form: Of the colored frames.
             preview: Put the gray frame at the left of each, as it is shown.
+            keep_tint: Put the tint of the film over the new colors.
         """
-        self._facts, self._form, self._preview = facts, form, preview
+        self._facts, self._form = facts, form
+        self._preview, self._keep_tint = preview, keep_tint
 
     def luma(self, frame: FilmFrame) -> Samples:
         """Return the luma of a frame in the depth of the new film."""
@@ -118,6 +130,10 @@ class Finish:
     def __call__(self, frame: FilmFrame, luma: Samples, cb: Samples, cr: Samples) -> Colored:
         """Put a frame together."""
         form = self._form
+        if frame.is_colored:
+            cb, cr = fit_own_chroma(frame, self._facts.form, form)
+        elif self._keep_tint and frame.chroma is not None:
+            cb, cr = add_tint(frame, (cb, cr), self._facts.form, form)
         if self._preview:
             gray = np.full_like(cb, 128 << (form.bits - 8))
             pairs = ((luma, luma), (gray, cb), (gray, cr))
@@ -128,7 +144,8 @@ class Finish:
             rows, columns = form.chroma_shape  # an odd side has half a sample of chroma twice
             cb, cr = cb[:rows, :columns], cr[:rows, :columns]
         made = build_frame((luma, cb, cr), form, self._facts.tags)
-        return Colored(made, frame.time, frame.duration, frame.is_exact)
+        is_kept = frame.is_colored
+        return Colored(made, frame.time, frame.duration, frame.is_exact, is_kept=is_kept)
 
 
 def encode_segments(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -> None:

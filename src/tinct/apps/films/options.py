@@ -30,6 +30,12 @@ class FilmOptions:
     preview: bool = False
     steady: bool = True
     overwrite: bool = False
+    recolor: bool = False
+    """Color shots that are in color already, too."""
+    keep_tint: bool = False
+    """Put the tint of a tinted film over the new colors."""
+    resume: bool = False
+    """Go on with segments of another version, or for another suffix, too."""
     rate: Fraction | None = None
     """Pictures a second, where the film consists of pictures in a row."""
 
@@ -46,6 +52,8 @@ class FilmRecord:
     resumed: int = 0
     """Frames that an earlier run had finished."""
     seconds: float = 0.0
+    tracks: tuple[str, ...] = ()
+    """What became of everything beside the pictures."""
     warnings: tuple[str, ...] = ()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.apps.console import print_message, print_warning, progress_bar
 from tinct.apps.films.frames import Finish, make_colorizer
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
+from tinct.apps.films.own_color import find_own_color
 from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import InputError, OptionError
@@ -18,6 +20,8 @@ from tinct.photographs.formats import format_of_path
 from tinct.runtime.parallel import color_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.facts import FilmFacts
     from tinct.films.frame_format import FrameFormat
@@ -34,8 +38,10 @@ _WAITING = 4  # frames between two stages
 class _Encode(Finish):
     """Makes files of colored frames."""
 
-    def __init__(self, facts: FilmFacts, form: FrameFormat, target: Format) -> None:
-        super().__init__(facts, form)
+    def __init__(
+        self, facts: FilmFacts, form: FrameFormat, target: Format, *, keep_tint: bool
+    ) -> None:
+        super().__init__(facts, form, keep_tint=keep_tint)
         self._target, self._tags = target, facts.tags
 
     def encoded(self, frame: FilmFrame, luma: Samples, cb: Samples, cr: Samples) -> bytes:
@@ -64,16 +70,26 @@ def color_to_pictures(
         raise OptionError(f"{pattern}: pictures have no encoder, and no preview")
     target = format_of_path(pattern)
     reader = open_film(source, options, full_range=True)
-    first = reader.numbers[0] if isinstance(reader, SequenceReader) else 1
+    numbers: Iterable[int] = count(1)
+    if isinstance(reader, SequenceReader):  # a picture keeps the number of its scan
+        numbers = reader.numbers_between(options.start, options.end)
     if Path(pattern).absolute() == reader.path.absolute():
         raise OptionError(f"{pattern}: the pictures themselves; choose another name")
     for note in reader.facts.notes:
         print_warning(f"{source}: {note}")
-    make_folder(numbered(pattern, first).parent)
-    done = 0 if options.overwrite else _count_finished(pattern, first)
+    names = map(numbered, repeat(pattern), numbers)
+    make_folder(Path(pattern).parent)
+    done = 0
+    while not options.overwrite and (name := next(names, None)) is not None:
+        if not name.is_file():
+            left: Iterator[Path] = chain([name], names)
+            break
+        done += 1
+    else:
+        left = names
     if done:
         print_message(f"{source}: goes on after {done} pictures that are there")
-    made = _color(reader, pattern, first + done, done, color, options, target)
+    made = _color(reader, left, done, color, options, target)
     if made + done == 0:
         raise InputError(f"{source}: no frames in this part of it")
     for text in reader.damage:
@@ -82,17 +98,9 @@ def color_to_pictures(
     return FilmRecord(source, pattern, "done", made + done, done, warnings=notes)
 
 
-def _count_finished(pattern: str, first: int) -> int:
-    number = first
-    while numbered(pattern, number).is_file():
-        number += 1
-    return number - first
-
-
 def _color(
     reader: FilmSource,
-    pattern: str,
-    number: int,
+    names: Iterator[Path],
     done: int,
     color: ColorizerOptions,
     options: FilmOptions,
@@ -104,13 +112,15 @@ def _color(
     film = make_colorizer(color, form, options.steady)
     again = min(done, WARM_UP)
     frames = reader.frames(options.start, options.end, done - again)
-    finish = _Encode(facts, form, target)
+    if not options.recolor:
+        frames = find_own_color(frames, facts.form)
+    finish = _Encode(facts, form, target, keep_tint=options.keep_tint)
     made = 0
     with prefetch(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
         for data in color_frames(
             film, decoded, finish.luma, finish.encoded, jobs=count_processors() + 1, warm_up=again
         ):
-            write_atomically(data, numbered(pattern, number + made), overwrite=options.overwrite)
+            write_atomically(data, next(names), overwrite=options.overwrite)
             made += 1
             advance()
     return made

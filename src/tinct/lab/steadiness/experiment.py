@@ -150,7 +150,7 @@ def measure_clip(clip: Clip, colorizer: Colorizer) -> ClipResult:
     """
     film = _film(clip, colorizer)
     luma = [_luma(frame) for frame in clip.frames]
-    views = [film.look(plane) for plane in luma]
+    views = [film.predict(plane) for plane in luma]
     truth = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
     scene = observe(clip.frames)
     rows = {
@@ -188,7 +188,7 @@ def measure_cost(clip: Clip, colorizer: Colorizer) -> Cost:
     film = FilmColorizer(colorizer, FrameFormat(*FRAME), steady=False)
     codes = _luma(clip.frames[0]) // np.uint16(257)
     frame = cv2.resize(codes.astype(np.uint8), FRAME, interpolation=cv2.INTER_CUBIC)
-    view, smoother = film.look(frame), TemporalSmoother()
+    view, smoother = film.predict(frame), TemporalSmoother()
     seconds = time_interleaved(
         {
             "smoother": lambda: smoother(view.luma, view.ab, view.confidence),
@@ -239,7 +239,7 @@ def _colored(
 ) -> Iterator[Floats]:
     """Yield frames (H, W, 3), 0..1."""
     for plane, view in zip(luma, views, strict=True):
-        chroma = np.dstack(film.compose(plane, film.settle(view)))
+        chroma = np.dstack(film.compose(plane, film.fit(film.smooth(view))))
         rgb = luma_chroma_to_rgb(_gray(plane)[..., 0], dequantize_chroma(chroma, film.format.bits))
         yield rgb.clip(0, 1)
 

@@ -1,0 +1,121 @@
+"""Colors that a film brings along: shots in color already, and the tint of silent films."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from tinct.films.frame_format import FrameFormat
+    from tinct.films.reader import FilmFrame
+
+    Chroma = tuple[NDArray[Any], NDArray[Any]]
+
+_SMALL = 64, 48  # width and height of the pictures in which colors are looked for
+_LEVELS = 16  # of luma, for each of which a tint has a color
+_LEAST_COLOR = 2.5  # steps of 8 bits by which chroma differs from the tint on average, in color
+_OWN_COLOR = 8.0  # steps by which a place differs that has a color of its own ...
+_COLORED_SHARE = 0.04  # ... as this share of the picture has
+_LEAST_TINT = 1.5  # steps of 8 bits: less is the noise of coding
+_CUT = 0.1  # mean difference of luma, 0..1, from one shot to the next
+_FRAMES_TO_CHANGE = 12  # in a row, before a shot counts as the other kind without a cut
+
+
+def find_own_color(frames: Iterable[FilmFrame], form: FrameFormat) -> Iterator[FilmFrame]:
+    """Mark the frames that are in color already, shot by shot.
+
+    Args:
+        frames: The film.
+        form: What their samples mean.
+    """
+    before: NDArray[np.float32] | None = None
+    is_colored, contrary = False, 0
+    for frame in frames:
+        if frame.chroma is None:
+            yield frame
+            continue
+        luma, cb, cr = (_shrink(plane, form.bits) for plane in (frame.luma, *frame.chroma))
+        found = _is_in_color(luma, cb, cr)
+        is_cut = before is None or float(np.abs(luma - before).mean()) > 255 * _CUT
+        contrary = 0 if found == is_colored else contrary + 1
+        if is_cut or contrary >= _FRAMES_TO_CHANGE:
+            is_colored, contrary = found, 0
+        before = luma
+        yield replace(frame, is_colored=is_colored)
+
+
+def fit_own_chroma(frame: FilmFrame, source: FrameFormat, target: FrameFormat) -> Chroma:
+    """Bring the chroma of a frame to the format of the new film; the same one is left as it is."""
+    assert frame.chroma is not None
+    if (source.bits, source.shift) == (target.bits, target.shift):
+        return frame.chroma
+    rows, columns = target.chroma_shape
+    scale = 2.0 ** (target.bits - source.bits)
+
+    def fit(plane: NDArray[Any]) -> NDArray[Any]:
+        method = cv2.INTER_AREA if plane.shape[1] > columns else cv2.INTER_LINEAR
+        sized: Any = cv2.resize(np.ascontiguousarray(plane), (columns, rows), interpolation=method)
+        scaled: NDArray[Any] = np.rint(sized * scale).clip(0, 2**target.bits - 1)
+        return scaled.astype(target.dtype)
+
+    return fit(frame.chroma[0]), fit(frame.chroma[1])
+
+
+def add_tint(frame: FilmFrame, chroma: Chroma, source: FrameFormat, target: FrameFormat) -> Chroma:
+    """Add the tint of a frame, as a function of its luma, to its new chroma.
+
+    Args:
+        frame: The frame, with the chroma that it was read with.
+        chroma: Cb and Cr that it was given.
+        source: What its samples mean.
+        target: What those of the new chroma mean.
+    """
+    assert frame.chroma is not None
+    small, *planes = (_shrink(plane, source.bits) for plane in (frame.luma, *frame.chroma))
+    rows, columns = target.chroma_shape
+    luma: Any = cv2.resize(frame.luma, (columns, rows), interpolation=cv2.INTER_AREA)
+    level = luma * np.float32(2.0 ** (8 - source.bits) * _LEVELS / 256)
+    limit, step = 2**target.bits - 1, 2.0 ** (target.bits - 8)
+    made = []
+    for plane, new in zip(planes, chroma, strict=True):
+        tint = _tint(small, plane)
+        if np.abs(tint).mean() < _LEAST_TINT:
+            made.append(new)
+            continue
+        shade = np.interp(level, np.arange(_LEVELS) + 0.5, tint) * step
+        made.append(np.rint(new + shade).clip(0, limit).astype(target.dtype))
+    return made[0], made[1]
+
+
+def _shrink(plane: NDArray[Any], bits: int) -> NDArray[np.float32]:
+    """Shrink a plane, in steps of 8 bits."""
+    small: Any = cv2.resize(np.ascontiguousarray(plane), _SMALL, interpolation=cv2.INTER_AREA)
+    return np.asarray(small * np.float32(2.0 ** (8 - bits)), np.float32)
+
+
+def _is_in_color(
+    luma: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32]
+) -> bool:
+    """Tell whether there are colors that are no function of luma, as those of a tint are."""
+    level = np.arange(_LEVELS) + 0.5
+    at = luma * (_LEVELS / 256)
+    apart = [plane - 128 - np.interp(at, level, _tint(luma, plane)) for plane in (cb, cr)]
+    chroma = np.hypot(*apart)
+    colored = np.mean(chroma > _OWN_COLOR)
+    return bool(chroma.mean() > _LEAST_COLOR and colored > _COLORED_SHARE)
+
+
+def _tint(luma: NDArray[np.float32], plane: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean of Cb or Cr, less that of gray, at each level of luma, (16,)."""
+    level = np.minimum(luma * (_LEVELS / 256), _LEVELS - 1).astype(np.int64).ravel()
+    counts = np.bincount(level, minlength=_LEVELS)
+    sums = np.bincount(level, plane.ravel() - 128.0, minlength=_LEVELS)
+    known = np.flatnonzero(counts)
+    return np.interp(np.arange(_LEVELS), known, sums[known] / counts[known])

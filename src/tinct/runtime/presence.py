@@ -1,0 +1,103 @@
+"""How much there is to color at each place of a frame, found from its luma alone.
+
+Networks are trained on photographs. Of a title card, of the bars around a picture or of a blank
+frame they know nothing, and answer with some color. Such places are flat: they differ from the
+light around them by no more than noise, and that light is nearly the same all over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tinct.color import Plane
+
+BLANK_CONTRAST = 0.02
+"""Luma, 0..1, between the darkest and the brightest fiftieth of a frame that shows nothing ..."""
+FULL_CONTRAST = 0.06
+"""... and of one that has all its colors; a fade lies in between."""
+_FLAT = 0.012  # luma by which a flat cell differs from what is around it: three steps of 8 bits
+_DARK = 0.45  # luma of the brightest bar and card: what is flat and brighter may be sky
+_REACH = 9  # cells: letters and lines are thinner than half of that
+_CARD_SHARE = 0.5, 0.65  # of the frame that is flat, from a scene to a title card
+_CARD_RANGE = 0.05, 0.03  # luma over which the flat part varies, from a scene to a title card
+_BAR_SHARE = 0.95  # of the cells of a row of a bar: a station's logo may stand in it
+_SMALLEST = 2 * _REACH  # cells of a side in which bars and cards can be told from anything else
+_MOST_BAR = 0.45  # of a side of the frame
+_EDGE_SHARE = 0.25  # of the row behind a bar that must differ from it
+
+
+def find_presence(luma: Plane) -> Plane:
+    """Return how much of its color each cell of a frame may have, 0..1.
+
+    Args:
+        luma: (h, w), 0..1, at the size of the map of ab, best averaged over some frames.
+
+    Returns:
+        (h, w) float32: 1 in a scene; 0 on bars, on title cards and in a blank frame.
+    """
+    low, high = np.quantile(luma, (0.02, 0.98))
+    contrast = float(_ramp(high - low, BLANK_CONTRAST, FULL_CONTRAST))
+    if not contrast:
+        return np.zeros_like(luma)
+    if min(luma.shape) < _SMALLEST:
+        return np.full_like(luma, contrast)
+    empty = np.maximum(_card(luma), _bars(luma))
+    presence: Any = cv2.blur(contrast * (1 - empty), (3, 3))
+    return np.asarray(np.minimum(presence, contrast * (1 - empty)), np.float32)
+
+
+def is_blank(luma: Plane) -> bool:
+    """Tell whether a frame, (h, w), 0..1, shows nothing at all."""
+    low, high = np.quantile(luma, (0.02, 0.98))
+    return bool(high - low < BLANK_CONTRAST)
+
+
+def _card(luma: Plane) -> Plane:
+    """Return 1 on the ground of a title card and on the letters in it, 0 elsewhere."""
+    around: Any = cv2.medianBlur(cv2.convertScaleAbs(luma, alpha=255), _REACH)
+    around = around.astype(np.float32) / 255
+    flat = (np.abs(luma - around) < _FLAT) & (around < _DARK)
+    share = float(_ramp(flat.mean(), *_CARD_SHARE))
+    if not share:
+        return np.zeros_like(luma)
+    low, high = np.quantile(luma[flat], (0.05, 0.95))
+    weight = share * float(_ramp(high - low, *_CARD_RANGE))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
+    closed: Any = cv2.morphologyEx(flat.astype(np.float32), cv2.MORPH_CLOSE, disc)
+    return np.asarray(weight * closed, np.float32)
+
+
+def _bars(luma: Plane) -> Plane:
+    """Return 1 on the bars above, below and beside the picture, 0 elsewhere."""
+    found = np.zeros_like(luma)
+    height = luma.shape[0]
+    top, bottom = _bar(luma), _bar(luma[::-1])
+    found[:top] = 1
+    found[height - bottom :] = 1
+    inner = luma[top : height - bottom].T
+    left, right = _bar(inner), _bar(inner[::-1])
+    found[:, :left] = 1
+    found[:, luma.shape[1] - right :] = 1
+    return found
+
+
+def _bar(luma: Plane) -> int:
+    """Return how many rows from the first on are a bar: one dark level, then an edge."""
+    level = np.median(luma[0])
+    if level > _DARK:
+        return 0
+    same = (np.abs(luma - level) < _FLAT).mean(axis=1)
+    differing = np.flatnonzero(same < _BAR_SHARE)
+    rows = int(differing[0]) if differing.size else 0
+    # The row in between holds some of both.
+    if not 0 < rows <= _MOST_BAR * len(luma) or 1 - same[rows : rows + 2].min() < _EDGE_SHARE:
+        return 0
+    return rows + 1
+
+
+def _ramp(value: Any, begin: float, end: float) -> Any:
+    """Rise from 0 at ``begin`` to 1 at ``end``."""
+    return np.clip((value - begin) / (end - begin), 0, 1)

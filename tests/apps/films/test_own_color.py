@@ -1,0 +1,81 @@
+"""Shots that are in color already, and tinted films."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pictures import photograph
+
+from tinct.apps.films.own_color import add_tint, find_own_color, fit_own_chroma
+from tinct.films.frame_format import FrameFormat
+from tinct.films.reader import FilmFrame
+
+FORM = FrameFormat(128, 96, full_range=True, matrix="bt601")
+
+
+def _frame(ycc: NDArray[np.uint8], number: int = 0) -> FilmFrame:
+    """Make a frame of 4:2:0 of Y, Cb and Cr of full size."""
+    small = cv2.resize(ycc, (64, 48), interpolation=cv2.INTER_AREA)
+    cb, cr = small[..., 1], small[..., 2]
+    return FilmFrame(ycc[..., 0].copy(), number, 1, chroma=(cb.copy(), cr.copy()))
+
+
+def _colored() -> NDArray[np.uint8]:
+    ycc = cv2.cvtColor(photograph(128, 96), cv2.COLOR_RGB2YCrCb)
+    return np.ascontiguousarray(ycc[..., [0, 2, 1]])
+
+
+def _tinted(cb: float, cr: float, level: int = 0) -> NDArray[np.uint8]:
+    """Gray with a tint that is strongest in the middle grays, and the noise of coding."""
+    luma = np.roll(_colored()[..., 0], level, axis=1)
+    strength = 1 - (luma / 127.5 - 1) ** 2
+    noise = np.random.default_rng(0).normal(0, 1, (96, 128, 2))
+    chroma = 128 + strength[..., None] * np.array([cb, cr]) + noise
+    return np.dstack([luma, np.rint(chroma)]).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [(_colored(), True), (_tinted(0, 0), False), (_tinted(-30, 25), False),
+     (_tinted(35, -15), False)],
+)  # fmt: skip
+def test_color_is_told_from_gray_and_from_a_tint(
+    picture: NDArray[np.uint8], expected: bool
+) -> None:
+    frames = list(find_own_color([_frame(picture, number) for number in range(3)], FORM))
+    assert [frame.is_colored for frame in frames] == [expected] * 3
+
+
+def test_shots_are_told_apart_and_moments_are_not() -> None:
+    bright = 255 - _colored()
+    bright[..., 1:] = 128
+    shots = [_colored()] * 4 + [bright] * 3 + [_colored()] * 2
+    found = find_own_color([_frame(shot, n) for n, shot in enumerate(shots)], FORM)
+    assert [frame.is_colored for frame in found] == [True] * 4 + [False] * 3 + [True] * 2
+    flickering = [_colored()] * 4
+    flickering[2] = _tinted(0, 0)  # the same luma: no cut
+    found = find_own_color([_frame(shot, n) for n, shot in enumerate(flickering)], FORM)
+    assert [frame.is_colored for frame in found] == [True] * 4
+
+
+def test_own_colors_pass_bit_for_bit_and_fit_other_formats() -> None:
+    frame = _frame(_colored())
+    assert fit_own_chroma(frame, FORM, FORM) is frame.chroma
+    deep = FrameFormat(128, 96, 10, (0, 0), full_range=True)
+    cb, cr = fit_own_chroma(frame, FORM, deep)
+    assert cb.shape == cr.shape == (96, 128)
+    assert cb.dtype == np.uint16
+    assert cb.mean() == pytest.approx(4 * frame.chroma[0].mean(), rel=0.01)  # type: ignore[index]
+
+
+def test_a_tint_is_put_over_new_colors() -> None:
+    frame = _frame(_tinted(-30, 25))
+    new = np.full((48, 64), 140, np.uint8), np.full((48, 64), 120, np.uint8)
+    cb, cr = add_tint(frame, new, FORM, FORM)
+    before = np.stack(frame.chroma or ()).astype(float) - 128
+    assert np.abs(cb - 140.0 - before[0]).mean() < 1.5
+    assert np.abs(cr - 120.0 - before[1]).mean() < 1.5
+    plain = add_tint(_frame(_tinted(0, 0)), new, FORM, FORM)
+    np.testing.assert_array_equal(plain[0], new[0])
