@@ -118,3 +118,12 @@ def test_base_dependencies_are_declared() -> None:
         if path.relative_to(_SOURCE).parts[0] not in ("lab", "apps", "bins.py"):
             top_level = _imports(path, only_top_level=True) & _EXTRAS
             assert not top_level, f"{path.relative_to(_SOURCE)} needs an extra"
+
+
+def test_coloring_photographs_loads_nothing_of_films_over_time(environment: dict[str, str]) -> None:
+    code = "import tinct.runtime, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    loaded = set(subprocess.check_output(command, text=True, env=environment).split())
+    assert "tinct.runtime.colorizer" in loaded
+    assert not loaded & {"tinct.runtime.film", "tinct.runtime.temporal", "tinct.runtime.parallel"}
+    assert "av" not in loaded
