@@ -178,6 +178,7 @@ def _mirror_one_hue(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Session, "run", run)
 
 
+@pytest.mark.slow  # these test the references themselves
 @pytest.mark.parametrize(
     ("mistake", "protocol", "vividness"),
     [
@@ -215,6 +216,7 @@ def test_a_model_without_references_is_named() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_rounding_weights_to_16_bits_is_no_mistake(tmp_path: Path) -> None:
     """The tolerances leave room for what other processors make of the same sums, and more."""
     onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
