@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.footprint import peak_memory
 from tinct.apps.photographs.batch import BatchOptions, run_batch
-from tinct.apps.photographs.plan import Job
+from tinct.apps.photographs.plan import PhotographJob, PhotographRecord
 from tinct.errors import InputError
 from tinct.lab.metrics.timing import Timing, make_photographs, time_command, time_interleaved
 from tinct.photographs import Picture
@@ -56,7 +56,9 @@ def measure_folder(
         InputError: A photograph cannot be colored.
     """
     options = BatchOptions(jobs=jobs, overwrite=True)
-    work = [Job(path, results / f"{i:03d}-{path.name}") for i, path in enumerate(photographs)]
+    work = [
+        PhotographJob(path, results / f"{i:03d}-{path.name}") for i, path in enumerate(photographs)
+    ]
     colored: dict[bytes, Picture] = {}
 
     def remember(picture: Picture) -> Picture:
@@ -105,11 +107,13 @@ def measure_single(source: Path, scratch: Path, model: str, megapixels: float, r
 
 
 def _run_quietly(
-    jobs: Sequence[Job], color: Callable[[Picture], Picture], options: BatchOptions
+    jobs: Sequence[PhotographJob], color: Callable[[Picture], Picture], options: BatchOptions
 ) -> None:
-    for record in run_batch(jobs, color, options, quiet=True):
+    def check(_: PhotographJob, record: PhotographRecord) -> None:
         if record.status == "failed":
             raise InputError(f"{record.input}: {record.reason}")
+
+    run_batch(jobs, color, options, check)
 
 
 def _fingerprint(picture: Picture) -> bytes:

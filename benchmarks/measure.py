@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from benchmarks.film import bench_films
@@ -16,7 +15,7 @@ from benchmarks.tables import Result, publish, to_json, to_markdown
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.console import print_message
 from tinct.apps.photographs.batch import choose_jobs, choose_threads
-from tinct.apps.photographs.plan import list_pictures
+from tinct.apps.photographs.plan import list_folder
 from tinct.errors import InputError
 from tinct.files import write_atomically
 from tinct.lab.evaluate.result import describe_machine, installed_versions
@@ -65,7 +64,7 @@ def measure(bench: Bench, json: str | None, output: Path | None) -> None:
         _measure_frames(bench, json, output)
         return
     points = [point for path in bench.quality for point in read_points(Path(path))]
-    sources = list(islice(list_pictures(Path(bench.folder)), bench.count))
+    sources = list_folder(Path(bench.folder)).pictures[: bench.count]
     if not sources:
         raise InputError(f"{bench.folder}: no photographs to measure with")
     with tempfile.TemporaryDirectory(prefix="tinct-bench-") as name:
@@ -91,7 +90,7 @@ def _measure_frames(bench: Bench, json: str | None, output: Path | None) -> None
 
 
 def _one_photograph(bench: Bench) -> Path:
-    source = next(iter(list_pictures(Path(bench.folder))), None)
+    source = next(iter(list_folder(Path(bench.folder)).pictures), None)
     if source is None:
         raise InputError(f"{bench.folder}: no photographs to measure with")
     return source

@@ -14,7 +14,7 @@ import typer
 from mkdocs.structure.files import File, Files
 from typer.cli import get_docs_for_click
 
-from tinct.apps.cli import make_app
+from tinct.apps.cli import make_command
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -58,6 +58,6 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 def describe_commands() -> str:
     """Return all commands with their arguments and options, as Markdown."""
-    command = typer.main.get_command(make_app())
+    command = make_command()
     context = typer.Context(command, info_name="tinct")
     return get_docs_for_click(obj=command, ctx=context, name="tinct", title="Commands")

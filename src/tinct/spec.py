@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from tinct.errors import ModelError
+
+MODEL_FOLDER = Path(__file__).parent / "weights"
+"""Where the models of the package are: NAME.onnx."""
 
 PHOTOGRAPH_MODEL = "base"
 """Model of the package that colors photographs where the user names none."""

@@ -11,17 +11,17 @@ import signal
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tinct import __version__
 from tinct.apps.console import Verbosity, print_error, print_message, set_verbosity
+from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.errors import MissingExtraError, OptionError, TinctError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import FrameType
 
-    import typer
 
 _COMMANDS = ("image", "video", "live", "info")
 """What a user does; each is a function in the module of the same name in ``commands``."""
@@ -40,9 +40,6 @@ _LAB_COMMANDS = (
 )
 """What a researcher does, as ``tinct lab COMMAND``; their modules are in ``commands/lab``."""
 _LAB = "lab"
-FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts",
-                 ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv")  # fmt: skip
-"""How names of films end: ``tinct FILM`` is short for ``tinct video FILM``."""
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 
 _FAILED = 1
@@ -124,13 +121,13 @@ def _run_command(arguments: list[str]) -> int:
     first, second, *_ = (*arguments, "", "")
     if first == _LAB:
         lab_commands = [second] if second in _LAB_COMMANDS else _LAB_COMMANDS
-        app = make_app((), lab_commands)
+        command = make_command((), lab_commands)
     elif first in _COMMANDS:
-        app = make_app([first], ())
+        command = make_command([first], ())
     else:
-        app = make_app()
+        command = make_command()
     try:
-        code = app(arguments, standalone_mode=False, prog_name="tinct")
+        code = command(arguments, standalone_mode=False, prog_name="tinct")
     except TyperException as error:
         print_error(error.format_message())
         return error.exit_code
@@ -143,10 +140,14 @@ def _run_command(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def make_app(
+def make_command(
     commands: Iterable[str] = _COMMANDS, lab_commands: Iterable[str] = _LAB_COMMANDS
-) -> typer.Typer:
-    """Make ``tinct`` with these commands, all by default; their modules are imported here."""
+) -> Any:
+    """Make ``tinct`` with these commands, all by default; their modules are imported here.
+
+    Returns:
+        The command, to be called with the arguments: a type that is private to Typer.
+    """
     import typer
 
     settings = {"help_option_names": ["-h", "--help"]}
@@ -179,7 +180,29 @@ def make_app(
         lab.command(name)(getattr(import_module(f"tinct.apps.commands.lab.{name}"), name))
     if lab.registered_commands:
         app.add_typer(lab, name=_LAB)
-    return app
+    command = typer.main.get_command(app)
+    _name_types(command)
+    return command
+
+
+def _name_types(command: Any) -> None:
+    """Show no ``<bool>`` or ``<float range>`` in help, but a word, and nothing behind a flag.
+
+    Args:
+        command: A command or group of Typer, whose own types are private.
+    """
+    from typer import Context
+
+    help_option = command.get_help_option(Context(command, **command.context_settings))
+    for parameter in (*command.params, help_option):
+        if parameter.metavar is None:
+            annotation = parameter.type_descriptor.annotation
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+            elif annotation in (int, float, str):
+                parameter.metavar = "TEXT" if annotation is str else "NUMBER"
+    for inner in getattr(command, "commands", {}).values():
+        _name_types(inner)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinct.errors import ModelError
-
-_FOLDER = Path(__file__).parent.parent / "weights"
+from tinct.spec import MODEL_FOLDER
 
 
 def model_names() -> list[str]:
     """Return the names of the models inside the package."""
-    return sorted(path.stem for path in _FOLDER.glob("*.onnx"))
+    return sorted(path.stem for path in MODEL_FOLDER.glob("*.onnx"))
 
 
 def model_path(model: str | Path) -> Path:
@@ -24,7 +23,7 @@ def model_path(model: str | Path) -> Path:
         ModelError: There is no such model.
     """
     if isinstance(model, str) and model in model_names():
-        return _FOLDER / f"{model}.onnx"
+        return MODEL_FOLDER / f"{model}.onnx"
     path = Path(model)
     if path.is_file():
         return path

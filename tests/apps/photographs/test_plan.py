@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tinct.apps.photographs.plan import Job, Naming, make_plan
+from tinct.apps.photographs.plan import Naming, PhotographJob, make_plan
 from tinct.errors import OptionError
 from tinct.photographs import format_named
 
@@ -48,7 +50,9 @@ def test_names(source: str, output: str | None, kind: str | None, target: str) -
 
 def test_sheets_are_named_like_the_input() -> None:
     beside = make_plan(["photo.png"], Naming(None, sheets=True)).jobs
-    assert beside == [Job(Path("photo.png"), Path("photo-color.png"), Path("photo-compare.jpg"))]
+    assert beside == [
+        PhotographJob(Path("photo.png"), Path("photo-color.png"), Path("photo-compare.jpg"))
+    ]
     elsewhere = make_plan(["photo.png"], Naming("out/", sheets=True)).jobs
     assert elsewhere[0].sheet == Path("out/photo-compare.jpg")
 
@@ -59,13 +63,18 @@ def test_the_same_input_twice_is_one_job() -> None:
 
 def test_two_formats_of_one_name_collide_only_when_they_become_one() -> None:
     assert len(_targets(["a.jpg", "a.png"], Naming("out"))) == 2
-    with pytest.raises(OptionError, match=r"a\.jpg and a\.png"):
-        make_plan(["a.jpg", "a.png"], Naming("out", format_named("webp")))
+    names = ["out/a.jpg.webp", "out/a.png.webp"]
+    assert _targets(["a.jpg", "a.png"], Naming("out", format_named("webp"))) == names
 
 
 def test_another_input_is_never_overwritten() -> None:
+    plan = make_plan(["x/a.jpg", "y/b.jpg", "out/a.jpg"], Naming("out"))
+    assert [job.input_name for job in plan.jobs] == ["y/b.jpg", "out/a.jpg"]
+    assert plan.jobs[1].output_name == "out/a-2.jpg"
+    (record,) = plan.decided
+    assert (record.input, record.status) == ("x/a.jpg", "failed")
     with pytest.raises(OptionError, match="overwrite an input"):
-        make_plan(["x/a.jpg", "out/b.jpg", "out/a.jpg"], Naming("out"))
+        make_plan(["out/a.jpg", "out/b.jpg"], Naming("out"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
@@ -82,6 +91,33 @@ def test_current_folder_has_a_name(tmp_path: Path) -> None:
     assert job.target == tmp_path.with_name(f"{tmp_path.name}-color") / "a.jpg"
 
 
+_NAMES = st.sampled_from(["a", "b", "a-2", "a.jpg", "a-color", "a-compare"])
+_SUFFIXES = st.sampled_from([".jpg", ".png", ".gif", ".pgm", ".pbm", ".JPG"])
+_INPUTS = st.lists(
+    st.builds("{}/{}{}".format, st.sampled_from(["x", "y", "out"]), _NAMES, _SUFFIXES),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(_INPUTS, st.sampled_from([None, "out"]), st.booleans(), st.sampled_from([None, "png"]))
+def test_no_two_outputs_are_one_file_and_none_is_an_input(
+    inputs: list[str], output: str | None, sheets: bool, kind: str | None
+) -> None:
+    naming = Naming(output, None if kind is None else format_named(kind), sheets)
+    try:
+        plan = make_plan(inputs, naming)
+    except OptionError as error:
+        assert "overwrite an input" in str(error)  # noqa: PT017 - it need not be raised
+        return
+    outputs = [path for job in plan.jobs for path in job.outputs]
+    assert len(set(outputs)) == len(outputs)
+    assert not {str(path) for path in outputs} & set(inputs)
+    accounted = [job.input_name for job in plan.jobs] + [record.input for record in plan.decided]
+    assert sorted(accounted) == sorted(set(inputs))
+
+
 def test_one_file_name_for_several_inputs() -> None:
     with pytest.raises(OptionError, match="several inputs need a folder"):
         make_plan(["a.jpg", "b.jpg"], Naming("c.jpg"))
@@ -94,5 +130,5 @@ def test_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied", "album")
 
     monkeypatch.setattr(os, "scandir", refuse)
-    (record,) = make_plan(["album"], Naming("out")).settled
+    (record,) = make_plan(["album"], Naming("out")).decided
     assert (record.input, record.status, record.reason) == ("album", "failed", "no permission")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tinct.apps.console import Verbosity, set_verbosity
 from tinct.errors import OptionError
 
 if TYPE_CHECKING:
@@ -18,20 +19,24 @@ SPECS_HELP = (
 )
 SOURCES_HELP = "a folder, a URL of a tar file, hf:NAME, or any number of pictures and tar files"
 
-Model = Annotated[str, typer.Option("--model", "-m", help="Name of a model, or a model file.")]
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", metavar="MODEL", help="base, nano, or a model file."),
+]
 Vividness = Annotated[
     float | None,
     typer.Option(
-        "--vividness", "-v", min=0, max=1, show_default="the model's own",
+        min=0, max=1, show_default="the model's own",
         help="0: careful colors, nearest to the truth on average; 1: full colors.",
     ),
 ]  # fmt: skip
 Cautious = Annotated[
     float,
-    typer.Option(min=0, max=1, help="Fade to gray where the network is unsure: 0 never, 1 most."),
+    typer.Option(min=0, max=1, help="Fade to gray where the network is unsure: 0 never."),
 ]
 Saturation = Annotated[
-    float, typer.Option(min=0, max=4, help="Factor on the colors: 0 gray, 1 as they are.")
+    float,
+    typer.Option(min=0, max=4, help="Factor on the colors: 0 gray, 1 as they are."),
 ]
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda, tensorrt, openvino, coreml or directml.")
@@ -49,6 +54,8 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write a report to a file, or - for stdout."),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each file.")]
 
 Vividnesses = Annotated[
     str, typer.Option(help="One row a model for each of these: numbers 0..1, or 'default'.")
@@ -69,6 +76,17 @@ Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Take --limit photographs at random, the same for the same seed."),
 ]
+
+
+def choose_verbosity(quiet: bool, verbose: bool) -> None:
+    """Choose which messages are printed.
+
+    Raises:
+        OptionError: Both are asked for.
+    """
+    if quiet and verbose:
+        raise OptionError("--quiet and --verbose cannot both be meant")
+    set_verbosity(Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL)
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

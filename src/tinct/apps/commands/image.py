@@ -12,9 +12,12 @@ from tinct.apps.commands.arguments import (
     Jobs,
     Json,
     Model,
+    Quiet,
     Saturation,
     Threads,
+    Verbose,
     Vividness,
+    choose_verbosity,
 )
 from tinct.spec import PHOTOGRAPH_MODEL
 
@@ -31,6 +34,7 @@ def image(
         typer.Option(
             "--output",
             "-o",
+            metavar="PATH",
             show_default="photo-color.jpg beside photo.jpg, folder-color/ beside folder/",
             help="File, folder (the tree of a folder is kept), or - for standard output.",
         ),
@@ -39,38 +43,70 @@ def image(
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,
-    device: Device = "auto",
-    threads: Threads = None,
-    format: Annotated[
-        str | None,
+    choices: Annotated[
+        bool,
         typer.Option(
-            show_default="the input's", help="jpeg, png, tiff, webp, avif, bmp, ppm or jpeg2000."
+            "--choices",
+            help="Only write a sheet of several vividness values and models to choose from, "
+            "photo-choices.jpg.",
         ),
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option("--quality", "-q", min=1, max=100, show_default="the format's own")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Do finished pictures again.")
     ] = False,
-    jobs: Jobs = None,
-    json: Json = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also write a side-by-side sheet, photo-compare.jpg.")
     ] = False,
+    restore: Annotated[
+        bool,
+        typer.Option("--restore", help="First stretch faded tones and take even casts out."),
+    ] = False,
+    recolor: Annotated[
+        bool,
+        typer.Option("--recolor", help="In folders: color photographs in color as well."),
+    ] = False,
+    films: Annotated[
+        bool, typer.Option("--films", help="In folders: color films as well, see tinct video.")
+    ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            show_default="the input's",
+            metavar="FORMAT",
+            help="jpeg, png, tiff, webp, avif, bmp, ppm or jpeg2000.",
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, show_default="the format's own"),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Do finished pictures again, also those that are not known to be tinct's.",
+        ),
+    ] = False,
+    jobs: Jobs = None,
+    json: Json = None,
     max_pixels: Annotated[
         float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
     ] = 300.0,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Color photographs. `tinct photo.jpg` is short for `tinct image photo.jpg`.
 
-    What is finished already is skipped, so that an interrupted run goes on where it was.
+    What is finished already is skipped, so that an interrupted run goes on where it was; it is done
+    again where options, the model or the input have changed since.
+
+    Photographs in folders that are in color already are left as they are.
     """
     # Here and not above: `tinct --help` should not load OpenCV.
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.photographs.batch import BatchOptions
-    from tinct.apps.photographs.color_photographs import color_photographs
+    from tinct.apps.photographs.color_photographs import PhotographOptions, color_photographs
 
+    choose_verbosity(quiet, verbose)
     return color_photographs(
         inputs,
         output,
@@ -81,7 +117,8 @@ def image(
             format=format,
             quality=quality,
             overwrite=overwrite,
+            recolor=recolor,
+            restore=restore,
         ),
-        sheets=compare,
-        json=json,
+        PhotographOptions(sheets=compare, choices=choices, films=films, report=json),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -11,10 +12,14 @@ from tinct.apps.commands.arguments import (
     Device,
     Json,
     Model,
+    Quiet,
     Saturation,
     Threads,
+    Verbose,
     Vividness,
+    choose_verbosity,
 )
+from tinct.errors import OptionError
 from tinct.spec import FILM_MODEL
 
 _TIME = "SECONDS|HH:MM:SS"
@@ -93,6 +98,8 @@ def video(
         ),
     ] = False,
     json: Json = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Color a film. `tinct film.mp4` is short for `tinct video film.mp4`.
 
@@ -106,6 +113,12 @@ def video(
     from tinct.apps.films.times import parse_rate, parse_time
     from tinct.films.encoder import EncoderChoice
 
+    choose_verbosity(quiet, verbose)
+    if os.path.isdir(film):
+        raise OptionError(
+            f"{film}: a folder; its films: tinct image {film} --films; pictures in a row: "
+            f"tinct video '{os.path.join(film, '%06d.png')}'"
+        )
     return color_film(
         film,
         output,

@@ -6,26 +6,27 @@ import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from tinct.apps.console import print_error, print_warning, progress_bar
+from tinct.apps.photographs.plan import PhotographRecord
 from tinct.apps.photographs.sheet import make_sheet
-from tinct.apps.report import FileRecord
-from tinct.cores import count_cores, count_processors, prepare_threads
+from tinct.cores import count_processors, prepare_threads
 from tinct.errors import OutputError, TinctError
-from tinct.files import reason_of
+from tinct.files import make_folder, reason_of
 from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
+from tinct.photographs.in_color import file_is_in_color
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from tinct.apps.photographs.plan import Job
+    from tinct.apps.photographs.plan import PhotographJob
     from tinct.photographs import Picture
 
 _MOST_JOBS = 4  # each holds a whole picture in memory, and a disk feeds no more
+IN_COLOR = "in color already, left as it is (--recolor colors it all the same)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,17 @@ class BatchOptions:
     format: str | None = None  # None: by the name of the output
     quality: int | None = None  # 1..100, None: the format's default
     overwrite: bool = False  # do finished ones again
+    recolor: bool = False  # pictures of folders that are in color as well
+    restore: bool = False  # stretch faded tones and take even casts out first
     label: str = "colored by tinct"  # under the colored half of a sheet
 
 
 class _StoppedError(Exception):
     """The user wants to stop; the picture in work is given up before anything of it is written."""
+
+
+class _InColorError(Exception):
+    """The picture is in color already, and the user did not ask for new colors."""
 
 
 def choose_jobs(wanted: int | None, num_pictures: int) -> int:
@@ -62,43 +69,23 @@ def choose_threads(wanted: int | None, jobs: int) -> int | None:
         wanted: What the user asked for, if anything.
         jobs: How many pictures are in work at once.
     """
-    return wanted if wanted is not None or jobs == 1 else max(1, count_cores() // jobs)
-
-
-def split_finished(jobs: Iterable[Job], overwrite: bool) -> tuple[list[Job], list[FileRecord]]:
-    """Set aside the jobs whose results are there already.
-
-    Args:
-        jobs: What was asked for.
-        overwrite: Whether finished ones shall be done again.
-    """
-    todo: list[Job] = []
-    finished: list[FileRecord] = []
-    for job in jobs:
-        if overwrite or not job.outputs or not all(path.is_file() for path in job.outputs):
-            todo.append(job)
-        else:
-            reason = f"{job.output_name} is there already (--overwrite does it again)"
-            finished.append(FileRecord(job.input_name, job.output_name, "skipped", reason))
-    return todo, finished
+    return wanted if wanted is not None or jobs == 1 else max(1, count_processors() // jobs)
 
 
 def run_batch(
-    jobs: Sequence[Job],
+    jobs: Sequence[PhotographJob],
     color: Callable[[Picture], Picture],
     options: BatchOptions,
-    quiet: bool = False,
-) -> list[FileRecord]:
+    on_record: Callable[[PhotographJob, PhotographRecord], None],
+) -> None:
     """Color pictures, several at once; a picture that fails is reported and the others are done.
 
     Args:
         jobs: What to do, see ``make_plan``.
         color: Does the coloring, in several threads at once: a ``Colorizer``.
         options: How pictures are read and written.
-        quiet: Show neither progress nor what went wrong.
-
-    Returns:
-        What became of each, in the order of the jobs.
+        on_record: Is told what became of each picture as soon as it is known, in the thread that
+            has called; also of those that were finished or given up after the user stopped it.
 
     Raises:
         KeyboardInterrupt: The user stopped it; pictures in work were given up, nothing of them is
@@ -107,105 +94,118 @@ def run_batch(
     stop = threading.Event()
     count = choose_jobs(options.jobs, len(jobs))
     prepare_threads(count)
-
-    def work(job: Job) -> FileRecord:
-        return _color_file(job, color, options, stop)
-
     pool = ThreadPoolExecutor(count, thread_name_prefix="tinct")
+    waiting: dict[Future[PhotographRecord], PhotographJob] = {}
     try:
-        futures = {pool.submit(work, job): index for index, job in enumerate(jobs)}
-        records: dict[int, FileRecord] = {}
-        with progress_bar(0 if quiet else len(jobs), "photographs") as advance:
-            for future in as_completed(futures):
-                records[futures[future]] = future.result()
-                if not quiet:
-                    announce(records[futures[future]])
-                advance()
+        for job in jobs:
+            waiting[pool.submit(_color_file, job, color, options, stop)] = job
+        while waiting:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                on_record(waiting.pop(future), future.result())
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-    return [records[index] for index in range(len(jobs))]
-
-
-def announce(record: FileRecord) -> None:
-    """Tell the user what went wrong with a file, if anything did."""
-    for text in record.warnings:
-        print_warning(f"{record.input}: {text}")
-    if record.status == "failed":
-        print_error(f"{record.input}: {record.reason}")
+        for future, job in waiting.items():
+            if not (future.cancelled() or future.exception()):
+                on_record(job, future.result())
 
 
 def _color_file(
-    job: Job, color: Callable[[Picture], Picture], options: BatchOptions, stop: threading.Event
-) -> FileRecord:
+    job: PhotographJob,
+    color: Callable[[Picture], Picture],
+    options: BatchOptions,
+    stop: threading.Event,
+) -> PhotographRecord:
     """Do one job, turning whatever goes wrong into a record."""
     start = time.perf_counter()
+    name = job.input_name
     try:
         for path in job.outputs:
             _check_place(path)
         before = _read(job, options)
-        _check(stop)
+        if stop.is_set():
+            raise _StoppedError
         after = color(before)
-        _check(stop)
+        if stop.is_set():
+            raise _StoppedError
         lost = _write(job, before, after, options)
-    except _StoppedError:
-        reason = "stopped"
-    except TinctError as error:
-        reason = str(error)
-    except MemoryError:
-        reason = "not enough memory for this picture"
     except BrokenPipeError:  # whoever read our stdout has gone: nothing to report to anyone
         raise
     except Exception as error:  # noqa: BLE001 - a bug met in one picture must not end a run of thousands
-        reason = f"internal error, please report it: {type(error).__name__}: {error}"
+        status, reason = _explain(error)
     else:
         height, width = after.pixels.shape[:2]
-        return FileRecord(
-            input=job.input_name,
+        return PhotographRecord(
+            input=name,
             output=job.output_name,
             status="done",
-            warnings=(*after.warnings, *lost),
+            warnings=(*job.notes, *after.warnings, *lost),
             width=width,
             height=height,
             seconds=round(time.perf_counter() - start, 3),
             sheet=None if job.sheet is None else str(job.sheet),
         )
-    reason = reason.removeprefix(f"{job.input_name}: ")
-    return FileRecord(job.input_name, job.output_name, "failed", reason)
+    return PhotographRecord(name, job.output_name, status, reason.removeprefix(f"{name}: "))
 
 
-def _check(stop: threading.Event) -> None:
-    if stop.is_set():
-        raise _StoppedError
+def _explain(error: Exception) -> tuple[Literal["skipped", "failed", "stopped"], str]:
+    """Return what becomes of a picture by an error, and why."""
+    if isinstance(error, _StoppedError):
+        return "stopped", "stopped before it was finished"
+    if isinstance(error, _InColorError):
+        return "skipped", IN_COLOR
+    if isinstance(error, TinctError):
+        return "failed", str(error)
+    if isinstance(error, MemoryError):
+        return "failed", "not enough memory for this picture"
+    return "failed", f"internal error, please report it: {type(error).__name__}: {error}"
 
 
-def _read(job: Job, options: BatchOptions) -> Picture:
+def _read(job: PhotographJob, options: BatchOptions) -> Picture:
+    """Read the picture of a job; for the colorizer alone only its luma is needed.
+
+    Raises:
+        _InColorError: It was found in a folder and is in color.
+    """
     source = sys.stdin.buffer if job.source is None else job.source
-    return read_picture(source, max_pixels=options.max_pixels, gray=True, name=job.input_name)
+    picture = read_picture(
+        source, max_pixels=options.max_pixels, gray=not options.restore, name=job.input_name
+    )
+    keeps_color = job.is_from_folder and not options.recolor
+    if keeps_color and job.source is not None and file_is_in_color(job.source, picture):
+        raise _InColorError
+    if options.restore:
+        from tinct.runtime.restore import restore
+
+        return replace(picture, pixels=restore(picture.pixels), chroma=None)
+    return picture
 
 
-def _write(job: Job, before: Picture, after: Picture, options: BatchOptions) -> tuple[str, ...]:
+def _write(
+    job: PhotographJob, before: Picture, after: Picture, options: BatchOptions
+) -> tuple[str, ...]:
     """Write what a job asks for.
 
     Returns:
         What the format could not hold, one sentence each.
     """
+    overwrite = options.overwrite or job.is_repeated
     if job.sheet is not None:
-        _make_folder(job.sheet)
+        make_folder(job.sheet.parent)
         write_picture(make_sheet(before, after, ("gray, as given", options.label)), job.sheet)
     format_name = _choose_format(job, after, options)
     if job.target is None:
         _write_stdout(encode_picture(after, format_name, options.quality))
         return losses(after, format_name)
-    if job.target.is_file() and not options.overwrite:
+    if os.path.isfile(job.target) and not overwrite:
         return ()  # only the sheet was missing
-    _make_folder(job.target)
+    make_folder(job.target.parent)
     return write_picture(
-        after, job.target, format=format_name, quality=options.quality, overwrite=options.overwrite
+        after, job.target, format=format_name, quality=options.quality, overwrite=overwrite
     )
 
 
-def _choose_format(job: Job, picture: Picture, options: BatchOptions) -> str:
+def _choose_format(job: PhotographJob, picture: Picture, options: BatchOptions) -> str:
     """Take the format asked for, else the one of the output's name, else the one of the input."""
     if options.format is not None:
         return options.format
@@ -219,18 +219,12 @@ def _choose_format(job: Job, picture: Picture, options: BatchOptions) -> str:
 
 def _check_place(path: Path) -> None:
     """Find out early, before the work, that a file cannot be written where it should go."""
-    place = next(parent for parent in path.absolute().parents if parent.exists())
-    if not place.is_dir():
+    # Unlike pathlib, os.path answers no where a folder's permission forbids even to look.
+    place = next(parent for parent in path.absolute().parents if os.path.exists(parent))
+    if not os.path.isdir(place):
         raise OutputError(f"{path}: {place} is a file, not a folder")
     if not os.access(place, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: no permission to write in {place}")
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot make the folder ({reason_of(error)})") from error
 
 
 def _write_stdout(data: bytes) -> None:

@@ -3,49 +3,70 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
+from tinct import __version__
 from tinct.apps.colorizer_options import ColorizerOptions
-from tinct.apps.console import print_message
+from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
 from tinct.apps.photographs.batch import (
+    IN_COLOR,
     BatchOptions,
-    announce,
     choose_jobs,
     choose_threads,
     run_batch,
-    split_finished,
 )
-from tinct.apps.photographs.plan import STREAM, Naming, make_plan
-from tinct.apps.report import build_report, summarize, write_json
-from tinct.errors import OptionError
+from tinct.apps.photographs.journal import Journal, split_finished
+from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
+from tinct.errors import OptionError, TinctError
 from tinct.photographs import format_named
+from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from tinct.apps.photographs.plan import Job
-    from tinct.apps.report import FileRecord
+    from tinct.apps.photographs.plan import FolderContents, PhotographJob, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographOptions:
+    """What is done with photographs, besides how they are colored, read and written."""
+
+    sheets: bool = False  # write a side-by-side sheet for each
+    choices: bool = False  # write only sheets to choose vividness and model from
+    films: bool = False  # color the films that are found in folders as well
+    report: str | None = None  # where the report goes as JSON: a file, or ``-`` for stdout
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run and what has become of its inputs so far."""
+
+    plan: Plan
+    color: ColorizerOptions
+    batch: BatchOptions
+    options: PhotographOptions
+    start: float = field(default_factory=time.perf_counter)
+    records: list[PhotographRecord] = field(default_factory=list)
 
 
 def color_photographs(
     inputs: Sequence[str],
     output: str | None = None,
     color: ColorizerOptions | None = None,
-    files: BatchOptions | None = None,
-    *,
-    sheets: bool = False,
-    json: str | None = None,
+    batch: BatchOptions | None = None,
+    options: PhotographOptions | None = None,
 ) -> int:
-    """Color photographs, and tell the user about it.
+    """Color photographs, and print what became of them.
 
     Args:
         inputs: Files, folders, or ``-`` for stdin.
         output: A file, a folder, ``-`` for stdout, or None for names beside the inputs.
         color: How they are colored.
-        files: How they are read and written.
-        sheets: Whether to write a side-by-side sheet for each.
-        json: Where the report goes, if one is wanted: a file, or ``-`` for stdout.
+        batch: How they are read and written.
+        options: What else is done.
 
     Returns:
         The exit code: 1 if any of them failed.
@@ -55,46 +76,219 @@ def color_photographs(
         ModelError: The model cannot be used.
         DeviceError: The device cannot be used.
         OutputError: The report cannot be written.
+        KeyboardInterrupt: The user stopped it; what is finished stays, and the report is written.
     """
-    start = time.perf_counter()
-    color = color or ColorizerOptions()
-    files = files or BatchOptions()
-    if json == STREAM and (output == STREAM or (output is None and STREAM in inputs)):
+    color = color or ColorizerOptions(PHOTOGRAPH_MODEL)
+    batch = batch or BatchOptions()
+    options = options or PhotographOptions()
+    if options.report == STREAM and (output == STREAM or (output is None and STREAM in inputs)):
         raise OptionError("--json -: standard output takes the picture already")
-    asked = None if files.format is None else format_named(files.format)
-    plan = make_plan(inputs, Naming(output, asked, sheets))
-    todo, finished = split_finished(plan.jobs, files.overwrite)
-    records = [*plan.settled, *finished]
-    for record in records:
-        announce(record)
-    if todo:
-        records += _color(todo, color, files)
-    order = {job.input_name: index for index, job in enumerate(plan.jobs)}
-    records.sort(key=lambda record: order.get(record.input, -1))
-    return _close(records, color, time.perf_counter() - start, json)
+    if options.choices:
+        batch = replace(batch, format="jpeg", recolor=True)
+    asked = None if batch.format is None else format_named(batch.format)
+    ending = "-choices" if options.choices else "-color"
+    plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
+    run = _Run(plan, color, batch, options)
+    journal = Journal(color.model, _deciding_options(color, batch, options))
+    todo, finished = split_finished(plan.jobs, journal, batch.overwrite)
+    skipped = [
+        PhotographRecord(job.input_name, job.output_name, "skipped", reason)
+        for job, reason in finished
+    ]
+    for record in (*plan.decided, *skipped):
+        run.records.append(record)
+        _announce(record)
+    try:
+        if todo:
+            _color(todo, run, journal)
+        if options.films:
+            _color_films(run)
+    except (KeyboardInterrupt, SystemExit):
+        _complete(todo, run)
+        _write_report(run)
+        raise
+    _complete(todo, run)
+    _write_report(run)
+    _print_summary(run)
+    return int(any(record.status == "failed" for record in run.records))
 
 
-def _color(jobs: Sequence[Job], color: ColorizerOptions, files: BatchOptions) -> list[FileRecord]:
+def _deciding_options(
+    color: ColorizerOptions, batch: BatchOptions, options: PhotographOptions
+) -> dict[str, object]:
+    """Return what decides about the results besides inputs and model."""
+    return {
+        "vividness": color.vividness,
+        "cautious": color.cautious,
+        "saturation": color.saturation,
+        "format": batch.format,
+        "quality": batch.quality,
+        "restore": batch.restore,
+        "choices": options.choices,
+    }
+
+
+def _color(jobs: Sequence[PhotographJob], run: _Run, journal: Journal) -> None:
+    """Load the model and color what is to be done."""
     from tinct.runtime import Colorizer  # ONNX Runtime: not for a run that finds everything done
 
-    colorizer = Colorizer(
-        color.model,
-        vividness=color.vividness,
-        cautious=color.cautious,
-        saturation=color.saturation,
-        device=color.device,
-        threads=choose_threads(color.threads, choose_jobs(files.jobs, len(jobs))),
-    )
-    return run_batch(jobs, colorizer, files)
+    color, batch = run.color, run.batch
+    threads = choose_threads(color.threads, choose_jobs(batch.jobs, len(jobs)))
+
+    def load(model: str) -> Colorizer:
+        return Colorizer(
+            model,
+            vividness=color.vividness,
+            cautious=color.cautious,
+            saturation=color.saturation,
+            device=color.device,
+            threads=threads,
+        )
+
+    colorizer = load(color.model)
+    with progress_bar(len(jobs), "photographs") as advance:
+
+        def record_and_note(job: PhotographJob, record: PhotographRecord) -> None:
+            run.records.append(record)
+            _announce(record)
+            if record.status == "done":
+                journal.note(job)
+            advance()
+
+        if run.options.choices:
+            from tinct.apps.photographs.sheet import Chooser
+
+            other = FILM_MODEL if color.model == PHOTOGRAPH_MODEL else PHOTOGRAPH_MODEL
+            chooser = Chooser({color.model: colorizer, other: load(other)})
+            run_batch(jobs, chooser, batch, record_and_note)
+        else:
+            run_batch(jobs, colorizer, batch, record_and_note)
 
 
-def _close(
-    records: Sequence[FileRecord], color: ColorizerOptions, seconds: float, json: str | None
-) -> int:
-    """Report what was done, and choose the exit code."""
-    if json is not None:
-        write_json(build_report(records, asdict(color), seconds), json)
-    failed = any(record.status == "failed" for record in records)
-    if len(records) > 1 or not failed:  # otherwise the error has said it all
-        print_message(summarize(records, seconds))
-    return int(failed)
+def _color_films(run: _Run) -> None:
+    """Color the films that were found in folders; one that fails does not stop the others."""
+    from tinct.apps.films.color_film import color_film  # FFmpeg: only where there are films
+    from tinct.apps.films.options import FilmOptions
+    from tinct.files import make_folder
+    from tinct.films.encoder import CONTAINERS
+
+    model = FILM_MODEL if run.color.model == PHOTOGRAPH_MODEL else run.color.model
+    color = replace(run.color, model=model)
+    for source, place in run.plan.films:
+        target = place if place.suffix.lower() in CONTAINERS else place.with_suffix(".mp4")
+        status: Literal["done", "skipped", "failed"] = "done"
+        reason = None
+        try:
+            make_folder(target.parent)
+            if target.exists() and not run.batch.overwrite:
+                status, reason = "skipped", f"{target} is there already"
+            else:
+                color_film(
+                    str(source), str(target), color, FilmOptions(overwrite=run.batch.overwrite)
+                )
+        except TinctError as error:
+            status, reason = "failed", str(error).removeprefix(f"{source}: ")
+        record = PhotographRecord(str(source), str(target), status, reason)
+        run.records.append(record)
+        _announce(record)
+
+
+def _announce(record: PhotographRecord) -> None:
+    """Print what went other than well with a file; with --verbose, what went well, too."""
+    for text in record.warnings:
+        print_warning(f"{record.input}: {text}")
+    if record.status == "failed":
+        print_error(f"{record.input}: {record.reason}")
+    elif record.status == "skipped":
+        important = record.reason == IN_COLOR
+        least = Verbosity.NORMAL if important else Verbosity.VERBOSE
+        print_message(f"{record.input}: {record.reason}", least)
+    elif record.status == "done" and record.width is not None:
+        size = f"{record.width} x {record.height} pixels"
+        line = f"{record.input} -> {record.output} ({size}, {record.seconds:.2f} s)"
+        print_message(line, Verbosity.VERBOSE)
+
+
+def _complete(todo: Sequence[PhotographJob], run: _Run) -> None:
+    """Add records of the jobs that were not begun, and bring all into the order of the inputs."""
+    known = {record.input for record in run.records}
+    run.records += [
+        PhotographRecord(job.input_name, job.output_name, "stopped", "not begun")
+        for job in todo
+        if job.input_name not in known
+    ]
+    order = {job.input_name: index for index, job in enumerate(run.plan.jobs)}
+    run.records.sort(key=lambda record: order.get(record.input, -1))
+
+
+def _write_report(run: _Run) -> None:
+    """Write the report, if one is wanted."""
+    if run.options.report is None:
+        return
+    from tinct.apps.report import write_json
+
+    counts = Counter(record.status for record in run.records)
+    left_out = run.plan.left_out
+    report = {
+        "tinct": __version__,
+        "options": asdict(run.color) | {"restore": run.batch.restore},
+        "files": [asdict(record) for record in run.records],
+        "left_out": {
+            "suffixes": dict(left_out.suffixes),
+            "films": [] if run.options.films else [str(film) for film, _ in run.plan.films],
+            "links": [str(link) for link in left_out.links],
+            "results": left_out.results,
+        },
+        "totals": {
+            "files": len(run.records),
+            **{status: counts[status] for status in ("done", "skipped", "failed", "stopped")},
+            "seconds": round(time.perf_counter() - run.start, 3),
+        },
+    }
+    write_json(report, run.options.report)
+
+
+def _print_summary(run: _Run) -> None:
+    """Print what the run did: one line, and one of what was left out."""
+    records, seconds = run.records, time.perf_counter() - run.start
+    first = records[0] if len(records) == 1 else None
+    left_out = _left_out(run.plan.left_out, [] if run.options.films else run.plan.films)
+    if left_out:
+        print_message(f"left out: {left_out}")
+    counts = Counter(record.status for record in records)
+    if first is not None and first.status == "done" and first.width is not None:
+        size = f"{first.width} x {first.height} pixels"
+        print_message(f"{first.input} -> {first.output} ({size}, {seconds:.2f} s)")
+    elif first is not None and first.status == "skipped" and first.reason != IN_COLOR:
+        print_message(f"{first.input}: skipped, {first.reason}")
+    elif first is None or first.status == "done":
+        done = counts["done"]
+        text = f"{done} photograph{'' if done == 1 else 's'} colored in {seconds:.1f} s"
+        if done:
+            text += f" ({done / max(seconds, 1e-9):.1f}/s)"
+        in_color = sum(record.reason == IN_COLOR for record in records)
+        if in_color:
+            text += f", {in_color} in color already"
+        if counts["skipped"] > in_color:
+            skipped = counts["skipped"] - in_color
+            text += f", {skipped} skipped (--overwrite does finished ones again)"
+        if counts["failed"]:
+            text += f", {counts['failed']} failed"
+        print_message(text)
+
+
+def _left_out(left_out: FolderContents, films: Sequence[tuple[Path, Path]]) -> str:
+    """Name what was found in folders and not colored, with counts; "" if there is nothing."""
+    parts = []
+    if left_out.suffixes:
+        number = left_out.suffixes.total()
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in left_out.suffixes.most_common())
+        parts.append(f"{number} file{'' if number == 1 else 's'} of other kinds ({kinds})")
+    if films:
+        number = len(films)
+        parts.append(f"{number} film{'' if number == 1 else 's'} (--films colors them, too)")
+    if left_out.results:
+        parts.append(f"{left_out.results} that tinct has written")
+    for link in left_out.links:
+        parts.append(f"{link}, a link to a folder")
+    return ", ".join(parts)

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from tinct.apps.report import FileRecord
+from tinct.apps.film_suffixes import FILM_SUFFIXES
+from tinct.apps.photographs.journal import JOURNAL_NAME, results_in
 from tinct.errors import OptionError
 from tinct.files import reason_of
 from tinct.photographs.formats import FORMATS, Format, format_of_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
 STREAM = "-"  # stands for stdin among the inputs and for stdout as the output
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One picture to color."""
+class PhotographJob:
+    """One photograph to color."""
 
     source: Path | None  # None: stdin
     target: Path | None  # None: stdout
     sheet: Path | None = None  # where the side-by-side sheet goes, if one is wanted
+    is_from_folder: bool = False  # found in a folder that was named, not named itself
+    is_repeated: bool = False  # a finished output is there and may be replaced
+    notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each
 
     @property
     def input_name(self) -> str:
@@ -43,24 +48,32 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotographRecord:
+    """What became of one input, as the report states it."""
+
+    input: str  # as the user would name it
+    output: str | None  # None when no output could be planned
+    status: Literal["done", "skipped", "failed", "stopped"]
+    reason: str | None = None  # why it was skipped or failed
+    warnings: tuple[str, ...] = ()
+    width: int | None = None  # of the picture as shown, in pixels
+    height: int | None = None
+    seconds: float = 0.0  # from the start of reading to the end of writing
+    sheet: str | None = None  # the side-by-side sheet, when one was asked for
+
+
+@dataclass(frozen=True, slots=True)
 class Naming:
     """How outputs are named."""
 
     output: str | None  # as the user gave it: a file, a folder, ``-``, or None for beside the input
     format: Format | None = None  # the format asked for; None keeps the input's
     sheets: bool = False  # whether a side-by-side sheet is wanted for each picture
-
-
-@dataclass(slots=True)
-class Plan:
-    """What to do, and which inputs were settled without any work."""
-
-    jobs: list[Job] = field(default_factory=list)
-    settled: list[FileRecord] = field(default_factory=list)
+    ending: str = "-color"  # of names beside the input: photo-color.jpg
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class FoundFile:
     """A file among the inputs."""
 
     path: Path
@@ -72,8 +85,30 @@ class _Found:
         return Path(self.path.name) if self.folder is None else self.path.relative_to(self.folder)
 
 
+@dataclass(slots=True)
+class FolderContents:
+    """What is in a folder and everything below it."""
+
+    pictures: list[Path] = field(default_factory=list)
+    films: list[Path] = field(default_factory=list)
+    suffixes: Counter[str] = field(default_factory=Counter)  # of files of other kinds
+    results: int = 0  # files that tinct has written there
+    links: list[Path] = field(default_factory=list)  # to folders; they are not followed
+    unreadable: list[OSError] = field(default_factory=list)  # folders
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do, and what is not done."""
+
+    jobs: list[PhotographJob] = field(default_factory=list)
+    films: list[tuple[Path, Path]] = field(default_factory=list)  # found in folders, their outputs
+    decided: list[PhotographRecord] = field(default_factory=list)  # inputs that need no work
+    left_out: FolderContents = field(default_factory=FolderContents)
+
+
 def make_plan(inputs: Sequence[str], naming: Naming) -> Plan:
-    """Collect the inputs and name their outputs.
+    """Collect the inputs and name their outputs, no two alike and none like an input.
 
     A folder is searched with everything below it for files whose suffix is that of a picture; its
     tree is kept below the output folder. A file that is named is always taken, whatever its name.
@@ -83,102 +118,145 @@ def make_plan(inputs: Sequence[str], naming: Naming) -> Plan:
         naming: How outputs are named.
 
     Raises:
-        OptionError: The inputs and the output do not fit together, or two inputs would become the
-            same file.
+        OptionError: The inputs and the output do not fit together, or every output would overwrite
+            an input.
     """
     if STREAM in inputs:
         return Plan(jobs=[_plan_stream(inputs, naming)])
+    _check_second_is_no_output(inputs, naming)
     plan = Plan()
-    found = list(_collect(inputs, naming, plan))
+    found = _collect(inputs, naming, plan)
     mode = _choose_mode(inputs, found, naming)
-    plan.jobs = list(dict.fromkeys(_name_output(item, mode, naming) for item in found))
+    plan.films = [(film.path, _name_film(film, mode, naming)) for film in found if _is_film(film)]
+    photographs = (item for item in found if not _is_film(item))
+    plan.jobs = list(dict.fromkeys(_name_output(item, mode, naming) for item in photographs))
     if naming.output is None:
         _leave_out_results(plan)
-    _check_collisions(plan.jobs)
+    if mode != "stdout":
+        _make_names_differ(plan)
     return plan
 
 
-def _plan_stream(inputs: Sequence[str], naming: Naming) -> Job:
+def _check_second_is_no_output(inputs: Sequence[str], naming: Naming) -> None:
+    """Refuse ``tinct photo.jpg out.jpg``, which other programs would take."""
+    if len(inputs) != 2 or naming.output is not None:
+        return
+    first, second = inputs
+    is_missing = not os.path.lexists(second) and _wrong_kind(second) is None
+    if os.path.isfile(first) and is_missing:
+        raise OptionError(f"{second}: no such file; to write to it: tinct {first} -o {second}")
+
+
+def _plan_stream(inputs: Sequence[str], naming: Naming) -> PhotographJob:
     if len(inputs) > 1:
         raise OptionError("-: standard input cannot be mixed with other inputs")
     if naming.output is None or naming.output == STREAM:
         if naming.sheets:
             raise OptionError("--compare needs an output file to put the sheet beside: add -o")
-        return Job(None, None)
+        return PhotographJob(None, None)
     target = Path(naming.output)
     if _means_folder(naming.output):
         raise OptionError(
             f"-o {naming.output}: standard input needs a file name, or -, to write to"
         )
     _check_suffix(target, naming)
-    return Job(None, target, _sheet_of(target, naming))
+    return PhotographJob(None, target, _sheet_of(target, naming))
 
 
-def _collect(inputs: Sequence[str], naming: Naming, plan: Plan) -> Iterator[_Found]:
+def _collect(inputs: Sequence[str], naming: Naming, plan: Plan) -> list[FoundFile]:
+    """Find the pictures and the films of folders; what is neither is noted in the plan."""
     output = None if naming.output in (None, STREAM) else Path(str(naming.output)).resolve()
+    found: list[FoundFile] = []
     for name in inputs:
         path = Path(name)
-        if not path.is_dir():
-            yield _Found(path, None)
+        if not os.path.isdir(name):
+            reason = _wrong_kind(name)
+            if reason is None:
+                found.append(FoundFile(path, None))
+            else:
+                plan.decided.append(PhotographRecord(name, None, "failed", reason))
             continue
         # Results of an earlier run may lie inside the folder itself: they are not inputs.
-        ignored = {output} - {path.resolve(), None}
-        unreadable: list[OSError] = []
-        pictures = list(list_pictures(path, ignored, unreadable.append))
-        for error in unreadable:
-            plan.settled.append(_fail(str(error.filename), reason_of(error)))
-        if not pictures and not unreadable:
-            plan.settled.append(_fail(name, "no pictures in this folder"))
-        yield from (_Found(file, path) for file in pictures)
+        contents = list_folder(path, {output} - {path.resolve(), None})
+        for error in contents.unreadable:
+            failed = PhotographRecord(str(error.filename), None, "failed", reason_of(error))
+            plan.decided.append(failed)
+        if not (contents.pictures or contents.films or contents.unreadable):
+            reason = "no pictures in this folder" + _others_in(contents)
+            plan.decided.append(PhotographRecord(name, None, "failed", reason))
+        found += [FoundFile(file, path) for file in (*contents.pictures, *contents.films)]
+        plan.left_out.suffixes += contents.suffixes
+        plan.left_out.results += contents.results
+        plan.left_out.links += contents.links
+    return found
 
 
-def _fail(name: str, reason: str) -> FileRecord:
-    return FileRecord(name, None, "failed", reason)
+def _wrong_kind(name: str) -> str | None:
+    """Say what to do instead with an input that is no photograph by its name, or return None."""
+    if not os.path.lexists(name):
+        if "://" in name:
+            return "a URL: save the picture and name its file (a stream: tinct live URL)"
+        if name.replace(".", "", 1).isdigit():
+            return f"no such file; -v stands for --verbose, colors: --vividness {name}"
+    if name.lower().endswith(FILM_SUFFIXES) and os.path.isfile(name):
+        return f"a film: tinct video {name}"
+    return None
 
 
-def list_pictures(
-    folder: Path,
-    ignored: Collection[Path | None] = (),
-    on_error: Callable[[OSError], None] | None = None,
-) -> Iterator[Path]:
-    """Yield the files below a folder that have the suffix of a picture, in alphabetical order.
+def _others_in(contents: FolderContents) -> str:
+    kinds = ", ".join(contents.suffixes)
+    return f" (only {kinds})" if kinds else ""
+
+
+def list_folder(folder: Path, ignored: Collection[Path | None] = ()) -> FolderContents:
+    """Find what is in a folder and everything below it, each kind in alphabetical order.
+
+    What is hidden is passed over, and so are links to folders, which may lead anywhere.
 
     Args:
-        folder: Where to look; what is hidden is passed over.
+        folder: Where to search.
         ignored: Folders to pass over as well, resolved.
-        on_error: Called for each folder that cannot be read; by default those are passed over.
     """
-    for root, folders, files in os.walk(folder, onerror=on_error):
+    contents = FolderContents()
+    for root, folders, files in os.walk(folder, onerror=contents.unreadable.append):
         here = Path(root)
+        results = results_in(here) if JOURNAL_NAME in files else frozenset()
         folders[:] = sorted(
             name for name in folders
             if not name.startswith(".") and (here / name).resolve() not in ignored
         )  # fmt: skip
-        visible = (here / name for name in sorted(files) if not name.startswith("."))
-        for path in visible:
-            known = FORMATS.get(path.suffix.lower())
-            if known is not None and not known.extra:
-                yield path
+        contents.links += [here / name for name in folders if os.path.islink(here / name)]
+        for name in sorted(name for name in files if not name.startswith(".")):
+            suffix = os.path.splitext(name)[1].lower()
+            known = FORMATS.get(suffix)
+            if name in results:
+                contents.results += 1
+            elif known is not None and not known.extra:
+                contents.pictures.append(here / name)
+            elif suffix in FILM_SUFFIXES:
+                contents.films.append(here / name)
+            else:
+                contents.suffixes[suffix or "no suffix"] += 1
+    return contents
 
 
-def _default_folder(folder: Path) -> Path:
+def _default_folder(folder: Path, ending: str) -> Path:
     """Name the folder that results of a folder go to when none is given."""
     whole = folder.resolve()  # "." has no name of its own
     if not whole.name:
         raise OptionError(f"{folder}: name a folder for the results with -o")
     if folder.name in ("", ".."):
-        return whole.with_name(f"{whole.name}-color")
-    return folder.with_name(f"{folder.name}-color")
+        return whole.with_name(f"{whole.name}{ending}")
+    return folder.with_name(f"{folder.name}{ending}")
 
 
 def _means_folder(output: str) -> bool:
-    path = Path(output)
-    if path.exists():
-        return path.is_dir()
-    return output.endswith(("/", os.sep)) or not path.suffix
+    if os.path.exists(output):
+        return os.path.isdir(output)
+    return output.endswith(("/", os.sep)) or not Path(output).suffix
 
 
-def _choose_mode(inputs: Sequence[str], found: Sequence[_Found], naming: Naming) -> str:
+def _choose_mode(inputs: Sequence[str], found: Sequence[FoundFile], naming: Naming) -> str:
     """Decide what the output is: "beside", "stdout", "file" or "folder"."""
     if naming.output is None:
         return "beside"
@@ -192,33 +270,53 @@ def _choose_mode(inputs: Sequence[str], found: Sequence[_Found], naming: Naming)
     if single and not _means_folder(naming.output):
         _check_suffix(path, naming)
         return "file"
-    if path.exists() and not path.is_dir():
+    exists = os.path.exists(naming.output)
+    if exists and not os.path.isdir(naming.output):
         raise OptionError(f"-o {naming.output}: several inputs need a folder, and this is a file")
-    if not path.exists() and path.suffix.lower() in FORMATS:
+    if not exists and path.suffix.lower() in FORMATS:
         raise OptionError(
             f"-o {naming.output}: several inputs need a folder, and this is a file name"
         )
     return "folder"
 
 
-def _name_output(item: _Found, mode: str, naming: Naming) -> Job:
+def _check_suffix(path: Path, naming: Naming) -> None:
+    """Refuse a name that states no format, or another one than was asked for."""
+    stated = FORMATS.get(path.suffix.lower())
+    if naming.format is None:
+        format_of_path(path)  # raises what is to be said
+    elif stated is not None and stated is not naming.format:
+        raise OptionError(
+            f"-o {path}: its suffix says {stated.name} and --format says {naming.format.name}; "
+            "leave one of them out"
+        )
+
+
+def _name_output(item: FoundFile, mode: str, naming: Naming) -> PhotographJob:
+    is_from_folder = item.folder is not None
     if mode == "stdout":
-        return Job(item.path, None)
+        return PhotographJob(item.path, None)
     if mode == "file":
         target = Path(str(naming.output))
     elif mode == "folder":
         target = _with_format(Path(str(naming.output)) / item.place, naming)
     elif item.folder is None:
-        named = item.path.with_name(f"{item.path.stem}-color{item.path.suffix}")
+        named = item.path.with_name(f"{item.path.stem}{naming.ending}{item.path.suffix}")
         target = _with_format(named, naming)
     else:
-        target = _with_format(_default_folder(item.folder) / item.place, naming)
-    return Job(item.path, target, _sheet_of(target, naming))
+        target = _with_format(_default_folder(item.folder, naming.ending) / item.place, naming)
+    return PhotographJob(item.path, target, _sheet_of(target, naming), is_from_folder)
 
 
-def _check_suffix(path: Path, naming: Naming) -> None:
-    if naming.format is None:
-        format_of_path(path)  # raises what is to be said
+def _is_film(item: FoundFile) -> bool:
+    return item.folder is not None and item.path.suffix.lower() in FILM_SUFFIXES
+
+
+def _name_film(film: FoundFile, mode: str, naming: Naming) -> Path:
+    """Keep the place of a film in its folder's tree; ``tinct video`` knows which suffixes do."""
+    assert film.folder is not None
+    base = Path(str(naming.output)) if mode == "folder" else _default_folder(film.folder, "-color")
+    return base / film.place
 
 
 def _with_format(path: Path, naming: Naming) -> Path:
@@ -254,21 +352,62 @@ def _leave_out_results(plan: Plan) -> None:
             kept.append(job)
         else:
             reason = f"it is the result for {maker.input_name}"
-            plan.settled.append(FileRecord(job.input_name, None, "skipped", reason))
+            plan.decided.append(PhotographRecord(job.input_name, None, "skipped", reason))
     plan.jobs = kept
 
 
-def _check_collisions(jobs: Sequence[Job]) -> None:
-    sources = {_identify(job.source): job for job in jobs if job.source is not None}
-    taken: dict[str, Job] = {}
-    for job in jobs:
-        for path in job.outputs:
-            place = _identify(path)
-            if place in sources:
-                raise OptionError(
-                    f"{path}: the result for {job.input_name} would overwrite an input"
-                )
-            if place in taken:
-                both = f"{taken[place].input_name} and {job.input_name}"
-                raise OptionError(f"{path}: both {both} would become this file")
-            taken[place] = job
+def _make_names_differ(plan: Plan) -> None:
+    """Give outputs that would be the same file names of their own; refuse to overwrite inputs."""
+    sources = {_identify(job.source) for job in plan.jobs if job.source is not None}
+    wanted = Counter(_identify(path) for job in plan.jobs for path in job.outputs)
+    taken: set[str] = set()
+    kept = []
+    for planned in plan.jobs:
+        job = _with_free_names(planned, wanted, taken)
+        taken |= {_identify(path) for path in job.outputs}
+        overwritten = next((path for path in job.outputs if _identify(path) in sources), None)
+        if overwritten is None:
+            kept.append(job)
+            continue
+        reason = f"its result {overwritten} would overwrite an input"
+        plan.decided.append(PhotographRecord(job.input_name, str(job.target), "failed", reason))
+    if plan.jobs and not kept:
+        first = plan.decided[-len(plan.jobs)]
+        raise OptionError(f"{first.input}: {first.reason}; choose another place with -o")
+    plan.jobs = kept
+
+
+def _with_free_names(job: PhotographJob, wanted: Counter[str], taken: set[str]) -> PhotographJob:
+    """Rename the outputs of a job that others want as well.
+
+    ``logo.gif`` becomes ``logo.gif.png`` where another one becomes ``logo.png``; pictures that have
+    the same name in two folders are numbered, ``photo-2.jpg``.
+
+    Args:
+        job: The job.
+        wanted: How many outputs would be each file, before any is renamed.
+        taken: Files that outputs of earlier jobs are, as ``_identify`` returns them.
+    """
+    target, sheet, source = job.target, job.sheet, job.source
+    if target is None or source is None:
+        return job
+    if wanted[_identify(target)] > 1 and target.suffix.lower() != source.suffix.lower():
+        target = target.with_name(f"{target.stem}{source.suffix}{target.suffix}")
+    if target is not job.target or _identify(target) in taken:
+        target = _numbered_until_free(target, wanted, taken)
+    if sheet is not None and (target != job.target or _identify(sheet) in taken):
+        sheet = target.with_name(f"{target.stem.removesuffix('-color')}-compare.jpg")
+        sheet = _numbered_until_free(sheet, wanted, taken | {_identify(target)})
+    if target == job.target and sheet == job.sheet:
+        return job
+    note = f"written to {target}, as another picture becomes {job.target}"
+    return replace(job, target=target, sheet=sheet, notes=(note,))
+
+
+def _numbered_until_free(path: Path, wanted: Counter[str], taken: set[str]) -> Path:
+    """Put -2, -3, ... behind a name until no output is or wants to be that file."""
+    candidate, number = path, 1
+    while _identify(candidate) in taken or wanted[_identify(candidate)]:
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate

@@ -1,7 +1,8 @@
-"""Side-by-side sheets: the gray picture that was given and the colored one, with labels."""
+"""Labeled sheets: gray beside color, and one picture in several colorings to choose from."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -12,9 +13,15 @@ from tinct.photographs import Metadata, Picture
 from tinct.photographs.pixels import shrink
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from tinct.runtime import Colorizer
+
 _PANEL_MAX = 1000  # longer side of each of the two pictures, in pixels
+_CHOICE_MAX = 480  # the same of each picture on a sheet of choices
+_CHOICES = (0.0, 0.25, 0.5, 0.75, 1.0)  # vividness
 _MARGIN = 24  # around and between the pictures, in pixels
 _LABEL = 22  # height of the letters, in pixels
 _PAPER = 255  # gray of the sheet
@@ -42,6 +49,42 @@ def make_sheet(before: Picture, after: Picture, labels: tuple[str, str]) -> Pict
     height, width = gray.shape[:2]
     sheet = _join(panels, axis=0 if width >= _WIDE * height else 1)
     return Picture(pixels=sheet, metadata=Metadata(), source_format="JPEG")
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """Makes a sheet of choices of a picture: a row for each model, a column for each vividness.
+
+    Under every picture stands what to type to get it at full size.
+    """
+
+    colorizers: Mapping[str, Colorizer]
+    """By the name of the model, as the user would type it."""
+
+    def __call__(self, picture: Picture) -> Picture:
+        """Make the sheet, an 8-bit RGB picture.
+
+        Raises:
+            ModelError: A model answers NaN or infinity.
+        """
+        small = Picture(np.ascontiguousarray(shrink(_show(picture), _CHOICE_MAX)))
+        rows = []
+        for model, colorizer in self.colorizers.items():
+            panels = [
+                _with_label(
+                    _show(colorizer(small, vividness=vividness)),
+                    f"--model {model} --vividness {vividness:g}",
+                )
+                for vividness in _CHOICES
+            ]
+            rows.append(_join(panels, axis=1))
+        width = max(row.shape[1] for row in rows)
+        padded = [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=_PAPER)
+            for row in rows
+        ]
+        sheet = np.ascontiguousarray(np.concatenate(padded))
+        return replace(small, pixels=sheet, source_format="JPEG", warnings=picture.warnings)
 
 
 def _show(picture: Picture) -> NDArray[np.uint8]:

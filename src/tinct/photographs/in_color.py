@@ -1,0 +1,106 @@
+"""Whether a photograph is in color already, or gray, perhaps toned or taken under colored light.
+
+In a toned picture (sepia, cyanotype, a print photographed by lamp light) color is a function of
+luma and of the place, and of little else: what is left when that function is taken away tells.
+``python -m benchmarks.in_color`` measures how often this is wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tinct.photographs.picture import Picture
+
+THRESHOLD = 3.4
+"""Least color in levels of 8 bits, see ``own_color``, of a photograph that is in color."""
+
+_FINE = 384  # pixels of the short side at which lightness is taken
+_CELLS = 24  # cells along the short side; averages over so much take out noise and marks of JPEG
+_TONES = 12  # knots of the piecewise linear function of lightness
+_SHARE = 98  # percentile: a photograph with a few colored things in it is in color
+
+
+def is_in_color(pixels: NDArray[Any]) -> bool:
+    """Tell whether a photograph has colors of its own.
+
+    Args:
+        pixels: (H, W) or (H, W, 2..4), sRGB, uint8 or uint16, upright or not.
+    """
+    return pixels.ndim == 3 and pixels.shape[2] > 2 and own_color(pixels) >= THRESHOLD
+
+
+def own_color(pixels: NDArray[Any]) -> float:
+    """Measure the color of a picture that neither toning nor uneven light explains.
+
+    Averages of Cb and Cr over cells are fitted by least squares with a piecewise linear function of
+    luma and a polynomial of second degree in the place, whose strength may change with luma. The
+    function of luma is averaged over the cells as well, not taken of averages, and chroma in JPEGs
+    is stored as averages: so that toning is explained entirely, however much luma varies in a cell.
+
+    Args:
+        pixels: (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
+
+    Returns:
+        The 98th percentile of what is left, in levels of 8 bits: 0 for gray, 10 and more for most
+        photographs in color.
+    """
+    colors = np.ascontiguousarray(pixels[..., :3])
+    fine = cv2.resize(colors, _size(colors, _FINE), interpolation=cv2.INTER_AREA)
+    scaled = fine.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+    planes = cv2.cvtColor(scaled, cv2.COLOR_RGB2YCrCb)
+    size = _size(fine, _CELLS)
+
+    def average(plane: NDArray[np.float32]) -> NDArray[np.float64]:
+        cells = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cells, np.float64).ravel()
+
+    luma = planes[..., 0]
+    chroma = np.stack([average(planes[..., 1]), average(planes[..., 2])], axis=1)
+    tones = [
+        average(np.maximum(0, 1 - np.abs(luma * (_TONES - 1) - knot))) for knot in range(_TONES)
+    ]
+    y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j])
+    place = [x, y, x * x, y * y, x * y]
+    mean = average(luma)
+    terms = np.stack([*tones, *place, *(term * mean for term in place)], axis=1)
+    # A little regularization: tones that the picture does not have leave their knots undecided.
+    normal = terms.T @ terms + 1e-5 * len(terms) * np.eye(terms.shape[1])
+    rest = chroma - terms @ np.linalg.solve(normal, terms.T @ chroma)
+    return float(np.percentile(np.hypot(rest[:, 0], rest[:, 1]), _SHARE) * 255)
+
+
+def _size(pixels: NDArray[Any], short_side: int) -> tuple[int, int]:
+    """Return width and height of a picture brought to a short side, unless it is smaller."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, short_side / min(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def file_is_in_color(path: Path, picture: Picture) -> bool:
+    """Tell whether the photograph in a file has colors of its own.
+
+    Args:
+        path: The file.
+        picture: What was read from it; of a color JPEG perhaps its luma alone.
+    """
+    if picture.source_format == "JPEG" and picture.pixels.ndim == 2:
+        import simplejpeg
+
+        data = path.read_bytes()
+        try:
+            if simplejpeg.decode_jpeg_header(data, strict=False)[2] == "Gray":
+                return False
+            # Decoded at an eighth of the size where that is enough: a fraction of the time.
+            small = simplejpeg.decode_jpeg(
+                data, "RGB", min_height=_FINE, min_width=_FINE, strict=False
+            )
+        except ValueError:
+            return False
+        return is_in_color(small)
+    return is_in_color(picture.pixels)

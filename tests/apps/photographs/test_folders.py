@@ -1,0 +1,251 @@
+"""Runs over folders: nothing is lost in silence, nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Call = Callable[..., tuple[int, str, list[str]]]
+SaveGray = Callable[..., Path]
+
+
+def _names(folder: Path) -> list[str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+def _pictures(folder: Path) -> list[str]:
+    return [name for name in _names(folder) if not Path(name).name.startswith(".")]
+
+
+def _save_color(path: Path, toned: bool = False) -> Path:
+    """Write a picture of four colors over a ramp, or the same in one tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ramp = np.tile(np.linspace(60, 200, 120), (90, 1))
+    rgb = np.stack([ramp, ramp * 0.8, ramp * 0.6], axis=2)
+    if not toned:
+        rgb[:45, :60] *= (1.2, 0.5, 0.4)
+        rgb[45:, 60:] *= (0.4, 0.8, 1.6)
+    Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+# -- names
+
+
+def test_two_that_would_become_one_get_names_of_their_own(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    for name in ("logo.png", "logo.gif", "a.png", "x.pgm"):
+        save_gray(tmp_path / "scans" / name)
+    Image.open(tmp_path / "scans/x.pgm").convert("1").save(tmp_path / "scans/x.pbm")
+    code, _, lines = call("image", "scans", "-o", "out")
+    assert code == 0
+    expected = ["a.png", "logo.gif.png", "logo.png", "x.pbm.ppm", "x.pgm.ppm"]
+    assert _pictures(tmp_path / "out") == expected
+    assert any("logo.gif: written to" in line and "logo.gif.png" in line for line in lines)
+
+
+def test_one_name_in_two_folders_is_numbered(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "one/photo.jpg")
+    save_gray(tmp_path / "two/photo.jpg")
+    code, _, lines = call("image", "one", "two", "-o", "out")
+    assert code == 0
+    assert _pictures(tmp_path / "out") == ["photo-2.jpg", "photo.jpg"]
+    assert any("two/photo.jpg" in line.replace("\\", "/") for line in lines)
+
+
+# -- what is left out
+
+
+def test_files_left_out_are_counted(call: Call, tmp_path: Path, save_gray: SaveGray) -> None:
+    save_gray(tmp_path / "album/photo.jpg")
+    for name in ("notes.txt", "more.TXT", "old.tga", "README", "clip.mp4"):
+        (tmp_path / "album" / name).write_bytes(b"-")
+    save_gray(tmp_path / "elsewhere/linked.jpg")
+    if sys.platform != "win32":
+        (tmp_path / "album/sub").symlink_to("../elsewhere")
+    code, _, lines = call("image", "album", "-o", "out", "--json", "report.json")
+    assert code == 0
+    (line,) = (line for line in lines if line.startswith("left out: "))
+    assert "4 files of other kinds (2 .txt, " in line
+    assert "1 .tga" in line
+    assert "1 film (--films colors them, too)" in line
+    left_out = json.loads((tmp_path / "report.json").read_text())["left_out"]
+    assert left_out["suffixes"] == {".txt": 2, ".tga": 1, "no suffix": 1}
+    assert [Path(film).name for film in left_out["films"]] == ["clip.mp4"]
+    if sys.platform != "win32":
+        assert f"{Path('album/sub')}, a link to a folder" in line
+        assert [Path(link).name for link in left_out["links"]] == ["sub"]
+
+
+def test_a_film_that_fails_does_not_stop_the_others(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "album/photo.jpg")
+    (tmp_path / "album/a-broken.mp4").write_bytes(b"not a film")
+    gray = np.full((48, 64), 90, np.uint8)
+    _write_film(tmp_path / "album/sub/clip.mp4", gray)
+    code, _, lines = call("image", "album", "-o", "out", "--films")
+    assert code == 1
+    assert _pictures(tmp_path / "out") == ["photo.jpg", "sub/clip.mp4"]
+    assert sum("a-broken.mp4" in line for line in lines) == 1
+
+
+def _write_film(path: Path, gray: np.ndarray) -> None:
+    import av
+
+    path.parent.mkdir(parents=True)
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = gray.shape[1], gray.shape[0], "yuv420p"
+        for _ in range(3):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(gray, format="gray")))
+        film.mux(stream.encode(None))
+
+
+def test_own_results_are_never_inputs(call: Call, tmp_path: Path, save_gray: SaveGray) -> None:
+    photo = save_gray(tmp_path / "album/photo.jpg")
+    assert call(photo, "--compare")[0] == 0
+    beside = ["photo-color.jpg", "photo-compare.jpg", "photo.jpg"]
+    assert _pictures(tmp_path / "album") == beside
+    code, _, lines = call("image", "album", "-o", "out")
+    assert code == 0
+    assert _pictures(tmp_path / "out") == ["photo.jpg"]
+    assert any("2 that tinct has written" in line for line in lines)
+
+
+# -- done again
+
+
+@pytest.fixture
+def album(tmp_path: Path, save_gray: SaveGray) -> Path:
+    save_gray(tmp_path / "album/a.jpg")
+    save_gray(tmp_path / "album/b.jpg", 80, 60)
+    return tmp_path / "album"
+
+
+@pytest.mark.usefixtures("album")
+def test_other_options_or_another_model_do_it_again(call: Call) -> None:
+    assert call("album")[0] == 0
+    for options, why in (
+        (["--vividness", "0.9"], "other options (vividness)"),
+        (["--vividness", "0.9", "--model", "nano"], "the model has changed"),
+    ):
+        code, _, lines = call("image", "album", *options)
+        assert code == 0
+        assert sum(f"done again: {why}" in line for line in lines) == 2
+        code, _, lines = call("image", "album", *options)
+        assert "2 skipped" in lines[-1]
+        assert "0 photographs colored" in lines[-1]
+
+
+def test_a_changed_input_is_done_again_and_no_other(
+    call: Call, album: Path, save_gray: SaveGray
+) -> None:
+    assert call("album")[0] == 0
+    save_gray(album / "a.jpg", 100, 70)
+    _, _, lines = call("album")
+    assert any("a.jpg: done again: the input has changed" in line for line in lines)
+    assert "1 photograph colored" in lines[-1]
+    with Image.open(album.with_name("album-color") / "a.jpg") as picture:
+        assert picture.size == (100, 70)
+
+
+@pytest.mark.usefixtures("album")
+def test_what_others_have_changed_is_never_replaced(call: Call, tmp_path: Path) -> None:
+    assert call("album")[0] == 0
+    retouched = tmp_path / "album-color/a.jpg"
+    retouched.write_bytes(retouched.read_bytes() + b"by hand")
+    _, _, lines = call("image", "album", "--vividness", "0.9")
+    assert retouched.read_bytes().endswith(b"by hand")
+    assert "1 photograph colored" in lines[-1]
+    assert "1 skipped" in lines[-1]
+
+
+@pytest.mark.usefixtures("album")
+def test_a_damaged_journal_costs_nothing_but_its_knowledge(call: Call, tmp_path: Path) -> None:
+    assert call("album")[0] == 0
+    journal = tmp_path / "album-color/.tinct-journal.jsonl"
+    journal.write_text('{"output": 3}\n[]\nhalf a line {"out')
+    code, _, lines = call("image", "album", "--vividness", "0.9")
+    assert code == 0
+    assert "2 skipped" in lines[-1]
+
+
+# -- color stays color
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_color_stays_color_in_folders(call: Call, tmp_path: Path, suffix: str) -> None:
+    _save_color(tmp_path / f"album/color{suffix}")
+    _save_color(tmp_path / f"album/toned{suffix}", toned=True)
+    code, _, lines = call("image", "album", "-o", "out", "--json", "report.json")
+    assert code == 0
+    assert _pictures(tmp_path / "out") == [f"toned{suffix}"]
+    assert any("in color already" in line and "--recolor" in line for line in lines)
+    assert lines[-1].startswith("1 photograph colored")
+    files = json.loads((tmp_path / "report.json").read_text())["files"]
+    assert {file["status"] for file in files} == {"done", "skipped"}
+
+    assert call("image", "album", "-o", "out", "--recolor")[0] == 0
+    assert _pictures(tmp_path / "out") == [f"color{suffix}", f"toned{suffix}"]
+
+
+def test_a_color_photograph_that_is_named_is_colored(call: Call, tmp_path: Path) -> None:
+    _save_color(tmp_path / "color.jpg")
+    assert call("color.jpg")[0] == 0
+    assert (tmp_path / "color-color.jpg").exists()
+
+
+# -- choices
+
+
+def test_choices_is_one_sheet_and_nothing_else(
+    call: Call, tmp_path: Path, photo: Path, save_gray: SaveGray
+) -> None:
+    assert call("image", photo, "--choices")[0] == 0
+    assert _pictures(tmp_path) == ["photo-choices.jpg", "photo.jpg"]
+    with Image.open(tmp_path / "photo-choices.jpg") as sheet:
+        assert sheet.width > 5 * 90
+        assert sheet.height > 2 * 70
+    save_gray(tmp_path / "album/a.png")
+    assert call("image", "album", "--choices")[0] == 0
+    assert _pictures(tmp_path / "album-choices") == ["a.jpg"]
+
+
+# -- restoring
+
+
+def test_restore_stretches_faded_tones(call: Call, tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(90, 160, 120), (80, 1))
+    faded = np.stack([ramp, ramp * 0.95, ramp * 0.75], axis=2).astype(np.uint8)
+    Image.fromarray(faded).save(tmp_path / "faded.png")
+    assert call("image", "faded.png", "--restore")[0] == 0
+    luma = np.asarray(Image.open(tmp_path / "faded-color.png").convert("L"))
+    assert luma.min() < 12
+    assert luma.max() > 243
+    assert call("image", "faded.png", "-o", "plain.png")[0] == 0
+    plain = np.asarray(Image.open(tmp_path / "plain.png").convert("L"), int)
+    given = np.asarray(Image.open(tmp_path / "faded.png").convert("L"), int)
+    assert np.abs(plain - given).max() <= 1
+
+
+def test_nothing_is_left_of_a_run_but_results_and_journal(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "album/a.jpg")
+    assert call("album")[0] == 0
+    assert _names(tmp_path / "album-color") == [".tinct-journal.jsonl", "a.jpg"]
+    shutil.rmtree(tmp_path / "album-color")
+    assert os.listdir(tmp_path / "album") == ["a.jpg"]
