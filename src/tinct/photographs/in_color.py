@@ -53,7 +53,7 @@ def own_color(pixels: NDArray[Any]) -> float:
     colors = np.ascontiguousarray(pixels[..., :3])
     fine = cv2.resize(colors, _size(colors, _FINE), interpolation=cv2.INTER_AREA)
     scaled = fine.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
-    planes = cv2.cvtColor(scaled, cv2.COLOR_RGB2YCrCb)
+    planes = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2YCrCb), np.float32)
     size = _size(fine, _CELLS)
 
     def average(plane: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -63,7 +63,8 @@ def own_color(pixels: NDArray[Any]) -> float:
     luma = planes[..., 0]
     chroma = np.stack([average(planes[..., 1]), average(planes[..., 2])], axis=1)
     tones = [
-        average(np.maximum(0, 1 - np.abs(luma * (_TONES - 1) - knot))) for knot in range(_TONES)
+        average(np.maximum(np.float32(0), 1 - np.abs(luma * (_TONES - 1) - knot)))
+        for knot in range(_TONES)
     ]
     y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j])
     place = [x, y, x * x, y * y, x * y]

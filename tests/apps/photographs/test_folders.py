@@ -208,6 +208,17 @@ def test_a_color_photograph_that_is_named_is_colored(call: Call, tmp_path: Path)
     assert (tmp_path / "color-color.jpg").exists()
 
 
+# -- the mark
+
+
+def test_no_mark_leaves_it_out(call: Call, photo: Path) -> None:
+    assert call("image", photo, "-o", "marked.jpg")[0] == 0
+    assert call("image", photo, "-o", "plain.jpg", "--no-mark")[0] == 0
+    word = b"trainedAlgorithmicMedia"
+    assert word.lower() in photo.with_name("marked.jpg").read_bytes().lower()
+    assert word.lower() not in photo.with_name("plain.jpg").read_bytes().lower()
+
+
 # -- choices
 
 

@@ -77,6 +77,10 @@ def image(
         int | None,
         typer.Option(min=1, max=100, show_default="the format's own"),
     ] = None,
+    no_mark: Annotated[
+        bool,
+        typer.Option("--no-mark", help="Do not say in the metadata that a model has colored it."),
+    ] = False,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -118,6 +122,7 @@ def image(
             quality=quality,
             overwrite=overwrite,
             recolor=recolor,
+            mark=not no_mark,
             restore=restore,
         ),
         PhotographOptions(sheets=compare, choices=choices, films=films, report=json),

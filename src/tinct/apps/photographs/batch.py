@@ -39,6 +39,7 @@ class BatchOptions:
     quality: int | None = None  # 1..100, None: the format's default
     overwrite: bool = False  # do finished ones again
     recolor: bool = False  # pictures of folders that are in color as well
+    mark: bool = True  # say in the metadata that a model has colored it
     restore: bool = False  # stretch faded tones and take even casts out first
     label: str = "colored by tinct"  # under the colored half of a sheet
 
@@ -177,7 +178,8 @@ def _read(job: PhotographJob, options: BatchOptions) -> Picture:
     if options.restore:
         from tinct.runtime.restore import restore
 
-        return replace(picture, pixels=restore(picture.pixels), chroma=None)
+        pages = tuple(replace(page, pixels=restore(page.pixels)) for page in picture.pages)
+        return replace(picture, pixels=restore(picture.pixels), pages=pages)
     return picture
 
 
@@ -195,13 +197,18 @@ def _write(
         write_picture(make_sheet(before, after, ("gray, as given", options.label)), job.sheet)
     format_name = _choose_format(job, after, options)
     if job.target is None:
-        _write_stdout(encode_picture(after, format_name, options.quality))
+        _write_stdout(encode_picture(after, format_name, options.quality, options.mark))
         return losses(after, format_name)
     if os.path.isfile(job.target) and not overwrite:
         return ()  # only the sheet was missing
     make_folder(job.target.parent)
     return write_picture(
-        after, job.target, format=format_name, quality=options.quality, overwrite=overwrite
+        after,
+        job.target,
+        format=format_name,
+        quality=options.quality,
+        overwrite=overwrite,
+        mark=options.mark,
     )
 
 

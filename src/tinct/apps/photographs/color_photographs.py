@@ -123,6 +123,7 @@ def _deciding_options(
         "saturation": color.saturation,
         "format": batch.format,
         "quality": batch.quality,
+        "mark": batch.mark,
         "restore": batch.restore,
         "choices": options.choices,
     }

@@ -84,7 +84,14 @@ class Chooser:
             for row in rows
         ]
         sheet = np.ascontiguousarray(np.concatenate(padded))
-        return replace(small, pixels=sheet, source_format="JPEG", warnings=picture.warnings)
+        models = " and ".join(self.colorizers)
+        return replace(
+            small,
+            pixels=sheet,
+            source_format="JPEG",
+            warnings=picture.warnings,
+            colored_by=models,
+        )
 
 
 def _show(picture: Picture) -> NDArray[np.uint8]:
