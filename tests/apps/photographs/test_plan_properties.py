@@ -88,8 +88,7 @@ def test_names_do_not_depend_on_the_order_of_the_inputs(files: list[str]) -> Non
         shuffled = planned(sorted(files, reverse=True), Naming("out"))
         assert plan is not None
         assert shuffled is not None
-        stems = [job.target.stem for job in plan.jobs if job.target is not None]
-        assume(len({stem.lower() for stem in stems}) == len(plan.jobs))
+        assume(not any(job.notes for job in plan.jobs))  # equal names are numbered in their order
         assert set(plan.jobs) == set(shuffled.jobs)
 
 
