@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tinct.cores import count_cores
 from tinct.errors import DeviceError, ModelError, OptionError
 from tinct.runtime import DEVICES, Session, model_names, model_path
 from tinct.runtime.engines import available_devices, load_engine
@@ -75,6 +78,31 @@ def test_an_onnx_file_of_somebody_else(tmp_path: Path) -> None:
 def test_no_threads() -> None:
     with pytest.raises(OptionError, match="threads must be at least 1, not 0"):
         Session(threads=0)
+
+
+@pytest.mark.parametrize(("threads", "used"), [(None, count_cores()), (1, 1), (3, 3)])
+def test_threads_are_the_cores_and_none_spins(threads: int | None, used: int) -> None:
+    engine = load_engine(model_path("nano"), "cpu", threads)
+    options = engine._session.get_session_options()  # type: ignore[attr-defined]
+    assert options.intra_op_num_threads == used
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_a_session_can_be_pickled_and_finds_its_file_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(model_path("nano"), tmp_path / "mine.onnx")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    data = pickle.dumps(Session("mine.onnx", device="cpu", threads=3))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = pickle.loads(data)
+    assert (again.device, again.spec.name) == ("cpu", "nano")
+    options = again._engine._session.get_session_options()
+    assert options.intra_op_num_threads == 3
+    (tmp_path / "mine.onnx").unlink()
+    with pytest.raises(ModelError, match=r"mine\.onnx: no such model"):
+        pickle.loads(data)
 
 
 def test_any_graph_runs_by_its_names() -> None:
