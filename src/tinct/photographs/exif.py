@@ -135,7 +135,7 @@ def exif_of_dpi(x: float, y: float) -> bytes:
 
 
 def upright_exif(
-    block: bytes | None, height: int, width: int, is_upright: bool
+    block: bytes, height: int, width: int, is_upright: bool
 ) -> tuple[bytes | None, bool]:
     """Make an EXIF block describe the picture as tinct holds it.
 
@@ -143,7 +143,7 @@ def upright_exif(
     before. A link to a thumbnail that leads nowhere is cut.
 
     Args:
-        block: A TIFF block, or None.
+        block: A TIFF block.
         height: Rows of the upright picture.
         width: Columns of the upright picture.
         is_upright: Whether an orientation was known and applied: the stated one then becomes 1.
@@ -151,8 +151,6 @@ def upright_exif(
     Returns:
         The block, None where it is too damaged to be walked through; whether it had a thumbnail.
     """
-    if block is None:
-        return None, False
     try:
         opened = _Block(block)
         first = opened.get("I", 4)

@@ -72,8 +72,8 @@ class _Header:
             self.exif,
             icc,
             self.xmp,
-            self.dpi or exif_dpi(self.exif),
-            photoshop_of(self.photoshop),
+            self.dpi or (exif_dpi(self.exif) if self.exif else None),
+            photoshop_of(self.photoshop) if self.photoshop else None,
             tuple(self.comments),
         )
 
@@ -97,7 +97,7 @@ def decode_jpeg(data: bytes, limit: Limit, gray: bool) -> Decoded:
     if header.depth != 8:
         raise UnreadableError(f"{header.depth}-bit JPEG, which tinct does not read")
     metadata = header.metadata()
-    colorspace = _colorspace(header, gray and is_srgb(metadata.icc))
+    colorspace = _colorspace(header, gray and (metadata.icc is None or is_srgb(metadata.icc)))
     pixels, damage = _decode_pixels(data, header, colorspace)
     if colorspace == "CMYK":
         pixels = 255 - pixels  # files hold paper, not ink, with Adobe's mark and without it

@@ -230,7 +230,9 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
     """Convert to sRGB, turn upright, and bring the metadata in line with that."""
     converted = to_srgb(decoded)
     stored, warnings = decoded.metadata, list(decoded.warnings)
-    orientation = decoded.orientation or exif_orientation(stored.exif)
+    orientation = decoded.orientation
+    if orientation is None and stored.exif is not None:
+        orientation = exif_orientation(stored.exif)
     xmp = stored.xmp
     if xmp is not None:
         from tinct.photographs.xmp import upright_xmp, xmp_orientation  # few photographs have XMP
@@ -239,12 +241,16 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
         xmp = upright_xmp(xmp, is_upright=orientation is not None)
         if xmp is None:
             warnings.append("its XMP is damaged and was left out")
-    pixels = turn_upright(converted.pixels, orientation or 1)
-    exif, had_thumbnail = upright_exif(
-        stored.exif, pixels.shape[0], pixels.shape[1], is_upright=orientation is not None
-    )
-    if stored.exif is not None and exif is None:
-        warnings.append("its EXIF is damaged and was left out")
+    pixels = converted.pixels
+    if orientation is not None:
+        pixels = turn_upright(pixels, orientation)
+    exif, had_thumbnail = stored.exif, False
+    if exif is not None:
+        exif, had_thumbnail = upright_exif(
+            exif, pixels.shape[0], pixels.shape[1], is_upright=orientation is not None
+        )
+        if exif is None:
+            warnings.append("its EXIF is damaged and was left out")
     if converted.warning is not None:
         warnings.append(converted.warning)
     if _has_only_dots(pixels):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.dom.minidom
 from collections.abc import Iterator
 from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import quoteattr
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
@@ -30,10 +31,11 @@ _OF_OTHER_PARTS = {
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _END = '<?xpacket end="w"?>'
-_EMPTY = (
+_NEW = (
     f'{_BEGIN}<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
+    f'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_IPTC_EXTENSION}" %s/>'
     f"</rdf:RDF></x:xmpmeta>{_END}"
-).encode()
+)
 
 _Node = xml.dom.minidom.Element | xml.dom.minidom.Attr
 
@@ -88,19 +90,19 @@ def mark_colored(packet: bytes | None, system: str, version: str) -> bytes:
         system: Which program and model.
         version: The program's version.
     """
-    document = _parse(packet) or _parse(_EMPTY)
-    assert document is not None
     stated = {
         "DigitalSourceType": SOURCE_TYPE,
         "AISystemUsed": system,
         "AISystemVersionUsed": version,
     }
+    document = _parse(packet)
+    roots = document.getElementsByTagNameNS(_RDF, "RDF") if document is not None else None
+    if document is None or not roots:  # none yet, or no XMP
+        texts = [f"Iptc4xmpExt:{name}={quoteattr(value)}" for name, value in stated.items()]
+        return (_NEW % " ".join(texts)).encode()
     for name in stated:
         for node in list(_properties(document, _IPTC_EXTENSION, name)):
             _remove(node)
-    roots = document.getElementsByTagNameNS(_RDF, "RDF")
-    if not roots:
-        return mark_colored(None, system, version)  # XML, but no XMP
     description = document.createElementNS(_RDF, "rdf:Description")
     description.setAttribute("xmlns:rdf", _RDF)
     description.setAttribute("rdf:about", "")
