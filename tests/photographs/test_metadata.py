@@ -10,10 +10,10 @@ from PIL import Image
 
 from tinct.photographs.exif import (
     exif_dpi,
-    exif_of_dpi,
     exif_orientation,
     strip_exif_prefix,
     upright_exif,
+    with_dpi,
 )
 from tinct.photographs.metadata import sensible_dpi
 from tinct.photographs.xmp import upright_xmp, xmp_orientation
@@ -47,9 +47,7 @@ def test_a_thumbnail_in_the_middle_is_blanked(exif_block: Any) -> None:
     assert patched.endswith(b"something behind it")
 
 
-@pytest.mark.parametrize(
-    "block", [b"", b"junk", b"II*\0", b"II*\0\xff\xff\xff\xff", b"\0" * 40]
-)
+@pytest.mark.parametrize("block", [b"", b"junk", b"II*\0", b"II*\0\xff\xff\xff\xff", b"\0" * 40])
 def test_senseless_blocks(block: bytes | None) -> None:
     assert exif_orientation(block) is None
     assert exif_dpi(block) is None
@@ -102,8 +100,14 @@ def test_packets_that_are_no_xml(packet: bytes | None) -> None:
     assert upright_xmp(packet, is_upright=True) is None
 
 
-def test_resolution_only_block() -> None:
-    block = exif_of_dpi(299.5, 600)
+@pytest.mark.parametrize("order", ["<", ">", None])
+def test_resolution_in_a_block(exif_block: Any, order: str | None) -> None:
+    before = None if order is None else exif_block(6, order)
+    block = with_dpi(before, 299.5, 600)
+    if before is not None:
+        assert block[8 : len(before)] == before[8:]  # nothing has moved
+        assert exif_orientation(block) == 6
+        assert upright_exif(block, 3, 4, is_upright=True)[1]  # the thumbnail is still linked
     assert exif_dpi(block) == (299.5, 600)
     exif = Image.Exif()
     exif.load(block)

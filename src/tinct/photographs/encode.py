@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.photographs import jpeg, pnm
-from tinct.photographs.exif import exif_of_dpi, with_thumbnail, without_orientation
+from tinct.photographs.exif import exif_dpi, with_dpi, with_thumbnail, without_orientation
 from tinct.photographs.formats import Format
 from tinct.photographs.icc import is_srgb, profile_space
 from tinct.photographs.metadata import Metadata
@@ -168,7 +168,9 @@ def _encode_by_pillow(pixels: NDArray[Any], metadata: Metadata, name: str, quali
     if name == "BMP":
         options: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi else {}
     else:
-        exif = metadata.exif or (exif_of_dpi(*metadata.dpi) if metadata.dpi else None)
+        exif = metadata.exif
+        if metadata.dpi and exif_dpi(exif) != metadata.dpi:
+            exif = with_dpi(exif, *metadata.dpi)
         parts = {"exif": exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
         options = {key: part for key, part in parts.items() if part} | {"quality": quality}
     if name == "WEBP":

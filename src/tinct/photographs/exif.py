@@ -123,15 +123,29 @@ def exif_dpi(block: bytes | None) -> tuple[float, float] | None:
     return sensible_dpi(x, y)
 
 
-def exif_of_dpi(x: float, y: float) -> bytes:
-    """Make an EXIF block that states a resolution, for formats without another place for it."""
-    values = [struct.pack("<II", round(value * 100), 100) for value in (x, y)]
-    fields = [
-        Field(_X_RESOLUTION, _RATIONAL, 1, values[0]),
-        Field(_Y_RESOLUTION, _RATIONAL, 1, values[1]),
-        Field(_RESOLUTION_UNIT, _SHORT, 1, struct.pack("<H", 2)),
-    ]
-    return build_exif("<", fields, {})
+def with_dpi(block: bytes | None, x: float, y: float) -> bytes:
+    """State a resolution in an EXIF block, or in a new one, for formats without another place.
+
+    The first directory is written anew behind everything else, so that nothing in the block moves.
+    """
+    try:
+        opened = _Block(block or b"II*\0\x08\0\0\0\0\0\0\0\0\0")
+        first = opened.get("I", 4)
+        entries = {
+            entry.tag: bytes(opened.data[entry.value_at - 8 : entry.value_at + 4])
+            for entry in opened.entries(first)
+        }
+        link = opened.get("I", opened.next_ifd_at(first))
+    except (struct.error, KeyError):
+        return block or b""
+    order, data = opened.order, opened.data + bytes(len(opened.data) % 2)
+    for number, tag in enumerate((_X_RESOLUTION, _Y_RESOLUTION)):
+        entries[tag] = struct.pack(order + "HHII", tag, _RATIONAL, 1, len(data) + 8 * number)
+    data += struct.pack(order + "IIII", round(x * 100), 100, round(y * 100), 100)
+    entries[_RESOLUTION_UNIT] = struct.pack(order + "HHIHH", _RESOLUTION_UNIT, _SHORT, 1, 2, 0)
+    struct.pack_into(order + "I", data, 4, len(data))
+    directory = [struct.pack(order + "H", len(entries)), *(entries[tag] for tag in sorted(entries))]
+    return bytes(data) + b"".join(directory) + struct.pack(order + "I", link)
 
 
 def upright_exif(

@@ -198,7 +198,7 @@ def _write(
     format_name = _choose_format(job, after, options)
     if job.target is None:
         _write_stdout(encode_picture(after, format_name, options.quality, options.mark))
-        return losses(after, format_name)
+        return losses(after, format_name, options.mark)
     if os.path.isfile(job.target) and not overwrite:
         return ()  # only the sheet was missing
     make_folder(job.target.parent)
