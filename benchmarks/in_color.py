@@ -89,12 +89,14 @@ def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float
 
 def main(
     photographs: Annotated[list[str], typer.Argument(help="Folders or tar files, in color.")],
-    seed: Annotated[int, typer.Option(help="Of the gray copies.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="Take so many of them, at random.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the gray copies and the sample.")] = 0,
 ) -> None:
     """Measure both errors and print a table."""
     rng = np.random.default_rng(seed)
     in_color, gray, kinds = [], [], []
-    for index, photograph in enumerate(Photographs(*photographs)):
+    chosen = Photographs(*photographs, limit=limit, seed=None if limit is None else seed)
+    for index, photograph in enumerate(chosen):
         kind = KINDS[index % len(KINDS)]
         in_color.append(own_color(photograph.rgb))
         gray.append(own_color(make_gray_copy(photograph.rgb, kind, rng)))
@@ -103,6 +105,10 @@ def main(
     chosen_on = np.arange(len(kinds)) // len(KINDS) % 2 == 0
     threshold = choose_threshold(color_values[chosen_on], gray_values[chosen_on])
     rest = ~chosen_on
+    for share in (0.5, 1, 2):
+        least = np.percentile(color_values, share)
+        most = np.percentile(gray_values, 100 - share)
+        print(f"{share} % of those in color are below {least:.2f}, of the gray above {most:.2f}")
     print(f"{len(kinds)} photographs in color, {len(kinds)} gray or toned copies of them")
     print(f"threshold chosen on {chosen_on.sum()}: {threshold:.2f}; in use: {THRESHOLD:.2f}")
     print(f"on the other {rest.sum()}, with the one in use:")
