@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from tinct.errors import InputError
 from tinct.films.frame_format import FrameFormat
 from tinct.runtime import Colorizer
-from tinct.runtime.film import FilmColorizer, Samples
+from tinct.runtime.film import FilmColorizer, Samples, View
 from tinct.runtime.parallel import FRAMES_AHEAD, color_frames
 
 FORMAT = FrameFormat(96, 64)
@@ -110,6 +111,33 @@ def test_a_frame_that_fails_does_so_in_its_turn(
         next(results)
     with pytest.raises(InputError, match="96x63"):
         next(results)
+
+
+def test_the_frame_behind_a_failed_one_does_not_overtake_the_one_before_it(
+    colorizer: Colorizer,
+) -> None:
+    smoothed = Event()
+    order: list[int] = []
+
+    class Recording(FilmColorizer):
+        def smooth(self, view: View) -> View:
+            order.append(round(float(view.luma.mean()) * 10))
+            smoothed.set()
+            return super().smooth(view)
+
+    def luma(number: int) -> Samples:
+        if number == 1:
+            raise InputError("frame 1 is damaged")
+        if number == 0:
+            smoothed.wait(0.5)  # until another frame has gone before it, as none may
+        return np.full(FORMAT.luma_shape, 60 + 60 * number, np.uint8)
+
+    film = Recording(colorizer, FORMAT)
+    results = color_frames(film, range(3), luma, planes, jobs=3)
+    next(results)
+    with pytest.raises(InputError, match="frame 1"):
+        next(results)
+    assert order == sorted(order)
 
 
 def test_so_does_a_film_that_breaks_off(

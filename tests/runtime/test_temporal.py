@@ -104,6 +104,16 @@ def test_a_cut_from_black_has_its_own_colors():
     np.testing.assert_array_equal(smoother(working(texture(7)), flat(RED), sure()), flat(RED))
 
 
+def test_noise_over_a_scene_without_details_is_no_cut():
+    """The details are noise alone, and not alike; but all of the scene is explained."""
+    rng = np.random.default_rng(4)
+    sky = np.linspace(0.3, 0.7, W, dtype=np.float32) * np.ones((H, 1), np.float32)
+    lumas = [sky + rng.normal(0, 2 / 255, (H, W)).astype(np.float32) for _ in range(40)]
+    answers = [flat(RED) + rng.normal(0, 4, (2, H, W)).astype(np.float32) for _ in lumas]
+    steadied = run(TemporalSmoother(), lumas, answers)
+    assert np.std(steadied[20:], axis=0).mean() * 3 < np.std(answers[20:], axis=0).mean()
+
+
 def test_a_pan_is_no_cut():
     wall = texture(8, width=W + 60)
     smoother = TemporalSmoother()
