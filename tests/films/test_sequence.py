@@ -60,3 +60,14 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     Image.new("L", (10, 10)).save(tmp_path / "in/scan0002.png")
     with pytest.raises(InputError, match=r"scan0002.png: of another size"):
         list(SequenceReader(pattern, Fraction(24), full_range=True).frames())
+
+
+@pytest.mark.parametrize(("is_film", "expected"), [(False, [5, 6]), (True, [6, 7])])
+def test_missing_pictures_have_their_time_among_pictures(
+    tmp_path: Path, is_film: bool, expected: list[int]
+) -> None:
+    pattern = _save(tmp_path / "in", [1, 2, 5, 6, 7])
+    reader = SequenceReader(pattern, Fraction(24), full_range=not is_film)
+    end = Fraction(5 if is_film else 6, 24)
+    assert reader.numbers_between(Fraction(1, 10), end) == expected
+    assert len(list(reader.frames(Fraction(1, 10), end))) == 2

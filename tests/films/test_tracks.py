@@ -124,7 +124,7 @@ def test_sound_that_changes_is_mixed_to_what_it_began_with() -> None:
     )
     track, seconds = _encode(frames, 48000, "stereo")
     assert seconds == pytest.approx(3, abs=0.02)
-    assert track.faults == {"begin other sound: mixed to that at the beginning": 2}
+    assert track.faults == {"began other sound: mixed to that at the beginning": 2}
 
 
 def test_a_gap_stays_a_gap() -> None:

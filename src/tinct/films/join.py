@@ -197,11 +197,15 @@ def _write(
     names = {made[plan.stream].index: plan.name for plan in tracks if plan.stream in made}
     for index, count in refused.items():
         name = names.get(index, "the pictures")
-        notes.append(f"{name}: {count} packets cannot be written: left out")
+        notes.append(f"{name}: {_packets(count)} that cannot be written: left out")
     for plan_of_track in tracks:
         faults = made[plan_of_track.stream].faults if plan_of_track.stream in made else {}
-        notes += [f"{plan_of_track.name}: {count} packets {what}" for what, count in faults.items()]
+        notes += [f"{plan_of_track.name}: {_packets(n)} that {what}" for what, n in faults.items()]
     return notes
+
+
+def _packets(count: int) -> str:
+    return f"{count} packet{'' if count == 1 else 's'}"
 
 
 def _add_film(

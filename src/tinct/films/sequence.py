@@ -159,10 +159,18 @@ class SequenceReader:
             yield FilmFrame(luma, bisect_left(self.numbers, number), 1)
 
     def numbers_between(self, begin: Fraction | None, end: Fraction | None) -> list[int]:
-        """Return the numbers of the pictures in a part of the film that they make, in seconds."""
+        """Return the numbers of the pictures in a part of them, in seconds.
+
+        In a film, those that are missing take no time; among pictures each number has its own.
+        """
         rate = self.facts.rate
-        first = None if begin is None else ceil(begin * rate)
-        return self.numbers[first : None if end is None else ceil(end * rate)]
+        first = 0 if begin is None else ceil(begin * rate)
+        last = self.numbers[-1] + 1 if end is None else ceil(end * rate)
+        if not self._full_range:
+            return self.numbers[first:last]
+        zero = self.numbers[0]
+        after = bisect_left(self.numbers, zero + first)
+        return self.numbers[after : None if end is None else bisect_left(self.numbers, zero + last)]
 
     def _read(self, number: int) -> NDArray[Any]:
         """Return luma of a picture, (H, W) uint8 or uint16."""

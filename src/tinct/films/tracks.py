@@ -160,9 +160,9 @@ class CopiedTrack:
         time = packet.dts * base
         if self._last is not None and time <= self._last:
             if self._last - time > (packet.duration or 0) * base / 2:
-                self.faults["overlap what came before: left out"] += 1
+                self.faults["overlapped what came before: left out"] += 1
                 return False
-            self.faults["are not later than the one before: moved"] += 1
+            self.faults["did not follow the one before: moved"] += 1
             packet.dts = int(self._last // base) + 1
             packet.pts = max(packet.dts, packet.dts if packet.pts is None else packet.pts)
             time = packet.dts * base
@@ -199,7 +199,7 @@ class EncodedSound:
         try:
             frames = self._source.decode(packet)
         except (av.FFmpegError, ValueError):
-            self.faults["cannot be decoded: left out"] += 1
+            self.faults["could not be decoded: left out"] += 1
             frames = []
         for frame in frames:
             base = frame.time_base
@@ -223,7 +223,7 @@ class EncodedSound:
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._before:
             if self._before is not None:
-                self.faults["begin other sound: mixed to that at the beginning"] += 1
+                self.faults["began other sound: mixed to that at the beginning"] += 1
             yield from self._same_kind.resample(None) if self._same_kind else []
             self._same_kind, self._before = AudioResampler(**self._kind), kind
         assert self._same_kind is not None
@@ -248,7 +248,7 @@ class ConvertedText:
         try:
             subtitle = self._source.codec_context.decode2(packet)
         except (av.FFmpegError, ValueError):
-            self.faults["cannot be decoded: left out"] += 1
+            self.faults["could not be decoded: left out"] += 1
             return
         if span is None or subtitle is None:
             return
