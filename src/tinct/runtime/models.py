@@ -25,6 +25,11 @@ def model_path(model: str | Path) -> Path:
     if isinstance(model, str) and model in model_names():
         return MODEL_FOLDER / f"{model}.onnx"
     path = Path(model)
+    if path.suffix == ".safetensors":
+        raise ModelError(
+            f"{path}: a checkpoint of training, not a model: tinct lab export {path} -o "
+            f"{path.stem}.onnx makes one of it"
+        )
     if path.is_file():
         return path
     names = ", ".join(model_names())

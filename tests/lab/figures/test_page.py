@@ -19,7 +19,7 @@ from PIL import Image
 pytest.importorskip("matplotlib")
 
 from tinct.lab.evaluate.result import RowResult
-from tinct.lab.figures.page import Chart, Content, make_page
+from tinct.lab.figures.page import Chart, Content, _to_jpeg, make_page
 from tinct.lab.figures.pictures import Picture
 from tinct.lab.metrics.bootstrap import Estimate
 from tinct.lab.metrics.score import METRICS
@@ -137,6 +137,13 @@ def test_the_table_marks_the_best_of_each_column(content):
     text = make_page(content).decode()
     assert re.findall(r'<td class="best" data-value="([\d.]+)"', text) == ["20.25", "14.0"]
     assert "19.25 to 21.25" in text
+
+
+def test_pictures_full_of_noise_are_encoded_with_all_their_colors(rng):
+    for side in (64, 256):  # Pillow, told to optimize in memory, has too little room for these
+        rgb = rng.integers(0, 256, (side, side, 3), np.uint8)
+        with Image.open(io.BytesIO(_to_jpeg(rgb))) as image:
+            assert np.abs(np.asarray(image, np.int16) - rgb).mean() < 6
 
 
 def test_a_page_without_any_truth_has_no_table(content):

@@ -44,11 +44,15 @@ def last_words(capsys):
 def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "train", str(config), "--steps", "2"]) == 0
-    *_, validation, best, last = last_words(capsys)
+    opening, *_, validation, last, best, following = last_words(capsys)
+    assert opening == "opening photographs; everything goes to runs/short"
     assert "test_loss" in validation
     assert "rate" in validation
-    assert re.fullmatch(
-        r"lowest test loss [\d.]+ at step 2, kept in runs/short/best\.safetensors", best
+    told = r"better: the test loss fell from [\d.]+ to [\d.]+, at step 2|test loss [\d.]+ at step 2"
+    assert re.fullmatch(told, best)
+    assert following == (
+        "next: tinct lab export runs/short/best.safetensors -o short.onnx; "
+        "then tinct photo.jpg --model short.onnx"
     )
     assert last == "saved runs/short/last.safetensors; curves and sheets are in runs/short"
     assert load_checkpoint(Path("runs/short/last.safetensors")).step == 2

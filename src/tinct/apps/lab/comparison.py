@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.apps.console import command_line, print_message, print_warning, progress_bar
-from tinct.errors import InputError, MissingExtraError, ModelError
+from tinct.errors import InputError, ModelError
 from tinct.files import make_folder, write_atomically
 from tinct.lab.data.dataset import Photographs
 from tinct.lab.evaluate.protocol import evaluate, has_color
@@ -23,7 +23,6 @@ from tinct.lab.evaluate.result import (
 )
 from tinct.lab.evaluate.rows import Row, make_rows
 from tinct.lab.figures.curves import Curve, read_curves
-from tinct.lab.figures.diagram import draw_layers
 from tinct.lab.figures.figures import (
     DARK,
     LIGHT,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tinct.lab.evaluate.result import Report
-    from tinct.lab.networks.layers import Layer
 
 PAGE = "report.html"
 
@@ -55,7 +53,7 @@ class Comparison:
     specs: Sequence[str]  # rows, as ``make_rows`` takes them
     sources: Sequence[str]  # of photographs
     vividness: Sequence[float | None] = (None,)
-    protocol: Protocol = "lab"
+    protocol: Protocol = "product"
     fit: Fit = "crop"
     num_pictures: int = 8  # that are shown; the numbers are over all of them
     limit: int | None = None
@@ -98,8 +96,8 @@ def compare(wanted: Comparison, folder: Path) -> int:
         raise InputError("; ".join([f"{photographs.source}: no photograph", *photographs.broken]))
     report = _measure(photographs, rows, wanted)
     names = [row.name for row in rows]
-    layers, listings = _describe_networks(wanted.specs, names)
-    drawings = _draw_pictures(pictures, names) | layers | _draw_curves(curves)
+    listings = _list_parameters(wanted.specs, names)
+    drawings = _draw_pictures(pictures, names) | _draw_curves(curves)
     content = Content(
         title="Gray photographs, colored and compared",
         summary=_summarize(pictures, photographs, report),
@@ -153,29 +151,15 @@ def _draw_curves(curves: Sequence[Curve]) -> dict[str, Drawing]:
     return {"curves": Drawing("Training", caption, lambda theme: draw_curves(curves, theme))}
 
 
-def _describe_networks(
-    specs: Sequence[str], names: Sequence[str]
-) -> tuple[dict[str, Drawing], dict[str, str]]:
-    """Draw the layers and count the parameters of the networks behind the rows."""
-    drawings, listings = {}, {}
+def _list_parameters(specs: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Count the parameters of the networks behind the rows."""
     candidates = [*names, *map(_network_of, specs)]  # rows of published weights have its name
-    for name in dict.fromkeys(name for name in candidates if name in NETWORKS):
-        try:
-            network = build(name)
-        except MissingExtraError as error:
-            print_warning(f"no layers of {name}: {error}")
-            continue
-        from tinct.lab.networks.layers import trace_layers
-        from tinct.lab.networks.summary import summarize, to_table
+    known = dict.fromkeys(name for name in candidates if name in NETWORKS)
+    if not known:
+        return {}
+    from tinct.lab.networks.summary import summarize, to_table  # torch
 
-        drawings[f"layers-{name}"] = _draw_network(name, trace_layers(network))
-        listings[name] = to_table(name, summarize(network))
-    return drawings, listings
-
-
-def _draw_network(name: str, layers: Sequence[Layer]) -> Drawing:
-    caption = "Each box: what the layer does, then height x width x channels of its answer."
-    return Drawing(f"Layers of {name}", caption, lambda theme: draw_layers(name, layers, theme))
+    return {name: to_table(name, summarize(build(name))) for name in known}
 
 
 def _network_of(spec: str) -> str:

@@ -1,7 +1,7 @@
 """The paper's figures for any models and pictures: grid, losses, training curves.
 
 Each ``draw_...`` returns a matplotlib figure, and :func:`render` turns it into files whose bytes
-depend on nothing but what is drawn and the version of matplotlib. ``diagram`` draws layers.
+depend on nothing but what is drawn and the version of matplotlib.
 """
 
 from __future__ import annotations
@@ -53,12 +53,10 @@ class Theme:
     paper: str
     ink: str
     faint: str  # lines of the grid
-    encoder: str  # boxes of layers
-    decoder: str
 
 
-LIGHT = Theme("#ffffff", "#222222", "#dddddd", "#d6e8f5", "#fbe6c2")
-DARK = Theme("#16181c", "#e6e6e6", "#3a3d44", "#173b54", "#573f10")
+LIGHT = Theme("#ffffff", "#222222", "#dddddd")
+DARK = Theme("#16181c", "#e6e6e6", "#3a3d44")
 
 
 def render(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:

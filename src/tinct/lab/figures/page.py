@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
-from string import Template
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from PIL import Image
+import cv2
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from tinct.lab.evaluate.result import COST_TITLES
 
 if TYPE_CHECKING:
-    from tinct.lab.evaluate.result import Report, RowResult
+    from tinct.lab.evaluate.result import Report
     from tinct.lab.figures.pictures import Picture, Rgb
     from tinct.lab.metrics.bootstrap import Estimate
     from tinct.lab.metrics.score import Metric
@@ -53,33 +54,31 @@ class Content:
     method: Mapping[str, str]  # fact: text
 
 
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A number in the table of metrics."""
+
+    value: str  # to sort by
+    text: str
+    interval: str = ""
+    is_best: bool = False
+
+
 def make_page(content: Content) -> bytes:
     """Lay out a comparison as an HTML page, UTF-8.
 
     Args:
         content: Its texts are shown as they are, whatever characters are in them.
     """
-    sections = {"Pictures": _pictures(content)}
-    if content.report:
-        sections["Metrics"] = _table(content.report)
-    if content.charts:
-        sections["Figures"] = "".join(map(_chart, content.charts))
-    if content.listings:
-        sections["Parameters"] = "".join(
-            f"<h3>{escape(title)}</h3><pre>{escape(text)}</pre>"
-            for title, text in content.listings.items()
-        )
-    sections["Method"] = _method(content.method)
     style, script = _resource("page.css"), _resource("page.js")
-    page = Template(_resource("page.html")).substitute(
-        policy=_policy(style, script),
-        title=escape(content.title),
-        summary=escape(content.summary),
-        links="".join(f'<a href="#{name.lower()}">{name}</a>' for name in sections),
-        sections="".join(
-            f'<section id="{name.lower()}"><h2>{name}</h2>{body}</section>'
-            for name, body in sections.items()
-        ),
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["data_uri"] = _data_uri
+    page = environment.from_string(_resource("page.html")).render(
+        policy=Markup(_policy(style, script)),
+        content=content,
+        pictures=[_picture(picture, content.names) for picture in content.pictures],
+        all_columns=max((_columns(content.names, p) for p in content.pictures), key=len),
+        report=content.report and _table(content.report),
         style=style,
         script=script,
     )
@@ -106,113 +105,57 @@ def _data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-# Pictures
-
-
-def _pictures(content: Content) -> str:
-    longest = max((_columns(content.names, picture) for picture in content.pictures), key=len)
-    everywhere = f'<div class="choice everywhere" hidden>In all pictures: {_choices(longest)}</div>'
-    articles = "".join(_picture(picture, content.names) for picture in content.pictures)
-    return f'{everywhere}<div class="pictures">{articles}</div>'
-
-
 def _columns(names: Sequence[str], picture: Picture) -> list[str]:
     return [*names, *(["truth"] if picture.truth is not None else [])]
 
 
-def _picture(picture: Picture, names: Sequence[str]) -> str:
-    columns = _columns(names, picture)
+def _picture(picture: Picture, names: Sequence[str]) -> dict[str, object]:
+    """Gather what the page shows of a picture: each answer, then the truth if there is one."""
     shown = [*picture.answers, *([] if picture.truth is None else [picture.truth])]
     notes = [f"loss {loss:.4f}" for loss in picture.losses]
-    notes += [""] * (len(columns) - len(notes))
-    strip = "".join(
-        _strip_item(picture.name, *item) for item in zip(columns, shown, notes, strict=True)
-    )
-    name = escape(picture.name)
+    images = [_data_uri(_to_jpeg(rgb), "jpeg") for rgb in shown]
+    columns = _columns(names, picture)
     height, width = shown[0].shape[:2]
-    size = f'width="{width}" height="{height}"'
-    label = escape(f"Share of the left picture, {picture.name}")
-    no_truth = "" if picture.losses else '<p class="note">Gray itself: there is no truth.</p>'
-    return (
-        f'<article class="picture"><h3>{name}</h3><div class="slider" hidden><div class="stage">'
-        f'<img class="under" alt="" {size}><img class="over" alt="" {size}>'
-        f'<span class="tag left"></span><span class="tag right"></span>'
-        f'<input type="range" min="0" max="100" step="0.5" value="50" aria-label="{label}">'
-        f'<span class="handle" aria-hidden="true"></span></div>'
-        f'<div class="choice">{_choices(columns)}</div></div>'
-        f'<ul class="strip">{strip}</ul>{no_truth}</article>'
-    )
-
-
-def _choices(columns: Sequence[str]) -> str:
-    """Two selects; at first gray is on the left and the last row, not the truth, on the right."""
-    last_row = len(columns) - (2 if columns[-1] == "truth" else 1)
-    return _choice("left", columns, 0) + _choice("right", columns, last_row)
-
-
-def _choice(side: str, columns: Sequence[str], chosen: int) -> str:
-    options = "".join(
-        f'<option value="{index}"{" selected" * (index == chosen)}>{escape(name)}</option>'
-        for index, name in enumerate(columns)
-    )
-    return f'<label>{side} <select class="{side}">{options}</select></label>'
-
-
-def _strip_item(name: str, column: str, rgb: Rgb, note: str) -> str:
-    height, width = rgb.shape[:2]
-    alt = escape(f"{name}: {column}")
-    image = f'<img src="{_data_uri(_to_jpeg(rgb), "jpeg")}" alt="{alt}"'
-    text = f"<span>{escape(column)}{'<br>' * bool(note)}{note}</span>"
-    return f'<li>{image} width="{width}" height="{height}">{text}</li>'
+    return {
+        "name": picture.name,
+        "width": width,
+        "height": height,
+        "columns": columns,
+        "shown": list(zip_longest(columns, images, notes, fillvalue="")),
+        "has_truth": picture.truth is not None,
+    }
 
 
 def _to_jpeg(rgb: Rgb) -> bytes:
     """Encode for the page: JPEG with chroma at full size, which lossy WebP does not have."""
-    stream = io.BytesIO()
-    image = Image.fromarray(rgb)
-    image.save(stream, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4", optimize=True)
-    return stream.getvalue()
+    # Not by Pillow, which fails on some pictures when it is to optimize them in memory.
+    choices = {
+        cv2.IMWRITE_JPEG_QUALITY: JPEG_QUALITY,
+        cv2.IMWRITE_JPEG_OPTIMIZE: 1,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    }
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    _, data = cv2.imencode(".jpg", bgr, [number for pair in choices.items() for number in pair])
+    return data.tobytes()
 
 
-# Metrics
-
-
-def _table(report: Report) -> str:
+def _table(report: Report) -> dict[str, object]:
+    """Gather the heads and rows of the table of metrics."""
     shown = report.columns()
-    heads = "".join(map(_head, COST_TITLES)) + "".join(
-        _head(metric.title, metric.better == "lower") for metric in shown
-    )
     best = {metric.key: _best(metric, report) for metric in shown}
-    lines = []
+    heads = [{"title": title, "first": "ascending"} for title in COST_TITLES]
+    heads += [
+        {"title": m.title, "first": "ascending" if m.better == "lower" else "descending"}
+        for m in shown
+    ]
+    rows = []
     for row in report.rows:
-        cells = "".join(
-            _cell(row.metrics[metric.key], metric.decimals, row.name in best[metric.key])
-            for metric in shown
-        )
-        name = escape(row.name)
-        head = f'<th scope="row" data-value="{name}">{name}</th>'
-        lines.append(f"<tr>{head}{_cost_cells(row)}{cells}</tr>")
-    first = '<th scope="col" data-first="ascending" data-text><button>Row</button></th>'
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Metrics">'
-        f"<table><thead><tr>{first}{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-        '</div><p class="note">Below each number its 95 % bootstrap interval (1,000 rounds over '
-        "photographs, the same ones for all rows). A click on a head sorts by it, best first "
-        "where there is a best, which is bold.</p>"
-    )
-
-
-def _head(title: str, lower_first: bool = True) -> str:
-    first = "ascending" if lower_first else "descending"
-    return f'<th scope="col" data-first="{first}"><button>{escape(title)}</button></th>'
-
-
-def _cost_cells(row: RowResult) -> str:
-    """Render parameters and multiplications; a row without a network sorts before all others."""
-    return "".join(
-        f'<td data-value="{cost or 0!r}">{"" if cost is None else f"{cost:,.0f}"}</td>'
-        for cost in (row.parameters, row.mmac)
-    )
+        # A row without a network sorts before all others.
+        costs = (row.parameters, row.mmac)
+        cells = [_Cell(f"{c or 0!r}", "" if c is None else f"{c:,.0f}") for c in costs]
+        cells += [_cell(row.metrics[m.key], m.decimals, row.name in best[m.key]) for m in shown]
+        rows.append({"name": row.name, "cells": cells})
+    return {"heads": heads, "rows": rows}
 
 
 def _best(metric: Metric, report: Report) -> set[str]:
@@ -229,31 +172,8 @@ def _sort_value(estimate: Estimate, metric: Metric) -> float:
     return abs(value) if metric.is_distance else value
 
 
-def _cell(estimate: Estimate, decimals: int, is_best: bool) -> str:
-    value = f"{estimate.value:.{decimals}f}"
+def _cell(estimate: Estimate, decimals: int, is_best: bool) -> _Cell:
+    interval = ""
     if estimate.low is not None and estimate.high is not None:
-        value += f"<small>{estimate.low:.{decimals}f} to {estimate.high:.{decimals}f}</small>"
-    mark = ' class="best"' if is_best else ""
-    return f'<td{mark} data-value="{estimate.value!r}">{value}</td>'
-
-
-# Figures and facts
-
-
-def _chart(chart: Chart) -> str:
-    light, dark = _data_uri(chart.light, "svg+xml"), _data_uri(chart.dark, "svg+xml")
-    title = escape(chart.title)
-    return (
-        f"<figure><h3>{title}</h3>"
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><picture>'
-        f'<source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="{title}"></picture></div>'
-        f"<figcaption>{escape(chart.caption)}</figcaption></figure>"
-    )
-
-
-def _method(facts: Mapping[str, str]) -> str:
-    items = "".join(
-        f"<dt>{escape(fact)}</dt><dd>{escape(text)}</dd>" for fact, text in facts.items()
-    )
-    return f"<dl>{items}</dl>"
+        interval = f"{estimate.low:.{decimals}f} to {estimate.high:.{decimals}f}"
+    return _Cell(repr(estimate.value), f"{estimate.value:.{decimals}f}", interval, is_best)

@@ -36,9 +36,10 @@ def compare(
     protocol: Annotated[
         Literal["lab", "product"],
         typer.Option(
-            help="'lab' as in papers, at 256x256; 'product' through the whole program at full size."
+            help="'product': whole photographs through the whole program; 'lab': at 256x256, as in "
+            "papers."
         ),
-    ] = "lab",
+    ] = "product",
     fit: Fit = "crop",
     pictures: Annotated[
         int, typer.Option(min=1, help="Show this many, the first; numbers are over all.")

@@ -20,7 +20,7 @@ from tinct.apps.commands.arguments import (
     Vividnesses,
     split_arguments,
 )
-from tinct.apps.console import command_line, print_warning, progress_bar
+from tinct.apps.console import command_line, print_message, print_warning, progress_bar
 from tinct.errors import OptionError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tinct.lab.metrics.score import Metric, Protocol
 
 DEFAULT = "default"
+_PIPED_WIDTH = 100  # characters of a line that no terminal shows
 NAME_WIDTH = 16  # characters; longer names of rows wrap where there is no more room
 
 
@@ -56,8 +57,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NETWORK",
-            help="Compute a Frechet distance as well, in the features of efficientnet-lite0, of a "
-            "TorchScript or ONNX FILE, or, which is FID, of fid-inception=FILE.",
+            help="Compute a Frechet distance as well, in the features of efficientnet-lite0 or of "
+            "a TorchScript FILE; with FID's Inception as NVIDIA translated it, that is FID.",
         ),
     ] = None,
     reference: Annotated[
@@ -92,13 +93,16 @@ def evaluate(
     from tinct.lab.evaluate.protocol import choose_reference
     from tinct.lab.evaluate.protocol import evaluate as run
     from tinct.lab.evaluate.rows import make_rows
-    from tinct.lab.metrics.frechet import load_feature_network
 
     # What can be wrong is found out before the long part.
     photographs = Photographs(*sources, limit=limit, seed=seed)
     rows = make_rows(specs, values, fit)
     reference = choose_reference(rows, reference)
-    network = load_feature_network(frechet) if frechet else None
+    network = None
+    if frechet:
+        from tinct.lab.metrics.frechet import load_feature_network  # torch
+
+        network = load_feature_network(frechet)
     if output:
         make_folder(output)
     broken: Sequence[str] = ()
@@ -120,6 +124,8 @@ def evaluate(
         _show(report)
         if output:
             _write(report, output)
+    if output:
+        print_message(f"{output}: reports with all columns, intervals and the method")
     for reason in broken:
         print_warning(reason)
     return int(bool(broken))
@@ -157,13 +163,10 @@ def _write(report: Report, folder: Path) -> None:
 
 
 def _show(report: Report) -> None:
-    """Print the main columns for a person at a terminal, the whole report to anything else."""
-    if not sys.stdout.isatty():
-        typer.echo(report.to_markdown())
-        return
+    """Print the main columns; all others and how they were measured are in the written report."""
     from rich.console import Console
 
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPED_WIDTH)
     for table in make_tables(report, console.width):
         console.print(table)
 

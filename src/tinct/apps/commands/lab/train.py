@@ -27,6 +27,7 @@ _ALLOCATOR = {
 }
 """Makes glibc keep freed memory instead of giving large tensors back: 5 to 18 times as fast."""
 
+_DECODED = 1000  # photographs between two lines where there is no bar
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -111,6 +112,7 @@ def train(
     }
     choices = _choices(config, start, data, changes)
     folder = output or Path("runs") / Path(config or str(start)).stem
+    print_message(f"opening photographs; everything goes to {folder}")
     with _Display(choices) as display:
         last = run(
             choices,
@@ -126,13 +128,24 @@ def train(
         print_message(f"stopped at step {display.step} of {choices.steps}, saved {last}")
         print_message("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
-    if display.best:
-        numbers = display.best.numbers()
-        kept = f"kept in {folder / BEST}"
-        print_message(
-            f"lowest test loss {numbers['test_loss']:.4g} at step {numbers['step']}, {kept}"
-        )
     print_message(f"saved {last}; curves and sheets are in {folder}")
+    if display.first and display.best:
+        print_message(_judge(display.first, display.best))
+    best, model = folder / BEST, f"{folder.name}.onnx"
+    print_message(f"next: tinct lab export {best} -o {model}; then tinct photo.jpg --model {model}")
+
+
+def _judge(first: Row, best: Row) -> str:
+    """Say whether a run has made anything better."""
+    before, after = first.validation.loss, best.validation.loss
+    if best is first and first.step:  # nothing before the run to compare with
+        return f"test loss {after:.4g} at step {best.step}"
+    if best is first:
+        return (
+            f"no better than before: the test loss did not fall below {before:.4g}; "
+            "more photographs or other choices may help"
+        )
+    return f"better: the test loss fell from {before:.4g} to {after:.4g}, at step {best.step}"
 
 
 def _use_allocator() -> None:
@@ -174,7 +187,9 @@ class _Display:
     def __init__(self, config: TrainConfig) -> None:
         self.total, self.batch = config.steps * config.batch, config.batch
         self.step = config.steps  # until told otherwise: a finished run has no steps to do
+        self.first: Row | None = None
         self.best: Row | None = None
+        self.decoded = 0
         self.bar = make_progress("photographs")
         self.task = self.bar.add_task("opening", total=None)
         self.is_shown = is_terminal()
@@ -196,6 +211,9 @@ class _Display:
     def decoding(self, done: int) -> None:
         """Show how many photographs were decoded."""
         self.bar.update(self.task, description="decoding", completed=done)
+        if not self.is_shown and done // _DECODED > self.decoded // _DECODED:
+            print_message(f"decoding: {done} photographs")
+        self.decoded = done
 
     def training(self, progress: Progress) -> None:
         """Show how far the run is."""
@@ -207,6 +225,7 @@ class _Display:
             completed=progress.step * self.batch,
         )
         if progress.row:
+            self.first = self.first or progress.row
             if not self.best or progress.row.validation.loss < self.best.validation.loss:
                 self.best = progress.row
             numbers = progress.row.numbers() | {"rate": progress.rate}
