@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure how fast tinct is on this machine."""
+"""``python -m benchmarks COMMAND``: measure how fast tinct is on this machine."""
 
 from __future__ import annotations
 
@@ -8,106 +8,150 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.trip import trip
 from tinct.apps.commands.arguments import Device, Jobs, Json, Model, Threads
-from tinct.apps.console import command_line, print_error
-from tinct.errors import TinctError
+from tinct.apps.console import print_error
+from tinct.errors import MissingExtraError, TinctError
 
-_QUICK, _FULL = (3, 4), (15, 10)  # rounds, and photographs in the folder
+_EXAMPLES = str(Path(__file__).parent.parent / "examples")
+_ROUNDS, _ROUNDS_FULL = 3, 15
+
+Photographs = Annotated[str, typer.Argument(help="Folder of photographs, to make material from.")]
+Rounds = Annotated[int, typer.Option(min=1, help="How often everything is timed.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder for the report: JSON and Markdown.")
+]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--peer",
+        metavar="NAME[=FILE]",
+        help="Time this network beside ours, with the weights of a file or random ones: paper, "
+        "eccv16, siggraph17, eccv16-keras. Repeatable.",
+    ),
+]
+
+app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
+app.command()(trip)
 
 
-def bench(
-    folder: Annotated[
-        str,
-        typer.Argument(help="Photographs; gray JPEGs of 12 megapixels are made from them."),
-    ] = "examples",
-    full: Annotated[
-        bool,
-        typer.Option(
-            "--full", help="Every device and precision there is, more rounds: many minutes."
-        ),
-    ] = False,
-    film: Annotated[
-        bool,
-        typer.Option("--film", help="Only a film of 1080p, from file to file, and its floor."),
-    ] = False,
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[=FILE]",
-            help="Time this network beside ours, with the weights of a file or random ones: paper, "
-            "eccv16, siggraph17, eccv16-keras. Repeatable.",
-        ),
-    ] = None,
-    frames: Annotated[
-        bool,
-        typer.Option("--frames", help="Only frames of films in memory, with all cores at once."),
-    ] = False,
-    quality: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE", help="JSON of tinct lab evaluate, for a plot of quality against cost."
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for the report (JSON, Markdown) and the plot."),
-    ] = None,
-    as_they_are: Annotated[
-        bool, typer.Option("--as-they-are", help="Take the photographs as they are.")
-    ] = False,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            show_default=f"{_QUICK[0]}, with --full {_FULL[0]}",
-            help="How often everything is timed.",
-        ),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            show_default=f"{_QUICK[1]}, with --full {_FULL[1]}",
-            help="Photographs in the folder.",
-        ),
-    ] = None,
+@app.callback()
+def _benchmarks() -> None:
+    """Measure how fast tinct is. What is compared takes turns. Let nothing else run meanwhile."""
+
+
+@app.command()
+def networks(
+    photographs: Photographs = _EXAMPLES,
     model: Model = "nano",
     device: Device = "auto",
     threads: Threads = None,
-    jobs: Jobs = None,
+    peers: Peers = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Every device and precision there is, more rounds: minutes."),
+    ] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=f"{_ROUNDS}, with --full {_ROUNDS_FULL}"),
+    ] = None,
+    output: Output = None,
     json: Json = None,
 ) -> None:
-    """Measure networks, frames of several sizes, a folder, and one photograph from the shell.
+    """Networks alone, and frames of several sizes from gray to color, in memory."""
+    from benchmarks.networks import SpeedPlan, bench_networks
+    from benchmarks.publish import Destination, photographs_in
 
-    About a minute. What is compared takes turns. Let nothing else run meanwhile.
-    """
-    from benchmarks.measure import Bench, measure, measure_film
+    rounds = rounds or (_ROUNDS_FULL if full else _ROUNDS)
+    plan = SpeedPlan(model, device, threads, tuple(peers or ()), rounds, full)
+    bench_networks(plan, photographs_in(photographs, 4), Destination(json, output))
 
-    usual_rounds, usual_count = _FULL if full else _QUICK
-    wanted = Bench(
-        folder=folder,
-        as_they_are=as_they_are,
-        rounds=rounds or usual_rounds,
-        count=count or usual_count,
-        model=model,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        peers=tuple(peer or ()),
-        quality=tuple(quality or ()),
-        is_full=full,
-        only_frames=frames,
-        command=command_line(),
-    )
-    (measure_film if film else measure)(wanted, json, output)
+
+@app.command()
+def frames(
+    photographs: Photographs = _EXAMPLES,
+    model: Model = "nano",
+    device: Device = "auto",
+    jobs: Jobs = None,
+    peers: Peers = None,
+    rounds: Rounds = _ROUNDS,
+    output: Output = None,
+    json: Json = None,
+) -> None:
+    """Frames of a film in memory, with all cores at once."""
+    from benchmarks.frames import FramesPlan, bench_frames
+    from benchmarks.publish import Destination, photographs_in
+
+    plan = FramesPlan(model, device, None, jobs, tuple(peers or ()), rounds)
+    bench_frames(plan, photographs_in(photographs)[0], Destination(json, output))
+
+
+@app.command()
+def folder(
+    photographs: Photographs = _EXAMPLES,
+    model: Model = "nano",
+    device: Device = "auto",
+    jobs: Jobs = None,
+    count: Annotated[int, typer.Option(min=1, help="Photographs in the folder.")] = 4,
+    as_they_are: Annotated[
+        bool, typer.Option("--as-they-are", help="Do not make large gray ones of them.")
+    ] = False,
+    rounds: Rounds = _ROUNDS,
+    output: Output = None,
+    json: Json = None,
+) -> None:
+    """A folder of photographs, one photograph from the shell, and room on disk."""
+    from benchmarks.folder import FolderPlan, bench_folder
+    from benchmarks.publish import Destination, photographs_in
+
+    plan = FolderPlan(model, device, jobs, count, as_they_are, rounds)
+    bench_folder(plan, photographs_in(photographs, count), Destination(json, output))
+
+
+@app.command()
+def film(
+    photographs: Photographs = _EXAMPLES,
+    model: Model = "nano",
+    device: Device = "auto",
+    rounds: Rounds = _ROUNDS,
+    output: Output = None,
+    json: Json = None,
+) -> None:
+    """A film of 1080p from file to file, and its floor: only decoded and encoded."""
+    from benchmarks.film import bench_films
+    from benchmarks.publish import Destination, photographs_in
+    from tinct.apps.colorizer_options import ColorizerOptions
+
+    color = ColorizerOptions(model, device=device)
+    bench_films(photographs_in(photographs)[0], color, rounds, Destination(json, output))
+
+
+@app.command()
+def quality(
+    evaluations: Annotated[
+        list[Path], typer.Argument(help="JSON files that tinct lab evaluate has written.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the plot.")],
+) -> None:
+    """Draw the quality of networks over what they cost."""
+    from tinct.files import make_folder, write_atomically
+    from tinct.lab.figures.quality_cost import draw_quality, read_points
+
+    points = [point for path in evaluations for point in read_points(path)]
+    make_folder(output)
+    for suffix, content in draw_quality(points):
+        write_atomically(content, output / f"quality-cost.{suffix}", overwrite=True)
 
 
 def main() -> int:
     """Run the command line; return the exit code."""
     try:
-        typer.run(bench)
+        app(prog_name="python -m benchmarks")
     except TinctError as error:
         print_error(str(error))
+        return 1
+    except ModuleNotFoundError as error:
+        print_error(str(MissingExtraError(f"This benchmark ({error.name})", "lab")))
         return 1
     return 0
 

@@ -15,14 +15,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tables import publish
+from benchmarks.publish import Destination, publish
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.console import print_message
 from tinct.apps.films.color_film import prepare, run
 from tinct.apps.films.options import FilmOptions
 from tinct.films.encoder import EncoderChoice, EncoderPlan
 from tinct.films.reader import FilmReader
-from tinct.lab.evaluate.result import describe_machine, installed_versions
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
 
 WIDTH, HEIGHT = 1920, 1080
@@ -159,53 +159,37 @@ def copy_film(source: Path, target: Path, plan: EncoderPlan) -> None:
 
 
 def bench_films(
-    source: Path, color: ColorizerOptions, rounds: int, command: str, json: str | None,
-    output: Path | None,
-) -> None:  # fmt: skip
-    """Measure films and print the result.
+    photograph: Path, color: ColorizerOptions, rounds: int, destination: Destination
+) -> None:
+    """Measure films, print the table and write it where that was asked for.
 
     Args:
-        source: A photograph to make the film of.
+        photograph: What the film is made of.
         color: How it is colored.
         rounds: How often everything is timed.
-        command: What the user typed.
-        json: Where the numbers go as JSON as well, if anywhere: a file, or ``-`` for stdout.
-        output: Folder for JSON and Markdown, if any.
+        destination: Where the result goes.
 
     Raises:
         InputError: The photograph cannot be read.
         OutputError: A result cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="tinct-bench-") as scratch:
-        lines = measure_films(source, color, rounds, PRESETS, Path(scratch))
-    versions = installed_versions() | {"PyAV": av.__version__}
-    report: dict[str, object] = {
-        "command": command,
-        "machine": describe_machine(),
-        "versions": versions,
-        "rounds": rounds,
-        "method": METHOD,
-        "films": [asdict(line) for line in lines],
-    }
-    text = _to_markdown(lines, describe_machine(), versions, command, rounds)
-    publish("bench-film", text, report, json, output)
-
-
-def _to_markdown(
-    lines: Sequence[FilmLine], machine: str, versions: dict[str, str], command: str, rounds: int
-) -> str:
-    made = ", ".join(f"{name} {number}" for name, number in versions.items())
-    head = (
-        "| film | preset | colored, frames/s | only decoded and encoded | ratio "
-        "| processor, ms a frame |\n|---|---|---:|---:|---:|---:|"
-    )
+        lines = measure_films(photograph, color, rounds, PRESETS, Path(scratch))
+    heads = ["film", "preset", "colored, frames/s", "only decoded and encoded", "ratio"]
     rows = [
-        f"| {line.width}x{line.height}, H.264, {line.frames} frames | {line.preset} "
-        f"| {line.frames / line.color.median:.1f} | {line.frames / line.copy.median:.1f} "
-        f"| {line.ratio:.2f} "
-        f"| {1000 * line.color_processor:.1f}, {1000 * line.copy_processor:.1f} |"
+        [
+            f"{line.width}x{line.height}, H.264, {line.frames} frames",
+            line.preset,
+            f"{line.frames / line.color.median:.1f}",
+            f"{line.frames / line.copy.median:.1f}",
+            f"{line.ratio:.2f}",
+            f"{1000 * line.color_processor:.1f}, {1000 * line.copy_processor:.1f}",
+        ]
         for line in lines
     ]
-    table = "\n".join([head, *rows])
-    parts = ["# Films", f"{machine}. {made}.", table, METHOD, f"`{command}`, {rounds} rounds."]
-    return "\n\n".join(parts) + "\n"
+    table = markdown_table([*heads, "processor, ms a frame"], rows, num_texts=2)
+    numbers: dict[str, object] = {
+        "PyAV": av.__version__,
+        "films": [asdict(line) for line in lines],
+    }
+    publish("film", [table], numbers, METHOD, rounds, destination)

@@ -13,12 +13,12 @@ from statistics import median
 import numpy as np
 
 from benchmarks.peer_graph import export_peer_model
-from benchmarks.tables import publish, row
+from benchmarks.publish import Destination, publish
 from tinct.apps.console import print_message
 from tinct.color import quantize_luma
 from tinct.cores import count_processors, prepare_threads
 from tinct.films.frame_format import FrameFormat
-from tinct.lab.evaluate.result import describe_machine, installed_versions
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
 from tinct.runtime import Colorizer
 from tinct.runtime.film import FilmColorizer, Samples
@@ -80,41 +80,22 @@ class _Model:
     note: str
 
 
-def bench_frames(
-    plan: FramesPlan, source: Path, command: str, json: str | None, output: Path | None
-) -> None:
-    """Measure frames in memory, print the table and write it where asked.
+def bench_frames(plan: FramesPlan, photograph: Path, destination: Destination) -> None:
+    """Measure frames in memory, print the table and write it where that was asked for.
 
     Args:
         plan: What is timed.
-        source: A photograph to make the frames of.
-        command: What the user typed.
-        json: Where the numbers go as JSON as well, if anywhere: a file, or ``-`` for stdout.
-        output: Folder for JSON and Markdown, if any.
+        photograph: What the frames are made of.
+        destination: Where the result goes.
 
     Raises:
         TinctError: A model, a device or the photograph cannot be used, or a result not be written.
     """
     with tempfile.TemporaryDirectory(prefix="tinct-bench-") as scratch:
-        lines = measure_frames(plan, source, Path(scratch))
-    machine, versions = describe_machine(), installed_versions()
-    report: dict[str, object] = {
-        "command": command,
-        "machine": machine,
-        "versions": versions,
-        "rounds": plan.rounds,
-        "method": METHOD.format(jobs=lines[0].jobs),
-        "frames": [asdict(line) for line in lines],
-    }
-    made = ", ".join(f"{name} {number}" for name, number in versions.items())
-    text = [
-        "# Film frames in memory",
-        f"{machine}. {made}.",
-        to_table(lines),
-        METHOD.format(jobs=lines[0].jobs),
-        f"`{command}`, {plan.rounds} rounds.",
-    ]
-    publish("bench-frames", "\n\n".join(text) + "\n", report, json, output)
+        lines = measure_frames(plan, photograph, Path(scratch))
+    method = METHOD.format(jobs=lines[0].jobs)
+    numbers: dict[str, object] = {"frames": [asdict(line) for line in lines]}
+    publish("frames", [to_table(lines)], numbers, method, plan.rounds, destination)
 
 
 def measure_frames(plan: FramesPlan, source: Path, scratch: Path) -> list[FrameLine]:
@@ -236,17 +217,14 @@ def time_stages(film: FilmColorizer, scene: Sequence[Samples]) -> dict[str, floa
 
 def to_table(lines: Sequence[FrameLine]) -> str:
     """Render the table, in Markdown."""
-    head = (
-        "| frame | model | sees | frames per second | times as long | processor time | look, with "
-        "network | steady | fit | compose |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|"
-    )
-    return "\n".join([head, *(_to_row(line) for line in lines)])
+    heads = ("frame", "model", "sees", "frames per second", "times as long", "processor time")
+    return markdown_table([*heads, *lines[0].stages], map(_to_row, lines), num_texts=3)
 
 
-def _to_row(line: FrameLine) -> str:
+def _to_row(line: FrameLine) -> list[str]:
     timing = line.timing
     rates = [f"{1 / value:.0f}" for value in (timing.median, timing.p75, timing.p25)]
-    return row(
+    return [
         f"{line.width}x{line.height}",
         f"{line.model} ({line.note})" if line.note else line.model,
         "x".join(map(str, line.sees)),
@@ -254,7 +232,7 @@ def _to_row(line: FrameLine) -> str:
         f"{line.times_as_long:.2f}",
         f"{1000 * line.processor:.2f}",
         *(f"{1000 * value:.2f}" for value in line.stages.values()),
-    )
+    ]
 
 
 def _models(plan: FramesPlan, scratch: Path) -> Iterator[_Model]:

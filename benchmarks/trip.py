@@ -1,6 +1,6 @@
 """How far one has to walk through tinct's own code to follow a job: files, calls, moves.
 
-``python -m benchmarks.trip`` colors one gray JPEG, 0.2 seconds of film and six live frames through
+``python -m benchmarks trip`` colors one gray JPEG, 0.2 seconds of film and six live frames through
 the command line and counts, in all threads together, what a reader with a debugger would step
 through. Every job runs once before it is counted, so that imports do not count.
 """
@@ -146,7 +146,3 @@ def trip(
         print(f"{name}: {counted}")
         for file, calls in counted.calls.most_common() if files else ():
             print(f"{calls:6} {file.removeprefix(_ROOT)}")
-
-
-if __name__ == "__main__":
-    typer.run(trip)

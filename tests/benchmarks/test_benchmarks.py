@@ -14,52 +14,53 @@ import pytest
 
 from benchmarks.frames import FramesPlan, bench_frames, make_scene
 from benchmarks.networks import FRAMES
+from benchmarks.publish import Destination
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.mark.slow
-def test_bench_times_base_at_its_own_size_and_at_that_of_peers(
+def test_networks_are_timed_at_their_own_size_and_at_that_of_peers(
     bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
 ) -> None:
+    pytest.importorskip("onnxscript")
     save_gray(tmp_path / "album/0.jpg", 64, 48)
-    arguments = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "report.json")
-    done = bench("album", "--model", "base", "--peer", "paper", *arguments)
+    quick = ("--rounds", "1", "--threads", "1", "-o", "report", "--json", "-")
+    done = bench("networks", "album", "--model", "base", "--peer", "paper", *quick)
     assert done.returncode == 0, done.stderr
-    lines = json.loads((tmp_path / "report.json").read_text())["lines"]
+    report = json.loads(done.stdout)
+    assert report == json.loads((tmp_path / "report/bench-networks.json").read_text())
+    lines = report["lines"]
     seen = [(i["model"], i["width"], i["height"]) for i in lines if i["kind"] == "network"]
     assert seen[:2] == [("base", 256, 256), ("base", 320, 320)]
     assert seen[-1] == ("paper", 256, 256)
-    (shown,) = [i for i in done.stdout.decode().splitlines() if i.startswith("| paper")]
-    (ours, *_), theirs = lines, lines[[i["model"] for i in lines].index("paper")]
-    ratio = theirs["timing"]["median"] / ours["timing"]["median"]
+    frames = [(i["width"], i["height"]) for i in lines if i["kind"] == "frame"]
+    assert frames == list(FRAMES)
+    assert {(i["device"], i["threads"]) for i in lines} == {("cpu", 1)}
+    for line in lines:
+        timing = line["timing"]
+        assert 0 < timing["p25"] <= timing["median"] <= timing["p75"] <= timing["p95"] < 30
+    text = (tmp_path / "report/bench-networks.md").read_text()
+    (shown,) = [i for i in text.splitlines() if i.startswith("| paper")]
+    ours, paper = lines[0], lines[[i["model"] for i in lines].index("paper")]
+    ratio = paper["timing"]["median"] / ours["timing"]["median"]
     assert float(shown.split("|")[-2]) == pytest.approx(ratio, abs=0.006)
+    assert paper["note"] == "random weights, speed only"
+    assert paper["parameters"] == 297_210
+    assert paper["mmac"] == pytest.approx(1703.7, abs=0.1)
 
 
 @pytest.mark.slow
-def test_bench_reports_everything(
+def test_a_folder_and_single_photographs(
     bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
 ) -> None:
     for index in range(2):
         save_gray(tmp_path / f"album/{index}.jpg", 640, 480)
-    arguments = ("album", "--as-they-are", "--rounds", "1", "--threads", "1", "-o", "report")
-    done = bench(*arguments)
+    arguments = ("--as-they-are", "--rounds", "1", "-o", "report")
+    done = bench("folder", "album", *arguments)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
-        "bench.json",
-        "bench.md",
-    ]
-    assert (tmp_path / "report/bench.md").read_bytes() == done.stdout.rstrip() + b"\n"
-    report = json.loads((tmp_path / "report/bench.json").read_text())
-    lines = report["lines"]
-    frames = [(i["width"], i["height"]) for i in lines if i["kind"] == "frame"]
-    assert frames == list(FRAMES)
-    networks = [(i["width"], i["height"]) for i in lines if i["kind"] == "network"]
-    assert networks == [(256, 256), (352, 256), (448, 256)]
-    assert {(i["model"], i["device"], i["threads"]) for i in lines} == {("nano", "cpu", 1)}
-    for line in lines:
-        timing = line["timing"]
-        assert 0 < timing["p25"] <= timing["median"] <= timing["p75"] <= timing["p95"] < 30
+    assert (tmp_path / "report/bench-folder.md").read_bytes() == done.stdout.rstrip() + b"\n"
+    report = json.loads((tmp_path / "report/bench-folder.json").read_text())
     folder = report["folder"]
     assert folder["photographs"] == 2
     assert folder["color"]["median"] > 0
@@ -72,29 +73,11 @@ def test_bench_reports_everything(
     assert sorted(path.name for path in (tmp_path / "album").iterdir()) == ["0.jpg", "1.jpg"]
 
 
-@pytest.mark.slow
-@pytest.mark.train
-def test_a_peer_is_timed_beside_ours(
-    bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
-) -> None:
-    pytest.importorskip("onnxscript")
-    save_gray(tmp_path / "album/0.jpg", 320, 240)
-    quick = ("--as-they-are", "--rounds", "1", "--threads", "1", "--json", "-")
-    done = bench("album", *quick, "--peer", "paper")
-    assert done.returncode == 0, done.stderr
-    lines = json.loads(done.stdout)["lines"]
-    ours, paper = (next(i for i in lines if i["model"] == name) for name in ("nano", "paper"))
-    assert paper["note"] == "random weights, speed only"
-    assert paper["parameters"] == 297_210
-    assert paper["mmac"] == pytest.approx(1703.7, abs=0.1)
-    assert paper["timing"]["median"] > 4 * ours["timing"]["median"]
-
-
 @pytest.mark.train
 def test_an_unknown_peer(bench: Run, tmp_path: Path, save_gray: Callable[..., Path]) -> None:
     pytest.importorskip("onnxscript")
     save_gray(tmp_path / "album/0.jpg", 320, 240)
-    done = bench("album", "--peer", "nobody")
+    done = bench("networks", "album", "--peer", "nobody")
     assert done.returncode == 1
     assert "no network is called 'nobody'" in done.stderr.decode()
 
@@ -106,7 +89,7 @@ def test_frames_in_memory(
     sizes = ((96, 64), (65, 33))
     plan = FramesPlan("nano", "cpu", None, 2, (), rounds=1, sizes=sizes)
     threads = cv2.getNumThreads()
-    bench_frames(plan, source, "python -m benchmarks --frames", None, tmp_path / "report")
+    bench_frames(plan, source, Destination(folder=tmp_path / "report"))
     cv2.setNumThreads(threads)
     text = (tmp_path / "report/bench-frames.md").read_text()
     assert capsys.readouterr().out == text + "\n"
@@ -135,18 +118,17 @@ def test_the_scene_of_frames_is_a_pan_of_film(
         np.testing.assert_array_equal(one[:, 4:], other[:, :-4])
 
 
-@pytest.mark.parametrize("only", [(), ("--frames",)])
-def test_bench_without_photographs(bench: Run, tmp_path: Path, only: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("command", ["networks", "frames", "folder", "film"])
+def test_without_photographs(bench: Run, tmp_path: Path, command: str) -> None:
     (tmp_path / "empty").mkdir()
-    done = bench("empty", *only)
+    done = bench(command, "empty")
     assert done.returncode == 1
     assert done.stderr.decode() == "tinct: error: empty: no photographs to measure with\n"
 
 
-def test_an_evaluation_without_costs_is_found_before_anything_is_timed(
-    bench: Run, tmp_path: Path
-) -> None:
+def test_an_evaluation_without_costs_is_no_plot(bench: Run, tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text('{"rows": [{"name": "gray"}]}')
-    done = bench("--quality", "old.json")
+    done = bench("quality", "old.json", "-o", "plot")
     assert done.returncode == 1
     assert done.stderr.decode().startswith("tinct: error: old.json: not an evaluation with costs")
+    assert not (tmp_path / "plot").exists()

@@ -1,4 +1,4 @@
-"""``python -m benchmarks --film`` on a film of a few small frames."""
+"""``python -m benchmarks film`` on a film of a few small frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import film
-from benchmarks.__main__ import bench
+from benchmarks.__main__ import film as bench_film
 
 
 def test_a_film_is_measured_beside_its_floor(
@@ -22,7 +22,7 @@ def test_a_film_is_measured_beside_its_floor(
         monkeypatch.setattr(film, name, value)
     save_gray(tmp_path / "album/0.jpg", 320, 240)
     monkeypatch.chdir(tmp_path)
-    bench(folder="album", film=True, rounds=2, output=Path("report"))
+    bench_film("album", rounds=2, output=Path("report"))
     captured = capsys.readouterr()
     out, lines = captured.out, captured.err.splitlines()
     assert lines == [f"measuring a film, preset {name} ..." for name in film.PRESETS]
