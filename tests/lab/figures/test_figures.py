@@ -22,7 +22,7 @@ from tinct.lab.figures.figures import (
     render,
     shorten,
 )
-from tinct.lab.figures.pictures import Picture
+from tinct.lab.figures.pictures import ComparedPicture
 
 ROWS = ("gray", "paper", "nano, vividness 0")
 
@@ -32,9 +32,9 @@ def flat(*rgb: int) -> np.ndarray:
 
 
 ANSWERS = (flat(90, 90, 90), flat(250, 0, 0), flat(0, 0, 250))
-COLORED = Picture("a$b$c.png", flat(0, 250, 0), ANSWERS, (0.04, 0.03, 0.01))
-OTHER = Picture("日本.png", flat(250, 250, 0), ANSWERS, (0.02, 0.05, 0.03))
-GRAY = Picture("old.jpg", None, ANSWERS, ())
+COLORED = ComparedPicture("a$b$c.png", flat(0, 250, 0), ANSWERS, (0.04, 0.03, 0.01))
+OTHER = ComparedPicture("日本.png", flat(250, 250, 0), ANSWERS, (0.02, 0.05, 0.03))
+GRAY = ComparedPicture("old.jpg", None, ANSWERS, ())
 
 
 def test_the_grid_has_every_answer_and_the_truth_in_its_place():
@@ -66,7 +66,7 @@ def test_bars_have_the_height_of_the_losses_of_pictures_with_a_truth():
 
 def test_rows_keep_their_looks_apart_however_many_there_are():
     names = ["gray", *(f"row {number}" for number in range(12))]
-    picture = Picture("x", flat(1, 2, 3), (), tuple(0.1 for _ in names))
+    picture = ComparedPicture("x", flat(1, 2, 3), (), tuple(0.1 for _ in names))
     bars = [container[0] for container in draw_losses([picture], names).axes[0].containers]
     looks = {(bar.get_facecolor(), bar.get_hatch()) for bar in bars}
     assert len(looks) == len(names) > len(PALETTE)

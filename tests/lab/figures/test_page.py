@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib")
 
 from tinct.lab.evaluate.result import RowResult
 from tinct.lab.figures.page import Chart, Content, _to_jpeg, make_page
-from tinct.lab.figures.pictures import Picture
+from tinct.lab.figures.pictures import ComparedPicture
 from tinct.lab.metrics.bootstrap import Estimate
 from tinct.lab.metrics.score import METRICS
 
@@ -64,8 +64,8 @@ def content() -> Content:
         summary=f"Pictures: {EVIL}",
         names=ROWS,
         pictures=(
-            Picture("color.png", flat(40, 200, 40), answers, (0.1, 0.02, 0.003)),
-            Picture(EVIL, None, answers, ()),
+            ComparedPicture("color.png", flat(40, 200, 40), answers, (0.1, 0.02, 0.003)),
+            ComparedPicture(EVIL, None, answers, ()),
         ),
         report=SmallReport(),
         charts=(chart,),

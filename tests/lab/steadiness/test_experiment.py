@@ -8,9 +8,9 @@ from tinct.lab.steadiness import experiment as films
 from tinct.lab.steadiness.clips import Clip
 from tinct.lab.steadiness.experiment import (
     ClipResult,
-    Cost,
     Result,
-    Row,
+    SteadinessCost,
+    SteadinessRow,
     measure_clip,
     measure_cost,
     merge,
@@ -59,7 +59,7 @@ def test_steadied_is_steadier_than_frame_by_frame(rows):
 
 def row(name, deviation, psnr, **more):
     known = {"warp": 1.0, "cdc": 0.5, "colorfulness": 20.0, "answered": deviation}
-    return Row(name, deviation, psnr=psnr, **known, **more)
+    return SteadinessRow(name, deviation, psnr=psnr, **known, **more)
 
 
 def clip_result(deviations, psnrs):
@@ -94,7 +94,7 @@ def test_the_report_has_a_line_for_each_row_and_null_for_the_unknown():
     timings = Timing.of([0.001]), Timing.of([0.02])
     clips = (clip_result((np.nan, 0.5), (20, 21)),)
     result = Result(
-        "nano", "tinct lab steadiness x", "machine", {"numpy": "2"}, Cost(*timings), clips
+        "nano", "tinct lab steadiness x", "machine", {"numpy": "2"}, SteadinessCost(*timings), clips
     )
     text = result.to_markdown()
     assert "| pan | 72 | frame by frame |  |  |  | 1.00 | 0.50 | 20.0 | 20.00 |  |" in text

@@ -6,7 +6,7 @@ from tinct.lab.steadiness.flicker import (
     CELL,
     WINDOW,
     Motion,
-    Window,
+    StillWindow,
     ab_in_mean_light,
     ab_of,
     cdc,
@@ -41,22 +41,22 @@ def test_deviation_is_that_of_the_places_that_stand_still():
         frame[0, 0, 0] = a  # variance 9 there, none elsewhere
     where = np.zeros((2, 3), bool)
     where[0, 0] = True
-    assert temporal_deviation(ab, [Window(0, 4, where)]) == pytest.approx(3)
+    assert temporal_deviation(ab, [StillWindow(0, 4, where)]) == pytest.approx(3)
     where[1, 1] = True
-    assert temporal_deviation(ab, [Window(0, 4, where)]) == pytest.approx(np.sqrt(9 / 2))
+    assert temporal_deviation(ab, [StillWindow(0, 4, where)]) == pytest.approx(np.sqrt(9 / 2))
 
 
 def test_deviation_holds_both_channels_and_keeps_windows_apart():
     ab = [plain(4, 3), plain(-4, -3), plain(50, 0), plain(50, 0)]
     everywhere = np.ones((2, 3), bool)
-    windows = [Window(0, 2, everywhere), Window(2, 4, everywhere)]
+    windows = [StillWindow(0, 2, everywhere), StillWindow(2, 4, everywhere)]
     assert temporal_deviation(ab, windows) == pytest.approx(np.sqrt(25 / 2))
 
 
 def test_deviation_of_nothing_that_stands_still_is_unknown():
     nowhere, everywhere = np.zeros((2, 3), bool), np.ones((2, 3), bool)
-    assert np.isnan(temporal_deviation([plain(1, 1)] * 3, [Window(0, 3, nowhere)]))
-    assert np.isnan(temporal_deviation([plain(1, 1)], [Window(0, 1, everywhere)]))
+    assert np.isnan(temporal_deviation([plain(1, 1)] * 3, [StillWindow(0, 3, nowhere)]))
+    assert np.isnan(temporal_deviation([plain(1, 1)], [StillWindow(0, 1, everywhere)]))
 
 
 def test_warp_error_is_the_root_mean_square_change():
@@ -141,7 +141,7 @@ def test_cells_have_the_ab_of_their_mean_color():
 def test_grain_of_luma_is_no_flicker_and_that_of_chroma_is():
     """Of one place: a step of all channels leaves Cb and Cr alone."""
     color, grain = np.float32([[[0.6, 0.4, 0.3]]]), np.float32(0.05)
-    window = Window(0, 2, np.ones((1, 1), bool))
+    window = StillWindow(0, 2, np.ones((1, 1), bool))
     grainy = [color + grain, color - grain]
     assert temporal_deviation([ab_of(cell) for cell in grainy], [window]) > 0.5
     ab = ab_in_mean_light(grainy, [window])

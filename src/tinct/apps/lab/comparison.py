@@ -33,7 +33,7 @@ from tinct.lab.figures.figures import (
     render,
 )
 from tinct.lab.figures.page import Chart, Content, make_page
-from tinct.lab.figures.pictures import Picture, color_all
+from tinct.lab.figures.pictures import ComparedPicture, color_all
 from tinct.lab.metrics.score import Protocol
 from tinct.lab.networks import NETWORKS, build
 from tinct.runtime import Session
@@ -129,7 +129,7 @@ def _measure(photographs: Photographs, rows: Sequence[Row], wanted: Comparison) 
         )
 
 
-def _draw_pictures(pictures: Sequence[Picture], names: Sequence[str]) -> dict[str, Drawing]:
+def _draw_pictures(pictures: Sequence[ComparedPicture], names: Sequence[str]) -> dict[str, Drawing]:
     num_compared = sum(picture.truth is not None for picture in pictures)
     drawings = {"grid": Drawing("Grid", "", lambda theme: draw_grid(pictures, names, theme))}
     if num_compared:
@@ -170,7 +170,9 @@ def _network_of(spec: str) -> str:
         return ""
 
 
-def _summarize(pictures: Sequence[Picture], photographs: Photographs, report: Report | None) -> str:
+def _summarize(
+    pictures: Sequence[ComparedPicture], photographs: Photographs, report: Report | None
+) -> str:
     gray = [picture.name for picture in pictures if picture.truth is None]
     parts = [f"{len(pictures)} pictures of {photographs.source}"]
     if gray:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from tinct.lab.figures.pictures import Picture
+    from tinct.lab.figures.pictures import ComparedPicture
 
 DPI = 150
 CELL = 1.55  # side of a picture in the grid, in inches
@@ -71,7 +71,9 @@ def render(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
 
 
 @mpl.rc_context(PLAIN_TEXT)
-def draw_grid(pictures: Sequence[Picture], names: Sequence[str], theme: Theme = LIGHT) -> Figure:
+def draw_grid(
+    pictures: Sequence[ComparedPicture], names: Sequence[str], theme: Theme = LIGHT
+) -> Figure:
     """Draw one line a picture: every row's answer and, at the end, the truth.
 
     Args:
@@ -98,7 +100,9 @@ def draw_grid(pictures: Sequence[Picture], names: Sequence[str], theme: Theme = 
 
 
 @mpl.rc_context(PLAIN_TEXT)
-def draw_losses(pictures: Sequence[Picture], names: Sequence[str], theme: Theme = LIGHT) -> Figure:
+def draw_losses(
+    pictures: Sequence[ComparedPicture], names: Sequence[str], theme: Theme = LIGHT
+) -> Figure:
     """Draw the paper's loss of every row for each picture that has a truth, as bars.
 
     Args:
@@ -231,7 +235,7 @@ def finish_axes(axes: Axes, theme: Theme, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _add_thumbnail(axes: Axes, place: int, picture: Picture) -> None:
+def _add_thumbnail(axes: Axes, place: int, picture: ComparedPicture) -> None:
     assert picture.truth is not None
     box = AnnotationBbox(
         OffsetImage(shrink(picture.truth, THUMBNAIL), zoom=0.6),

@@ -23,7 +23,7 @@ from tinct.lab.evaluate.result import COST_TITLES
 
 if TYPE_CHECKING:
     from tinct.lab.evaluate.result import Report
-    from tinct.lab.figures.pictures import Picture, Rgb
+    from tinct.lab.figures.pictures import ComparedPicture, Rgb
     from tinct.lab.metrics.bootstrap import Estimate
     from tinct.lab.metrics.score import Metric
 
@@ -47,7 +47,7 @@ class Content:
     title: str
     summary: str
     names: Sequence[str]  # of the rows
-    pictures: Sequence[Picture]
+    pictures: Sequence[ComparedPicture]
     report: Report | None  # None where no photograph has a truth
     charts: Sequence[Chart]
     listings: Mapping[str, str]  # title: text with its own line breaks
@@ -105,11 +105,11 @@ def _data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _columns(names: Sequence[str], picture: Picture) -> list[str]:
+def _columns(names: Sequence[str], picture: ComparedPicture) -> list[str]:
     return [*names, *(["truth"] if picture.truth is not None else [])]
 
 
-def _picture(picture: Picture, names: Sequence[str]) -> dict[str, object]:
+def _picture(picture: ComparedPicture, names: Sequence[str]) -> dict[str, object]:
     """Gather what the page shows of a picture: each answer, then the truth if there is one."""
     shown = [*picture.answers, *([] if picture.truth is None else [picture.truth])]
     notes = [f"loss {loss:.4f}" for loss in picture.losses]

@@ -23,7 +23,7 @@ LONG_SIDE = 1280  # pixels; larger pictures are reduced, once they are measured
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ComparedPicture:
     """One photograph as every row colors it, no larger than a screen can show."""
 
     name: str
@@ -34,7 +34,7 @@ class Picture:
 
 def color_all(
     photograph: Photograph, rows: Sequence[Row], protocol: Protocol, fit: Fit = "crop"
-) -> Picture:
+) -> ComparedPicture:
     """Let all rows color a photograph.
 
     Args:
@@ -53,8 +53,8 @@ def color_all(
     # A name may hold bytes that are no text; what shows it cannot show those.
     name = photograph.name.encode(errors="replace").decode()
     if not has_color(photograph.rgb, fit):
-        return Picture(name, None, answers, ())
-    return Picture(name, _reduce(rgb), answers, losses)
+        return ComparedPicture(name, None, answers, ())
+    return ComparedPicture(name, _reduce(rgb), answers, losses)
 
 
 def _color(row: Row, truth: Truth, protocol: Protocol, name: str) -> tuple[Rgb, float]:

@@ -44,14 +44,14 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RowSummary:
     """What the scores of a row come to, by key of the metric."""
 
     metrics: dict[str, Estimate]
     differences: dict[str, Estimate]  # from the reference row; empty for that row itself
 
 
-def summarize(scores: Mapping[str, Sequence[Scores]], reference: str) -> dict[str, Summary]:
+def summarize(scores: Mapping[str, Sequence[Scores]], reference: str) -> dict[str, RowSummary]:
     """Sum up the scores of all rows.
 
     Args:
@@ -77,7 +77,7 @@ def summarize(scores: Mapping[str, Sequence[Scores]], reference: str) -> dict[st
         for row, table, mean in zip(scores, tables, means, strict=True)
     }
     return {
-        row: Summary(_estimates(mine), _differences(mine, samples[reference], row == reference))
+        row: RowSummary(_estimates(mine), _differences(mine, samples[reference], row == reference))
         for row, mine in samples.items()
     }
 

@@ -93,7 +93,7 @@ class Stage(nn.Module):
         return torch.tanh(self.norm(self.conv(x)))
 
 
-class Encoder(nn.ModuleList):
+class PaperEncoder(nn.ModuleList):
     """Gray picture to code; the strided stages halve the size, the last one narrows to the code."""
 
     def __init__(self, config: PaperConfig) -> None:
@@ -153,7 +153,7 @@ class PaperNetwork(nn.Module):
         """
         super().__init__()
         self.config = config or PaperConfig()
-        self.encoder = Encoder(self.config)
+        self.encoder = PaperEncoder(self.config)
         self.decoder = Decoder(self.config)
         self.apply(_initialize)
 

@@ -19,7 +19,7 @@ from tinct.lab.metrics.timing import Timing, time_interleaved
 from tinct.lab.steadiness.clips import NOISY_FRAMES, NUM_FRAMES, Clip
 from tinct.lab.steadiness.flicker import (
     Floats,
-    Scene,
+    SceneMotion,
     ab_in_mean_light,
     ab_of,
     cdc,
@@ -69,7 +69,7 @@ METHOD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SteadinessRow:
     """How steady and how true one way of coloring is; NaN where nothing can be said."""
 
     name: str
@@ -89,11 +89,11 @@ class ClipResult:
 
     name: str
     frames: int
-    rows: tuple[Row, ...]
+    rows: tuple[SteadinessRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class SteadinessCost:
     """What steadying costs, one thread."""
 
     smoother: Timing
@@ -113,7 +113,7 @@ class Result:
     command: str
     machine: str
     versions: dict[str, str]
-    cost: Cost
+    cost: SteadinessCost
     clips: tuple[ClipResult, ...]
 
     def to_json(self) -> str:
@@ -178,7 +178,7 @@ def merge(results: Sequence[ClipResult]) -> tuple[ClipResult, ...]:
     return tuple(map(_mean, named.values()))
 
 
-def measure_cost(clip: Clip, colorizer: Colorizer) -> Cost:
+def measure_cost(clip: Clip, colorizer: Colorizer) -> SteadinessCost:
     """Time the smoother beside a whole frame without it, in turn.
 
     Args:
@@ -196,7 +196,7 @@ def measure_cost(clip: Clip, colorizer: Colorizer) -> Cost:
         },
         TIMED_ROUNDS,
     )
-    return Cost(Timing.of(seconds["smoother"]), Timing.of(seconds["frame"]))
+    return SteadinessCost(Timing.of(seconds["smoother"]), Timing.of(seconds["frame"]))
 
 
 def _film(clip: Clip, colorizer: Colorizer) -> FilmColorizer:
@@ -228,7 +228,7 @@ def _steady(views: Sequence[View]) -> Iterator[View]:
         yield replace(view, ab=smoother(view.luma, view.ab, view.confidence))
 
 
-def _deviation_of_maps(views: Sequence[View], scene: Scene) -> float:
+def _deviation_of_maps(views: Sequence[View], scene: SceneMotion) -> float:
     maps = [np.moveaxis(view.ab, 0, -1) for view in views]
     windows = [window.resized(*maps[0].shape[:2]) for window in scene.windows]
     return temporal_deviation(maps, windows)
@@ -244,14 +244,16 @@ def _colored(
         yield rgb.clip(0, 1)
 
 
-def _measure(name: str, frames: Iterable[Floats], truth: Sequence[Floats], scene: Scene) -> Row:
+def _measure(
+    name: str, frames: Iterable[Floats], truth: Sequence[Floats], scene: SceneMotion
+) -> SteadinessRow:
     cells, codes, fullness, ratios = [], [], [], []
     for frame, true in zip(frames, truth, strict=True):
         cells.append(shrink(frame))
         codes.append(np.rint(frame * 255).astype(np.uint8))
         fullness.append(colorfulness(frame))
         ratios.append(psnr(frame, true))
-    return Row(
+    return SteadinessRow(
         name,
         temporal_deviation(ab_in_mean_light(cells, scene.windows), scene.windows),
         warp_error([ab_of(one) for one in cells], scene.motions),
@@ -261,7 +263,7 @@ def _measure(name: str, frames: Iterable[Floats], truth: Sequence[Floats], scene
     )
 
 
-def _compare(row: Row, single: Row) -> Row:
+def _compare(row: SteadinessRow, single: SteadinessRow) -> SteadinessRow:
     steadier = single.answered / row.answered if row.answered else math.nan
     return replace(row, steadier=steadier, gain=row.psnr - single.psnr)
 
@@ -271,7 +273,7 @@ def _mean(results: Sequence[ClipResult]) -> ClipResult:
     rows = []
     for same in zip(*(result.rows for result in results), strict=True):
         values = {key: _mean_known([getattr(row, key) for row in same]) for key, _, _ in METRICS}
-        rows.append(Row(name=same[0].name, **values))
+        rows.append(SteadinessRow(name=same[0].name, **values))
     single = next(row for row in rows if row.name == "frame by frame")
     compared = (_compare(row, single) if row.steadier == row.steadier else row for row in rows)
     return ClipResult(results[0].name, sum(result.frames for result in results), tuple(compared))
@@ -282,7 +284,7 @@ def _mean_known(values: Sequence[float]) -> float:
     return fmean(known) if known else math.nan
 
 
-def _line(clip: ClipResult, row: Row, is_first: bool) -> str:
+def _line(clip: ClipResult, row: SteadinessRow, is_first: bool) -> str:
     values = ((getattr(row, key), decimals) for key, _, decimals in METRICS)
     cells = ("" if math.isnan(value) else f"{value:.{decimals}f}" for value, decimals in values)
     head = (clip.name, str(clip.frames)) if is_first else ("", "")

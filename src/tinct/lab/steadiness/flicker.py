@@ -50,14 +50,14 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Window:
+class StillWindow:
     """Some frames of one scene, a second at most, and where it stands still meanwhile."""
 
     begin: int
     end: int
     still: NDArray[np.bool_]  # (h, w)
 
-    def resized(self, height: int, width: int) -> Window:
+    def resized(self, height: int, width: int) -> StillWindow:
         """Return the same for maps of another size."""
         share: Any = cv2.resize(
             self.still.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
@@ -66,14 +66,14 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneMotion:
     """What a true film tells about motion."""
 
-    windows: tuple[Window, ...]
+    windows: tuple[StillWindow, ...]
     motions: tuple[Motion, ...]  # one for each frame but the first
 
 
-def observe(frames: Sequence[NDArray[np.uint8]]) -> Scene:
+def observe(frames: Sequence[NDArray[np.uint8]]) -> SceneMotion:
     """Look for motion in a true film, (H, W, 3) each."""
     lumas = [rgb_to_luma(frame.astype(np.float32) / np.float32(255)) for frame in frames]
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -84,8 +84,8 @@ def observe(frames: Sequence[NDArray[np.uint8]]) -> Scene:
         for first, last in pairwise(cuts)
         for begin in range(first, last, WINDOW)
     ]
-    windows = (Window(*span, _find_still(lumas[slice(*span)])) for span in spans)
-    return Scene(tuple(windows), motions)
+    windows = (StillWindow(*span, _find_still(lumas[slice(*span)])) for span in spans)
+    return SceneMotion(tuple(windows), motions)
 
 
 def shrink(plane: Floats) -> Floats:
@@ -100,7 +100,7 @@ def ab_of(cells: Floats) -> Floats:
     return np.ascontiguousarray(rgb_to_lab(cells)[..., 1:])
 
 
-def ab_in_mean_light(cells: Sequence[Floats], windows: Sequence[Window]) -> list[Floats]:
+def ab_in_mean_light(cells: Sequence[Floats], windows: Sequence[StillWindow]) -> list[Floats]:
     """Return ab of every frame as if each place had its mean luma of a window all the time.
 
     What is left is the change of chroma: with equal chroma, ab depends on luma, and so on grain.
@@ -118,7 +118,7 @@ def ab_in_mean_light(cells: Sequence[Floats], windows: Sequence[Window]) -> list
     return ab
 
 
-def temporal_deviation(ab: Sequence[Floats], windows: Sequence[Window]) -> float:
+def temporal_deviation(ab: Sequence[Floats], windows: Sequence[StillWindow]) -> float:
     """Standard deviation of ab over time where the scene stands still, in CIE units.
 
     It is the root of the mean squared distance of (a, b) from its mean over each window, over all

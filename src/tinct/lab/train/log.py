@@ -17,7 +17,7 @@ from tinct.lab.train.validate import Validation
 
 
 @dataclass(frozen=True)
-class Row:
+class CurveRow:
     """One line of the curves."""
 
     step: int
@@ -38,7 +38,7 @@ class Row:
         return {**table, "test_loss": validation.pop("loss"), **validation}
 
 
-class Report:
+class RunReport:
     """Writes the curves of a run into its folder."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
@@ -62,7 +62,7 @@ class Report:
                 {key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)
             ]
 
-    def add(self, row: Row, sheet: NDArray[np.uint8]) -> None:
+    def add(self, row: CurveRow, sheet: NDArray[np.uint8]) -> None:
         """Add a line and its sheet of pictures."""
         numbers = row.numbers()
         self.rows = [before for before in self.rows if before["step"] < row.step] + [numbers]

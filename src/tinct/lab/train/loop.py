@@ -21,7 +21,7 @@ from tinct.lab.networks.efficientnet import published_file
 from tinct.lab.train.begin import make_network
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.lab.train.config import DataConfig, TrainConfig, check_same_run
-from tinct.lab.train.log import Report, Row
+from tinct.lab.train.log import CurveRow, RunReport
 from tinct.lab.train.objectives import check_objective
 from tinct.lab.train.processes import any_of, connected, make_fabric
 from tinct.lab.train.run import BEST, LAST, Run, learning_rate, make_batches
@@ -38,7 +38,7 @@ class Progress:
     """Of the last step, over all processes."""
     rate: float
     """Photographs a second, lately."""
-    row: Row | None = None
+    row: CurveRow | None = None
     """The line of the curves, at a step that validates."""
 
 
@@ -89,7 +89,7 @@ def train(
             on_left_out(f"{what}: {len(cache)} photographs; left out {cache.left_out()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with closing(Report(folder, run.step)) as report:
+        with closing(RunReport(folder, run.step)) as report:
             side = config.data.validation_side or config.crop
             validation = ValidationSet.from_cache(held_out, side)
             _steps(run, photographs, Record(report, validation), on_progress)
@@ -102,7 +102,7 @@ def train(
 class Record:
     """What the first process keeps of a run, and measures it on."""
 
-    report: Report
+    report: RunReport
     held_out: ValidationSet
 
 
@@ -211,7 +211,7 @@ def _quiet_worker(index: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _validate(run: Run, record: Record | None, train_loss: float) -> Row | None:
+def _validate(run: Run, record: Record | None, train_loss: float) -> CurveRow | None:
     """Measure and save the run: all processes must call it, and the first does it."""
     run.losses.clear()
     run.settle()
@@ -219,7 +219,7 @@ def _validate(run: Run, record: Record | None, train_loss: float) -> Row | None:
         return None
     report = record.report
     result = validate(run.average, run.average_objective, record.held_out)
-    row = Row(
+    row = CurveRow(
         run.step,
         run.step * run.config.batch,
         run.seconds,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tinct.lab.train.config import TrainConfig
-    from tinct.lab.train.log import Row
+    from tinct.lab.train.log import CurveRow
     from tinct.lab.train.loop import Progress
 
 _ALLOCATOR = {
@@ -135,7 +135,7 @@ def train(
     print_message(f"next: tinct lab export {best} -o {model}; then tinct photo.jpg --model {model}")
 
 
-def _judge(first: Row, best: Row) -> str:
+def _judge(first: CurveRow, best: CurveRow) -> str:
     """Say whether a run has made anything better."""
     before, after = first.validation.loss, best.validation.loss
     if best is first and first.step:  # nothing before the run to compare with
@@ -187,8 +187,8 @@ class _Display:
     def __init__(self, config: TrainConfig) -> None:
         self.total, self.batch = config.steps * config.batch, config.batch
         self.step = config.steps  # until told otherwise: a finished run has no steps to do
-        self.first: Row | None = None
-        self.best: Row | None = None
+        self.first: CurveRow | None = None
+        self.best: CurveRow | None = None
         self.decoded = 0
         self.bar = make_progress("photographs")
         self.task = self.bar.add_task("opening", total=None)
