@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from tinct.lab.evaluate.result import describe_machine
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.timing import time_interleaved
 from tinct.lab.networks import build
 from tinct.lab.networks.classifier import Classifier
@@ -209,10 +210,8 @@ def table(variants: dict[str, Variant], runs: Path) -> str:
     """Return the results as Markdown."""
     networks = {name: variant.network_like() for name, variant in variants.items()}
     times = milliseconds(networks)
-    lines = [
-        "| | parameters | MMAC | ms | photographs | PSNR dB | over gray | RMSE ab | chroma |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    heads = ("", "parameters", "MMAC", "ms", "photographs", "PSNR dB", "over gray", "RMSE ab")
+    lines = []
     for name, variant in variants.items():
         summary, row = summarize(networks[name]), last_row(runs / name)
         cells = (
@@ -226,8 +225,8 @@ def table(variants: dict[str, Variant], runs: Path) -> str:
             f"{row['rmse_ab']:.2f}",
             f"{row['chroma']:.2f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", describe_machine()]) + "\n"
+        lines.append(cells)
+    return f"{markdown_table([*heads, 'chroma'], lines)}\n\n{describe_machine()}\n"
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ def test_texts_are_left_and_numbers_right_and_no_cell_ends_early() -> None:
     table = markdown_table(["name", "", "dB"], [["a|b", "x", "1"], ["c", "", "2"]], num_texts=2)
     assert table.splitlines() == [
         "| name |  | dB |",
-        "| --- | --- | ---: |",
+        "|---|---|---:|",
         "| a\\|b | x | 1 |",
         "| c |  | 2 |",
     ]

@@ -18,4 +18,5 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]], num_text
     """
     marks = ["---" if column < num_texts else "---:" for column in range(len(heads))]
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, marks, *cells))
+    head, *body = (f"| {' | '.join(line)} |" for line in (heads, *cells))
+    return "\n".join([head, f"|{'|'.join(marks)}|", *body])

@@ -20,6 +20,7 @@ from tinct.lab.calibration.reliability import (
 )
 from tinct.lab.calibration.views import Colors, Views
 from tinct.lab.figures.figures import GRAY, LIGHT, PALETTE, Theme, finish_axes, new_figure
+from tinct.lab.markdown import markdown_table
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of vividness, besides the default."""
@@ -92,29 +93,32 @@ class CalibrationReport:
         )
 
     def _vividness_table(self) -> str:
-        lines = [
-            "| vividness | CF share | PSNR dB | over gray | LPIPS | right % | confidence error |",
-            "|---|---:|---:|---:|---:|---:|---:|",
-        ]
+        lines = []
         for level in self.levels:
             colors, sure = level.colors, level.confidences
             mark = " (default)" if level is self.default else ""
             lpips = "" if level.lpips is None else f"{level.lpips:.4f}"
             lines.append(
-                f"| {level.vividness:g}{mark} | {colors.share:.2f} | {colors.psnr:.2f} "
-                f"| {colors.psnr - self.gray:+.2f} | {lpips} | {100 * sure.right.mean():.1f} "
-                f"| {sure.reliability.error:.3f} |"
+                [
+                    f"{level.vividness:g}{mark}",
+                    f"{colors.share:.2f}",
+                    f"{colors.psnr:.2f}",
+                    f"{colors.psnr - self.gray:+.2f}",
+                    lpips,
+                    f"{100 * sure.right.mean():.1f}",
+                    f"{sure.reliability.error:.3f}",
+                ]
             )
-        return "\n".join(lines)
+        heads = ("vividness", "CF share", "PSNR dB", "over gray", "LPIPS", "right %")
+        return markdown_table([*heads, "confidence error"], lines)
 
     def _risk_table(self) -> str:
         sure = self.default.confidences
-        heads = " | ".join(f"{100 * share:.0f} %" for share in COVERAGES)
-        lines = [f"| kept | {heads} |", "|---|" + "---:|" * len(COVERAGES)]
-        for title, best in (("by confidence", False), ("best possible", True)):
-            cells = " | ".join(f"{sure.risk(share, best=best):.1f}" for share in COVERAGES)
-            lines.append(f"| {title} | {cells} |")
-        return "\n".join(lines)
+        lines = [
+            [title, *(f"{sure.risk(share, best=best):.1f}" for share in COVERAGES)]
+            for title, best in (("by confidence", False), ("best possible", True))
+        ]
+        return markdown_table(["kept", *(f"{100 * share:.0f} %" for share in COVERAGES)], lines)
 
 
 def make_report(
@@ -204,11 +208,6 @@ def _finish(axes: Axes, theme: Theme, xlabel: str, ylabel: str) -> None:
 
 
 def _reliability_table(found: Reliability) -> str:
-    lines = ["| confidence | right | share of colors |", "|---:|---:|---:|"]
-    lines += [
-        f"| {confidence:.2f} | {right:.2f} | {weight:.2f} |"
-        for confidence, right, weight in zip(
-            found.confidence, found.right, found.weight, strict=True
-        )
-    ]
-    return "\n".join(lines)
+    columns = (found.confidence, found.right, found.weight)
+    lines = [[f"{number:.2f}" for number in line] for line in zip(*columns, strict=True)]
+    return markdown_table(["confidence", "right", "share of colors"], lines, num_texts=0)

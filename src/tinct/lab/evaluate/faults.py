@@ -16,6 +16,7 @@ from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.evaluate.protocol import LAB_SIZE, PHOTOGRAPHS_PER_JOB, has_color, naming
 from tinct.lab.evaluate.robustness import NINETY_FIVE
 from tinct.lab.evaluate.rows import Row
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.faults import Faults, measure_faults
 from tinct.lab.workers import photograph_threads
 
@@ -46,16 +47,22 @@ class FaultTable:
         """Render a table: a line for each row, with 95 % intervals over photographs."""
         counts = (~np.isnan(self.values[:, 0])).sum(axis=0)
         titles = [f"{TITLES[name]} ({n})" for name, n in zip(Faults._fields, counts, strict=True)]
-        lines = [f"| | {' | '.join(titles)} |", "|---|" + "---:|" * len(titles)]
-        for column, row in enumerate(self.rows):
-            cells = [
-                _cell(self.values[:, column, place], 100 if name in _PERCENT else 1)
-                for place, name in enumerate(Faults._fields)
+        lines = [
+            [
+                row,
+                *(
+                    _cell(self.values[:, column, place], 100 if name in _PERCENT else 1)
+                    for place, name in enumerate(Faults._fields)
+                ),
             ]
-            lines.append(f"| {row} | {' | '.join(cells)} |")
+            for column, row in enumerate(self.rows)
+        ]
         head = f"{len(self.values)} photographs of `{self.source}`, protocol `lab`."
         note = "In brackets behind a title: how many of them have something of the kind."
-        return "\n\n".join([head, note, "\n".join(lines), f"`{self.command}`"]) + "\n"
+        return (
+            "\n\n".join([head, note, markdown_table(["", *titles], lines), f"`{self.command}`"])
+            + "\n"
+        )
 
 
 def _cell(values: NDArray[np.float64], factor: float) -> str:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from tinct.cores import count_processors
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.score import METRICS, Metric
 
 if TYPE_CHECKING:
@@ -246,14 +247,14 @@ def _table(
     """Render a Markdown table, by name of the row; costs come first, if any row has some."""
     has_costs = costs is not None and any(map(any, costs.values()))
     titles = [*(COST_TITLES if has_costs else ()), *(metric.title for metric in columns)]
-    lines = ["| | " + " | ".join(titles) + " |", "|---|" + "---:|" * len(titles)]
+    lines = []
     for name, values in rows.items():
         cells = list(costs[name]) if costs and has_costs else []
         for metric in columns:
             known = metric.key in values
             cells.append(render(values[metric.key], metric.decimals) if known else "")
-        lines.append("| " + " | ".join([name.replace("|", "\\|"), *cells]) + " |")
-    return "\n".join(lines)
+        lines.append([name, *cells])
+    return markdown_table(["", *titles], lines)
 
 
 def _cost_cells(row: RowResult) -> list[str]:

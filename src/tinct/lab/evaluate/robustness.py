@@ -20,6 +20,7 @@ from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.data.degrade import degrade
 from tinct.lab.evaluate.protocol import LAB_SIZE, PHOTOGRAPHS_PER_JOB, has_color, naming
 from tinct.lab.evaluate.rows import Row
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics import metrics
 from tinct.lab.workers import photograph_threads
 
@@ -61,7 +62,7 @@ class Robustness:
         return "\n\n".join(parts) + "\n"
 
     def _table(self, score: int, decimals: int, factor: float = 1) -> str:
-        lines = ["| | " + " | ".join(self.rows) + " |", "|---|" + "---:|" * len(self.rows)]
+        lines = []
         values = self.scores[..., score] * factor  # (photographs, degradations, rows)
         for index, name in enumerate(self.degradations):
             cells = [f"{mean:.{decimals}f}" for mean in values[:, index].mean(axis=0)]
@@ -72,8 +73,8 @@ class Robustness:
                     f"{cell} ({mean:+.{decimals}f} ± {width:.{decimals}f})"
                     for cell, mean, width in zip(cells, loss.mean(axis=0), half, strict=True)
                 ]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
-        return "\n".join(lines)
+            lines.append([name, *cells])
+        return markdown_table(["", *self.rows], lines)
 
 
 WORDS = """\

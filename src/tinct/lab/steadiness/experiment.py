@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tinct.color import dequantize_chroma, luma_chroma_to_rgb, rgb_to_luma
 from tinct.films.frame_format import FrameFormat
+from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.metrics import colorfulness, psnr
 from tinct.lab.metrics.timing import Timing, time_interleaved
 from tinct.lab.steadiness.clips import NOISY_FRAMES, NUM_FRAMES, Clip
@@ -127,17 +128,19 @@ class Result:
     def to_markdown(self) -> str:
         """Render the table with what is needed to repeat it."""
         titles = [title for _, title, _ in METRICS]
-        lines = [f"| clip | frames | | {' | '.join(titles)} |"]
-        lines.append("|---|---:|---|" + "---:|" * len(METRICS))
-        for clip in self.clips:
-            lines += [_line(clip, row, is_first=row is clip.rows[0]) for row in clip.rows]
+        lines = [
+            _cells(clip, row, is_first=row is clip.rows[0])
+            for clip in self.clips
+            for row in clip.rows
+        ]
+        table = markdown_table(["clip", "", "frames", *titles], lines, num_texts=2)
         made = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         cost = (
             f"The smoother takes {self.cost.smoother} of a frame of {FRAME[0]}x{FRAME[1]} that "
             f"takes {self.cost.frame} without it, from luma to chroma planes, all on one thread, "
             f"in turn: {100 * self.cost.share:.1f} %."
         )
-        parts = ["# Steadiness of films", f"Model `{self.model}`.", "\n".join(lines), cost]
+        parts = ["# Steadiness of films", f"Model `{self.model}`.", table, cost]
         parts += ["## Method", METHOD, f"`{self.command}`", f"{made}; {self.machine}."]
         return "\n\n".join(parts) + "\n"
 
@@ -284,8 +287,8 @@ def _mean_known(values: Sequence[float]) -> float:
     return fmean(known) if known else math.nan
 
 
-def _line(clip: ClipResult, row: SteadinessRow, is_first: bool) -> str:
+def _cells(clip: ClipResult, row: SteadinessRow, is_first: bool) -> list[str]:
     values = ((getattr(row, key), decimals) for key, _, decimals in METRICS)
     cells = ("" if math.isnan(value) else f"{value:.{decimals}f}" for value, decimals in values)
-    head = (clip.name, str(clip.frames)) if is_first else ("", "")
-    return f"| {' | '.join([*head, row.name, *cells])} |"
+    name, frames = (clip.name, str(clip.frames)) if is_first else ("", "")
+    return [name, row.name, frames, *cells]
