@@ -133,7 +133,7 @@ class Result:
             for clip in self.clips
             for row in clip.rows
         ]
-        table = markdown_table(["clip", "", "frames", *titles], lines, num_texts=2)
+        table = markdown_table(["clip", "frames", "", *titles], lines, num_texts=3)
         made = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         cost = (
             f"The smoother takes {self.cost.smoother} of a frame of {FRAME[0]}x{FRAME[1]} that "
@@ -291,4 +291,4 @@ def _cells(clip: ClipResult, row: SteadinessRow, is_first: bool) -> list[str]:
     values = ((getattr(row, key), decimals) for key, _, decimals in METRICS)
     cells = ("" if math.isnan(value) else f"{value:.{decimals}f}" for value, decimals in values)
     name, frames = (clip.name, str(clip.frames)) if is_first else ("", "")
-    return [name, row.name, frames, *cells]
+    return [name, frames, row.name, *cells]
