@@ -6,10 +6,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from tinct.apps.photographs.plan import list_pictures
+from tinct.apps.photographs.plan import list_folder
 from tinct.apps.report import write_json
 from tinct.errors import InputError
 from tinct.files import make_folder, write_atomically
@@ -30,7 +29,7 @@ def photographs_in(folder: str, count: int = 1) -> list[Path]:
     Raises:
         InputError: There are none.
     """
-    found = list(islice(list_pictures(Path(folder)), count))
+    found = list_folder(Path(folder)).pictures[:count]
     if not found:
         raise InputError(f"{folder}: no photographs to measure with")
     return found
