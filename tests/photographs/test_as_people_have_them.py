@@ -626,6 +626,18 @@ def test_merged_picture_of_photoshop(channels: int, depth: int, compression: int
     assert iptc_of(read.metadata.photoshop) == RECORDS
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("pixels", [RAMP, DEEP], ids=["8 bits", "16 bits"])
+def test_jpeg_xl(channels: int, pixels: NDArray[Any]) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    stored = pixels if channels == 1 else np.dstack([pixels] * channels)
+    for container in (True, False):
+        data = imagecodecs.jpegxl_encode(stored, lossless=True, usecontainer=container)
+        read = read_picture(data)
+        assert read.source_format == "JXL"
+        assert np.array_equal(read.pixels, stored)
+
+
 def test_raw_files_are_named() -> None:
     target = io.BytesIO()
     with tifffile.TiffWriter(target) as file:

@@ -135,9 +135,12 @@ def _decode_other(data: bytes, kind: str, limit: Limit) -> Decoded:
     if kind in ("HEIC", "JXL", "PSD", "RAW"):
         from tinct.photographs import other_formats as other
 
-        if kind == "JXL":
-            return other.decode_by_ffmpeg(data, kind, limit)
-        decoders = {"HEIC": other.decode_heic, "PSD": other.decode_psd, "RAW": other.decode_raw}
+        decoders = {
+            "HEIC": other.decode_heic,
+            "JXL": other.decode_jxl,
+            "PSD": other.decode_psd,
+            "RAW": other.decode_raw,
+        }
         return decoders[kind](data, limit)
     from tinct.photographs.pillow_formats import decode_by_pillow
 

@@ -56,7 +56,7 @@ _KNOWN = (
     ),
     Format("GIF", (".gif",), written_as=".png"),
     Format("HEIC", (".heic", ".heif", ".hif"), written_as=".jpg"),
-    Format("JXL", (".jxl",), written_as=".png"),
+    Format("JXL", (".jxl",), written_as=".png", extra="jxl"),
     Format("PSD", (".psd",), written_as=".tif"),
     Format("RAW", tuple(_RAW_SUFFIXES.split()), written_as=".tif", extra="raw"),
 )

@@ -27,7 +27,7 @@ def decode_heic(data: bytes, limit: Limit) -> Decoded:
     """
     import pi_heif
 
-    picture = pi_heif.open_heif(data, convert_hdr_to_8bit=False, bgr_mode=False)
+    picture = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, bgr_mode=False)
     width, height = picture.size
     limit.check(height, width)
     info = picture.info
@@ -50,37 +50,41 @@ def _profile_of_nclx(stated: dict[str, Any] | None) -> bytes | None:
     return profile_of_code_points(*codes) if knows_code_points(*codes) else None
 
 
-def decode_by_ffmpeg(data: bytes, kind: str, limit: Limit) -> Decoded:
-    """Decode JPEG XL, or a PSD that has more than 8 bits, through FFmpeg.
+def decode_jxl(data: bytes, limit: Limit) -> Decoded:
+    """Decode JPEG XL, turned as the file says.
+
+    No wheel of libvips, Pillow or FFmpeg reads it. The library states no size before it decodes, so
+    that one above the limit is refused afterwards only.
 
     Raises:
         UnreadableError: It cannot be decoded.
+        MissingExtraError: The library that reads such files is not installed.
     """
-    import av
-
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise MissingExtraError("a JPEG XL picture", "jxl") from error
     from tinct.photographs.jp2 import read_metadata
 
-    pipe = "jpegxl_pipe" if kind == "JXL" else "psd_pipe"
-    with av.open(io.BytesIO(data), mode="r", format=pipe) as file:
+    pixels = np.asarray(imagecodecs.jpegxl_decode(data))
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim > 3:
+        raise UnreadableError("JPEG XL of floats or of several frames, which tinct does not read")
+    limit.check(*pixels.shape[:2])
+    return Decoded(pixels, space_of(pixels), read_metadata(data), orientation=1)
+
+
+def _deep_psd(data: bytes, limit: Limit) -> NDArray[np.uint16]:
+    """Decode a PSD of 16 bits through FFmpeg; Pillow reads 8."""
+    import av
+
+    with av.open(io.BytesIO(data), mode="r", format="psd_pipe") as file:
         stream = file.streams.video[0]
         limit.check(stream.height, stream.width)
         frame = next(file.decode(stream))
-    name = frame.format.name
-    is_deep = any(component.bits > 8 for component in frame.format.components)
-    is_gray = len(frame.format.components) == 1 or name.startswith(("gray", "ya"))
-    has_alpha = name.startswith(("ya", "rgba", "bgra", "gbrap", "argb", "yuva"))
-    target = {
-        (False, False): ("rgb24", "rgb48le"),
-        (False, True): ("rgba", "rgba64le"),
-        (True, False): ("gray", "gray16le"),
-        (True, True): ("rgba", "rgba64le"),
-    }[is_gray, has_alpha][is_deep]
-    pixels = np.asarray(frame.to_ndarray(format=target))
-    if is_gray and has_alpha:
-        pixels = pixels[..., [0, 3]]
-    pixels = np.ascontiguousarray(pixels)
-    metadata = read_metadata(data) if kind == "JXL" else psd_metadata(data)
-    return Decoded(pixels, space_of(pixels), metadata, orientation=1 if kind == "JXL" else None)
+    is_gray = len(frame.format.components) == 1
+    has_alpha = len(frame.format.components) == 4
+    target = "gray16le" if is_gray else "rgba64le" if has_alpha else "rgb48le"
+    return np.ascontiguousarray(frame.to_ndarray(format=target), np.uint16)
 
 
 def decode_psd(data: bytes, limit: Limit) -> Decoded:
@@ -95,7 +99,8 @@ def decode_psd(data: bytes, limit: Limit) -> Decoded:
 
         decoded = decode_by_pillow(data, "PSD", limit)
     elif depth == 16:
-        decoded = decode_by_ffmpeg(data, "PSD", limit)
+        pixels = _deep_psd(data, limit)
+        decoded = Decoded(pixels, space_of(pixels))
     else:
         raise UnreadableError(f"{depth}-bit samples, which tinct does not read")
     return replace(decoded, metadata=psd_metadata(data))
