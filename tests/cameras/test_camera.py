@@ -79,8 +79,10 @@ def _children() -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # gone meanwhile
-            pid, name, _, parent = path.read_text().split()[:4]
-            if int(parent) == os.getpid() and "gst-launch" in name:
+            # The name of a process, in brackets, may hold spaces and brackets itself.
+            start, _, rest = path.read_text().rpartition(")")
+            pid, _, name = start.partition(" ")
+            if int(rest.split()[1]) == os.getpid() and "gst-launch" in name:
                 found.append(int(pid))
     return found
 

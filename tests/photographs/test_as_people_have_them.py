@@ -661,3 +661,16 @@ def test_kinds_of_jpeg_that_are_not_read_are_named() -> None:
     assert reason(bytes(data)) == "12-bit JPEG, which tinct does not read"
     data[frame + 1] = 0xF7
     assert reason(bytes(data)) == "JPEG-LS, which tinct does not read"
+
+
+def test_dots_in_color_are_not_black_and_white() -> None:
+    dots = np.random.default_rng(3).integers(0, 2, (64, 64, 3)).astype(np.uint8) * 255
+    assert not read_picture(_png(dots)).warnings
+    gray = np.repeat(dots[..., :1], 3, axis=2)
+    assert "only black and white dots" in read_picture(_png(gray)).warnings[0]
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG")
+    return target.getvalue()

@@ -272,12 +272,15 @@ def _has_only_dots(pixels: NDArray[Any]) -> bool:
     step = max(1, max(pixels.shape[:2]) // _LOOKED_AT)
     # Rows and columns without a common divisor with the pattern of a screen
     sample = pixels[::step, ::step]
-    luma = sample if sample.ndim == 2 else sample[..., 0 if sample.shape[2] == 2 else 1]
+    if sample.ndim == 2:
+        sample = sample[..., None]
+    channels = sample[..., : 1 if sample.shape[2] <= 2 else 3]  # without alpha
     full = int(np.iinfo(pixels.dtype).max)
-    num_black = np.count_nonzero(luma <= _NEARLY * full)
-    num_white = np.count_nonzero(luma >= (1 - _NEARLY) * full)
-    least = (1 - _DOTS) * luma.size
-    return bool(min(num_black, num_white) > least and num_black + num_white >= _DOTS * luma.size)
+    num_black = np.count_nonzero(channels.max(axis=2) <= _NEARLY * full)
+    num_white = np.count_nonzero(channels.min(axis=2) >= (1 - _NEARLY) * full)
+    size = channels.shape[0] * channels.shape[1]
+    least = (1 - _DOTS) * size
+    return bool(min(num_black, num_white) > least and num_black + num_white >= _DOTS * size)
 
 
 def encode_picture(

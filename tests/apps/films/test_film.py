@@ -753,13 +753,12 @@ def test_a_truncated_film_is_colored_as_far_as_it_goes(
     ("make", "reason"),
     [
         (lambda path: None, "no such file"),
-        (lambda path: path.mkdir(), "a folder, not a file"),
         (lambda path: path.write_bytes(b""), "not a film, or damaged beyond reading"),
         (lambda path: path.write_bytes(b"hello" * 99), "not a film, or damaged beyond reading"),
         (lambda path: _sound_alone(path, None), "not a film, it holds only sound"),
         (lambda path: _sound_alone(path, "png"), "not a film, it holds only cover art and sound"),
     ],
-    ids=["missing", "folder", "empty", "text", "sound", "cover"],
+    ids=["missing", "empty", "text", "sound", "cover"],
 )
 def test_what_is_no_film_is_one_line(
     call: Call, tmp_path: Path, make: Callable[[Path], Any], reason: str
@@ -769,6 +768,15 @@ def test_what_is_no_film_is_one_line(
     assert code == 1
     assert lines == [f"tinct: error: in.mp4: {reason}"]
     assert not list(tmp_path.glob("out*"))
+
+
+def test_a_folder_gets_the_line_that_helps(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    code, _, lines = call("video", "scans")
+    assert code == 2
+    assert lines[-1].startswith(
+        "tinct: error: scans: a folder; its films: tinct image scans --films"
+    )
 
 
 def _sound_alone(path: Path, cover: str | None) -> None:

@@ -85,9 +85,9 @@ def test_the_limit_counts_what_could_be_read(shard, make_rgb, encode):
 
 
 def test_16_bits_are_rounded(make_rgb):
-    deep = np.array([[[0, 257 * 7, 257 * 7 + 128], [257 * 7 + 129, 65535, 1]]], np.uint16)
+    deep = np.array([[[0, 257 * 7, 257 * 7 + 128], [257 * 99 + 129, 65535, 257 * 99]]], np.uint16)
     data = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
-    np.testing.assert_array_equal(read_rgb(data, "deep.png"), [[[0, 7, 7], [8, 255, 0]]])
+    np.testing.assert_array_equal(read_rgb(data, "deep.png"), [[[0, 7, 7], [100, 255, 99]]])
 
 
 def test_gray_and_transparent_pictures_become_rgb(encode):

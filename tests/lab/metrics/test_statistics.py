@@ -24,7 +24,7 @@ def test_shipped_statistics_are_plausible():
     likeliest = grid_centers()[statistics.prior.argmax()]
     assert likeliest.tolist() == [0, 0]
     assert statistics.num_photographs > 10_000
-    assert statistics.made_by.startswith("tinct lab statistics ")
+    assert statistics.made_by.startswith("tinct statistics ")
     # Photographs are warm on average, and black and white are nearly neutral.
     assert statistics.mean_ab[50, 1] > 5
     assert np.abs(statistics.mean_ab[[0, 100]]).max() < 3

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.train
 def test_the_paper_has_the_rows_of_its_listing():
     summary = summarize(build("paper"))
     rows = [(block.name, block.kind, block.num_parameters) for block in summary.blocks]
-    assert rows == [("encoder", "Encoder", 148_155), ("decoder", "Decoder", 150_145)]
+    assert rows == [("encoder", "PaperEncoder", 148_155), ("decoder", "Decoder", 150_145)]
     assert summary.num_parameters == 148_155 + 150_145
     assert summary.num_trainable == 297_210
     assert summary.most_filters == 105
@@ -70,6 +70,6 @@ def test_table_is_laid_out_as_keras_does():
     lines = to_table("paper", summarize(build("paper"))).splitlines()
     assert lines[0] == 'Model: "paper"'
     assert lines[2].split() == ["Layer", "(type)", "Param", "#", "MMAC", "at", "256x256"]
-    assert lines[4].split() == ["encoder", "(Encoder)", "148155", "347.3"]
+    assert lines[4].split() == ["encoder", "(PaperEncoder)", "148155", "347.3"]
     assert "Trainable params: 297,210" in lines
     assert len({len(line) for line in lines if line[0] in "_="}) == 1

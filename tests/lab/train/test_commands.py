@@ -87,7 +87,7 @@ def test_command_line_has_the_last_word(config, photographs, tmp_path):
 )
 def test_mistakes_are_one_line(arguments, reason, config, capsys):
     assert main([argument.format(config=config) for argument in arguments]) == 1
-    (line,) = last_words(capsys)
+    *_, line = last_words(capsys)
     assert line.startswith("tinct: error: ")
     assert reason in line
 

@@ -251,9 +251,10 @@ def open_cache(
     opened: list[Cache] = []
     dropped: Counter[str] = Counter(_NOTHING_DROPPED)
     unreadable: list[str] = []
+    collection = Collection(*sources)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for source in Collection(*sources).split():
+        for source in collection.split():
             rest = None if limit is None else limit - _num_seen(opened) - dropped.total()
             if rest == 0:
                 break

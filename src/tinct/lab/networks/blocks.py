@@ -205,8 +205,16 @@ class UpBlock(nn.Module):
         return y
 
 
+LARGEST_WEIGHT = 1e4
+"""Folded weights beyond this belong to channels that answered the same to everything."""
+
+
+@torch.no_grad()
 def fuse(model: nn.Module) -> None:
     """Fold every batch norm behind a convolution into it, in place.
+
+    A channel that answered the same to everything in training has next to no variance. Its folded
+    weights would be huge, and answers to other inputs arbitrary; it becomes that constant.
 
     Args:
         model: Must be in evaluation mode.
@@ -215,7 +223,12 @@ def fuse(model: nn.Module) -> None:
         if isinstance(module, ConvNorm) and isinstance(module[1], nn.BatchNorm2d):
             convolution, norm = module[0], module[1]
             assert isinstance(convolution, nn.Conv2d)
-            module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+            fused = fuse_conv_bn_eval(convolution, norm)
+            is_constant = fused.weight.abs().amax(dim=(1, 2, 3)) > LARGEST_WEIGHT
+            fused.weight[is_constant] = 0
+            assert fused.bias is not None
+            fused.bias[is_constant] = norm.bias[is_constant]
+            module[0], module[1] = fused, nn.Identity()
 
 
 @torch.no_grad()
