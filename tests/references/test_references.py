@@ -22,7 +22,7 @@ from tinct import color
 from tinct.lab.data.dataset import Photographs
 from tinct.lab.evaluate.protocol import Protocol, evaluate
 from tinct.lab.evaluate.rows import Row, make_rows
-from tinct.runtime import Session, colorizer
+from tinct.runtime import Session, colorizer, inputs
 from tinct.runtime.models import model_names, model_path
 
 Values = dict[str, float | list[float]]  # by metric
@@ -149,13 +149,13 @@ def _use_gamma(patch: pytest.MonkeyPatch) -> None:
 
 
 def _truncate(patch: pytest.MonkeyPatch) -> None:
-    original = colorizer.compose_rgb
+    original = inputs.compose_rgb
 
     def compose_rgb(pixels: np.ndarray, chroma: object) -> np.ndarray:
         rgb = original(pixels / np.float32(255), chroma)
         return (rgb.clip(0, 1) * 255).astype(np.uint8)
 
-    patch.setattr(colorizer, "compose_rgb", compose_rgb)
+    patch.setattr(inputs, "compose_rgb", compose_rgb)
 
 
 def _weaken_prior(patch: pytest.MonkeyPatch) -> None:
