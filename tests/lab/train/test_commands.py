@@ -21,7 +21,7 @@ from tinct.lab.train.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.train
 
-SOURCES = Path(__file__).parents[2] / "src"
+SOURCES = Path(__file__).parents[3] / "src"
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from tinct.lab.train.processes import connected, make_fabric
 
 pytestmark = pytest.mark.train
 
-SOURCES = Path(__file__).parents[2] / "src"
+SOURCES = Path(__file__).parents[3] / "src"
 
 
 @pytest.fixture

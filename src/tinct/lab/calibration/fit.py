@@ -88,7 +88,8 @@ def choose_vivid(views: Views, decode: DecodeConfig, targets: Targets) -> Decode
     allowed = [way for way in ways if way.psnr >= lowest]
     if not allowed:
         raise OptionError(f"no vividness keeps {targets.vivid_gain:+g} dB above gray")
-    reach = min(max(way.share for way in allowed), targets.vivid_share)
+    shares = [way.share for way in allowed]
+    reach = min(max(targets.vivid_share, min(shares)), max(shares))
     near = [way for way in allowed if abs(way.share - reach) <= NEAR_SHARE]
     best = max(way.psnr for way in near)
     chosen = max((way for way in near if way.psnr >= best - EYE), key=lambda w: (w.gain, w.psnr))
