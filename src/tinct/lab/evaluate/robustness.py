@@ -79,7 +79,7 @@ class Robustness:
 
 WORDS = """\
 Sizes are those of a picture of 256x256; random parts are seeded by the photograph's name
-(`src/tinct/evaluate/degrade.py`).
+(`src/tinct/lab/data/degrade.py`).
 
 - *clean*: BT.601 luma in 8 bits.
 - *orthochromatic*: film that sees linear red, green and blue as 0, 0.55, 0.45; *blue-sensitive*: as
