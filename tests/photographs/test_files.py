@@ -6,6 +6,7 @@ import io
 import os
 import re
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -238,6 +239,43 @@ def test_damaged_tiff_in_part(deep: NDArray[np.uint16], rows_per_strip: int) -> 
     assert part.warnings == ("damaged, read as far as possible",)
     rows = (part.pixels == tall).reshape(len(tall), -1).all(axis=1)
     assert 0.1 < rows.mean() < 1
+
+
+def patched_tiff(pixels: NDArray[Any], tag: int, value: int, **options: Any) -> bytes:
+    """A deflated TIFF in which one number of its directory has been replaced."""
+    target = io.BytesIO()
+    tifffile.imwrite(target, pixels, compression="zlib", rowsperstrip=len(pixels), **options)
+    with tifffile.TiffFile(io.BytesIO(target.getvalue())) as file:
+        place, kind = file.pages[0].tags[tag].valueoffset, file.pages[0].tags[tag].dtype
+    data = bytearray(target.getvalue())
+    struct.pack_into("<H" if kind == 3 else "<I", data, place, value)
+    return bytes(data)
+
+
+def test_damaged_depth_of_a_tiff(photo: NDArray[np.uint8]) -> None:
+    """One bit with a predictor is refused by libtiff; what is taken of it is of eight bits."""
+    read = read_picture(patched_tiff(photo[..., 0], 258, 1, predictor=2))
+    assert "damaged, read as far as possible" in read.warnings
+    assert read.pixels.dtype == np.uint8
+    assert set(np.unique(read.pixels)) == {0, 255}
+
+
+def test_damaged_number_of_channels_of_a_tiff(photo: NDArray[np.uint8]) -> None:
+    with pytest.raises(InputError, match="CMYK of less than four channels"):
+        read_picture(patched_tiff(photo[..., 0], 262, 5))
+
+
+def test_pages_of_a_tiff_that_go_in_circles(photo: NDArray[np.uint8]) -> None:
+    target = io.BytesIO()
+    tifffile.imwrite(target, photo[..., 0])
+    data = bytearray(target.getvalue())
+    with tifffile.TiffFile(io.BytesIO(target.getvalue())) as file:
+        directory = file.pages[0].offset
+    (num_tags,) = struct.unpack_from("<H", data, directory)
+    struct.pack_into("<I", data, directory + 2 + 12 * num_tags, directory)
+    read = read_picture(bytes(data))
+    assert read.pages == ()
+    np.testing.assert_array_equal(read.pixels, photo[..., 0])
 
 
 def test_damaged_pnm_in_part(photo: NDArray[np.uint8], save: Any) -> None:

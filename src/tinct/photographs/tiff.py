@@ -136,13 +136,20 @@ def read_metadata(data: bytes) -> Metadata:
 
 
 def _all_pages(file: tifffile.TiffFile) -> Iterator[tuple[dict[str, int], tifffile.TiffPage]]:
-    """Walk the pages, each with what libvips is to be told to find it, and those inside them."""
+    """Walk the pages, each with what libvips is to be told to find it, and those inside them.
+
+    A damaged file may name a page again as the next one: there the walk ends.
+    """
     number = 0
+    offsets: set[int] = set()
     while True:
         try:
             page = file.pages[number]
         except (IndexError, tifffile.TiffFileError, ValueError, struct.error):
             return
+        if page.offset in offsets:
+            return
+        offsets.add(page.offset)
         if isinstance(page, tifffile.TiffPage):
             yield {"page": number}, page
             for index, inner in enumerate(page.pages or () if _SUB_IFDS in page.tags else ()):
@@ -182,6 +189,8 @@ def _decode_page(
     pixels, left_out = _without_extra_channels(_whole_numbers(pixels), page)
     space: Space = "gray" if pixels.ndim == 2 or pixels.shape[2] == 2 else "rgb"
     if page.photometric == _CMYK:
+        if pixels.ndim == 2 or pixels.shape[2] < 4:
+            raise UnreadableError("damaged: CMYK of less than four channels")
         space, pixels = "cmyk", _eight_bits(pixels)
     elif page.photometric == _PALETTE and (pixels[..., :3] == pixels[..., :1]).all():
         space, pixels = "gray", np.ascontiguousarray(pixels[..., 0])
@@ -282,9 +291,11 @@ def _inflate_partly(data: bytes, page: tifffile.TiffPage) -> NDArray[Any] | None
     """Unpack what a damaged picture of a single deflated strip still holds.
 
     libtiff gives nothing of a strip with a fault, which may be the whole picture. None where the
-    strip is of another kind, or nothing is left of it.
+    strip or its samples are of another kind, or nothing is left of it.
     """
-    if page.compression not in _DEFLATE or len(page.dataoffsets) != 1 or page.is_tiled:
+    alone = page.compression in _DEFLATE and len(page.dataoffsets) == 1 and not page.is_tiled
+    colors = (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _CMYK)
+    if not (alone and page.photometric in colors and page.bitspersample in (1, 8, 16)):
         return None
     start, length = page.dataoffsets[0], page.databytecounts[0]
     size = page.imagelength * -(-page.imagewidth * page.samplesperpixel * page.bitspersample // 8)
@@ -303,6 +314,8 @@ def _inflate_partly(data: bytes, page: tifffile.TiffPage) -> NDArray[Any] | None
     except Exception:  # noqa: BLE001 - a kind that tifffile cannot unpack alone
         return None
     pixels = np.asarray(segment).reshape(page.imagelength, page.imagewidth, -1)
+    if pixels.dtype == np.bool_:
+        pixels = pixels * np.uint8(255)
     if page.photometric == _MIN_IS_WHITE:
         pixels = np.bitwise_not(pixels)
     pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
