@@ -22,7 +22,7 @@ from tinct.films.facts import FilmFacts
 from tinct.films.frame_format import FrameFormat
 from tinct.films.pixels import COLORSPACES, ColorTags
 from tinct.films.reader import FilmFrame
-from tinct.photographs.picture import Picture, encode_picture, read_picture
+from tinct.photographs import Picture, encode_picture, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,14 +2,9 @@
 
 from tinct.photographs.formats import FORMATS, Format, format_named, format_of_path
 from tinct.photographs.metadata import Comment, Metadata
-from tinct.photographs.picture import (
-    MAX_PIXELS,
-    Picture,
-    encode_picture,
-    losses,
-    read_picture,
-    write_picture,
-)
+from tinct.photographs.picture import Picture
+from tinct.photographs.read import MAX_PIXELS, read_picture
+from tinct.photographs.write import encode_picture, losses, write_picture
 
 __all__ = [
     "FORMATS",

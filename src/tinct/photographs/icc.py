@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import linear_to_srgb
-from tinct.photographs.decoded import Decoded
+from tinct.photographs.picture import Decoded
 
 # Pillow and pyvips are imported where they are used: they take time to load, and few photographs
 # need them here.

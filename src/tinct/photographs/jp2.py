@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, Jpeg2KImagePlugin
 
-from tinct.photographs.decoded import Decoded, Limit, UnreadableError, space_of
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.metadata import METERS_PER_INCH, Metadata, sensible_dpi
+from tinct.photographs.picture import Decoded, Limit, UnreadableError, space_of
 from tinct.photographs.pillow_formats import picture_from_pillow
 
 _EXIF_UUID = b"JpgTiffExif->JP2"

@@ -16,7 +16,6 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from tinct.photographs.decoded import Decoded, Limit, Space, UnreadableError
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.icc import is_srgb
 from tinct.photographs.metadata import (
@@ -28,6 +27,7 @@ from tinct.photographs.metadata import (
     sensible_dpi,
     text_of,
 )
+from tinct.photographs.picture import Decoded, Limit, Space, UnreadableError
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"

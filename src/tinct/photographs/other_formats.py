@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.errors import MissingExtraError
-from tinct.photographs.decoded import Decoded, Limit, UnreadableError, space_of
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.icc import knows_code_points, profile_of_code_points
 from tinct.photographs.metadata import Metadata, find_resource, photoshop_of, sensible_dpi
+from tinct.photographs.picture import Decoded, Limit, UnreadableError, space_of
 
 _PSD_RESOLUTION, _PSD_ICC, _PSD_EXIF, _PSD_XMP = 1005, 1039, 1058, 1060  # image resources
 

@@ -18,9 +18,9 @@ from PIL import (
     PsdImagePlugin,
 )
 
-from tinct.photographs.decoded import Decoded, Limit, Space, UnreadableError
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.metadata import Comment, Metadata, sensible_dpi, text_of
+from tinct.photographs.picture import Decoded, Limit, Space, UnreadableError
 
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "AVIF": AvifImagePlugin.AvifImageFile,

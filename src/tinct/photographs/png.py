@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.photographs.decoded import DAMAGED, Decoded, Limit, UnreadableError, space_of
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.metadata import (
     METERS_PER_INCH,
@@ -30,6 +29,7 @@ from tinct.photographs.metadata import (
     sensible_dpi,
     text_of,
 )
+from tinct.photographs.picture import DAMAGED, Decoded, Limit, UnreadableError, space_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METADATA_MAX = 1 << 24  # bytes; an unpacked profile or packet above this is not what it says

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.photographs.decoded import Decoded, Limit, UnreadableError
+from tinct.photographs.picture import Decoded, Limit, UnreadableError
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P([56])" + _GAP + _GAP.join([rb"(\d{1,9})"] * 3) + rb"\s")

@@ -19,7 +19,6 @@ import tifffile
 from numpy.typing import NDArray
 
 from tinct.photographs import vips
-from tinct.photographs.decoded import DAMAGED, Decoded, Limit, Space, UnreadableError
 from tinct.photographs.exif import (
     EXIF_IFD,
     GPS_IFD,
@@ -39,6 +38,7 @@ from tinct.photographs.metadata import (
     photoshop_of_iptc,
     sensible_dpi,
 )
+from tinct.photographs.picture import DAMAGED, Decoded, Limit, Space, UnreadableError
 
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _SUB_IFDS, _DNG_VERSION = 330, 50706

@@ -12,9 +12,9 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from tinct.photographs.decoded import DAMAGED, Decoded, Limit, UnreadableError, space_of
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.metadata import Metadata
+from tinct.photographs.picture import DAMAGED, Decoded, Limit, UnreadableError, space_of
 
 # libpng asks for as many bytes at once, and throws away what it has when there are fewer
 _READ_AHEAD = 1 << 13

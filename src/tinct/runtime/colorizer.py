@@ -16,7 +16,7 @@ from tinct.color import Plane, luma_to_lightness
 from tinct.cores import count_cores
 from tinct.errors import ModelError, OptionError
 from tinct.photographs import Picture
-from tinct.photographs.picture import Source
+from tinct.photographs.read import Source
 from tinct.runtime.compose import Pixels, luma_of, white_level
 from tinct.runtime.in_order import in_order
 from tinct.runtime.inputs import SupportsArray, color_picture, holds_pictures, open_picture

@@ -177,9 +177,9 @@ def pillow_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
     Raises:
         InputError: The mode holds values that are out of these ranges.
     """
-    from tinct.photographs.decoded import Decoded, UnreadableError
     from tinct.photographs.icc import to_srgb
     from tinct.photographs.metadata import Metadata
+    from tinct.photographs.picture import Decoded, UnreadableError
     from tinct.photographs.pillow_formats import picture_from_pillow
 
     if image.mode == "F":

@@ -1,24 +1,27 @@
-"""Pictures to the bytes of a file.
+"""Photographs to files, in one piece or not at all.
 
-Encoders are imported where they are used, as in ``decode``.
+Encoders are imported where they are used, as decoders in ``read``.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.errors import OptionError, OutputError
+from tinct.files import write_atomically
 from tinct.photographs import jpeg, pnm
 from tinct.photographs.exif import exif_dpi, with_dpi, with_thumbnail, without_orientation
-from tinct.photographs.formats import Format
+from tinct.photographs.formats import Format, format_named, format_of_path
 from tinct.photographs.icc import is_srgb, profile_space
 from tinct.photographs.metadata import Metadata
+from tinct.photographs.picture import Picture
 from tinct.photographs.pixels import shrink
 
 _AVIF_SPEED = 8  # of 0..10: 12 megapixels in 2 s on two cores
@@ -34,29 +37,111 @@ _NAMES = {
 ChromaPlanes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def encode(
-    pixels: NDArray[Any],
+def write_picture(
+    picture: Picture,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = True,
+    mark: bool = True,
+) -> tuple[str, ...]:
+    """Write a picture to a file, in one piece or not at all.
+
+    Args:
+        picture: The picture.
+        path: Where to; an existing file is replaced only when the new one is complete.
+        format: A name or suffix; by default the suffix of ``path``.
+        quality: 1..100, or None for the format's own.
+        overwrite: Whether an existing file may be replaced.
+        mark: Whether a colored picture says that it was colored, see ``encode_picture``.
+
+    Returns:
+        What the format could not hold, one sentence each (see ``losses``).
+
+    Raises:
+        OptionError: Unknown format, or a quality out of range.
+        OutputError: It could not be written; nothing has changed.
+    """
+    target = format_of_path(path) if format is None else format_named(format)
+    try:
+        data = _encode(picture, target, quality, mark)
+    except OutputError as error:
+        raise OutputError(f"{path}: {error}") from error
+    lost = _losses(picture, target, mark)
+    write_atomically(data, path, overwrite=overwrite)
+    return lost
+
+
+def encode_picture(
+    picture: Picture, format: str, quality: int | None = None, mark: bool = True
+) -> bytes:
+    """Encode a picture as the bytes of a file.
+
+    What the format cannot hold is left out: transparency is composed over white, 16 bits are
+    rounded to 8 (``losses`` names it). A thumbnail in EXIF is made anew of the pixels.
+
+    Args:
+        picture: The picture.
+        format: A name or suffix: "jpeg", "PNG", ".tif".
+        quality: 1..100, or None for the format's own; ignored by formats without loss.
+        mark: Whether a picture that a model has colored says so in its XMP: the IPTC digital source
+            type, the name of the model and the version of tinct.
+
+    Raises:
+        OptionError: Unknown format, or a quality out of range.
+        OutputError: The format cannot hold a picture of this size.
+    """
+    return _encode(picture, format_named(format), quality, mark)
+
+
+def losses(picture: Picture, format: str, mark: bool = True) -> tuple[str, ...]:
+    """Name what a picture would lose in a format, one sentence each; arguments as in encoding."""
+    return _losses(picture, format_named(format), mark)
+
+
+def _encode(picture: Picture, target: Format, quality: int | None, mark: bool) -> bytes:
+    if quality is not None and not 1 <= quality <= 100:
+        raise OptionError(f"quality {quality} is not between 1 and 100")
+    if picture.chroma is not None and target.name != "JPEG":
+        picture = picture.to_rgb()
+    metadata = picture.metadata
+    if mark and picture.colored_by and "xmp" in target.metadata:
+        from tinct import __version__
+        from tinct.photographs.xmp import mark_colored
+
+        xmp = mark_colored(metadata.xmp, f"tinct {picture.colored_by}", __version__)
+        metadata = replace(metadata, xmp=xmp)
+    pages = [page.to_rgb().pixels if page.chroma else page.pixels for page in picture.pages]
+    quality = quality or target.default_quality or 100
+    try:
+        return _encode_parts([picture.pixels, *pages], picture.chroma, metadata, target, quality)
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "not enough memory"
+        raise OutputError(f"cannot be written as {target.name}: {reason}") from error
+
+
+def _encode_parts(
+    pages: list[NDArray[Any]],
     chroma: ChromaPlanes | None,
     metadata: Metadata,
     target: Format,
-    quality: int | None,
-    pages: Sequence[NDArray[Any]] = (),
+    quality: int,
 ) -> bytes:
     """Encode pixels, after bringing them to what the format can hold.
 
     Args:
-        pixels: Any of our shapes, 8 or 16 bits; the Y plane when ``chroma`` is given.
-        chroma: Cb and Cr; only for JPEG.
-        metadata: What to write with it.
+        pages: Pixels of each page, any of our shapes, 8 or 16 bits; a format without pages takes
+            the first.
+        chroma: Cb and Cr, with which the pixels are the Y plane; only for JPEG.
+        metadata: What to write with them.
         target: The format.
-        quality: 1..100, or None for the format's own.
-        pages: Pixels of further pages, for formats that hold them.
+        quality: 1..100.
 
     Raises:
         ValueError: The format cannot hold a picture of this size.
     """
-    quality = quality or target.default_quality or 100
-    pixels = _fit(pixels, target)
+    pixels = _fit(pages[0], target)
     alone = pixels.ndim == 2 or (pixels.shape[2] == 2 and target.name == "TIFF")
     metadata = _matching(metadata, alone and chroma is None)
     if metadata.has_thumbnail and metadata.exif and "exif" in target.metadata:
@@ -72,7 +157,7 @@ def encode(
         case "TIFF":
             from tinct.photographs.tiff import encode_tiff
 
-            return encode_tiff([pixels, *(_fit(page, target) for page in pages)], metadata)
+            return encode_tiff([_fit(page, target) for page in pages], metadata)
         case "PPM":
             return pnm.encode_pnm(pixels)
         case "JPEG2000":
@@ -82,10 +167,8 @@ def encode(
     return _encode_by_pillow(pixels, metadata, target.name, quality)
 
 
-def losses(
-    pixels: NDArray[Any], metadata: Metadata, target: Format, num_pages: int = 1
-) -> tuple[str, ...]:
-    """Say what a picture loses in a format, one sentence each."""
+def _losses(picture: Picture, target: Format, mark: bool) -> tuple[str, ...]:
+    pixels, metadata, num_pages = picture.pixels, picture.metadata, 1 + len(picture.pages)
     found = []
     if has_alpha(pixels) and not target.alpha:
         found.append(f"{target.name} has no transparency: composed over white")
@@ -104,6 +187,8 @@ def losses(
         missing.extend(jpeg.too_long(metadata))
     if missing:
         found.append(f"{target.name} is written without {', '.join(missing)}")
+    if mark and picture.colored_by and "xmp" not in target.metadata:
+        found.append(f"{target.name} has no place to say that it was colored")
     return tuple(found)
 
 
