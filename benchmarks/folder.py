@@ -13,8 +13,9 @@ import numpy as np
 from benchmarks.footprint import install_sizes, peak_memory
 from benchmarks.publish import Destination, publish
 from tinct.apps.console import print_message
-from tinct.apps.photographs.batch import BatchOptions, choose_jobs, choose_threads, run_batch
+from tinct.apps.photographs.batch import BatchOptions, run_batch
 from tinct.apps.photographs.plan import PhotographJob, PhotographRecord
+from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import InputError
 from tinct.lab.metrics.timing import Timing, make_photographs, time_command, time_interleaved
 from tinct.photographs import Picture
@@ -118,7 +119,8 @@ def measure_folder(
     Raises:
         InputError: A photograph cannot be colored.
     """
-    options = BatchOptions(jobs=jobs, overwrite=True)
+    options = BatchOptions(overwrite=True)
+    prepare_threads(jobs)
     work = [
         PhotographJob(path, results / f"{i:03d}-{path.name}") for i, path in enumerate(photographs)
     ]
@@ -131,7 +133,7 @@ def measure_folder(
         return replace(colored[_fingerprint(picture)], warnings=())
 
     def run(color: Callable[[Picture], Picture]) -> Callable[[], None]:
-        return lambda: _run_quietly(work, color, options)
+        return lambda: _run_quietly(work, color, options, jobs)
 
     run(remember)()
     seconds = time_interleaved(
@@ -172,13 +174,16 @@ def measure_single(
 
 
 def _run_quietly(
-    jobs: Sequence[PhotographJob], color: Callable[[Picture], Picture], options: BatchOptions
+    todo: Sequence[PhotographJob],
+    color: Callable[[Picture], Picture],
+    options: BatchOptions,
+    at_once: int,
 ) -> None:
     def check(_: PhotographJob, record: PhotographRecord) -> None:
         if record.status == "failed":
             raise InputError(f"{record.input}: {record.reason}")
 
-    run_batch(jobs, color, options, check)
+    run_batch(todo, color, options, at_once, check)
 
 
 def _fingerprint(picture: Picture) -> bytes:

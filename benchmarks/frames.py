@@ -17,12 +17,11 @@ from benchmarks.publish import Destination, publish
 from tinct.apps.console import print_message
 from tinct.color import quantize_luma
 from tinct.cores import count_processors, prepare_threads
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
-from tinct.runtime import Colorizer
+from tinct.runtime import Colorizer, model_path
 from tinct.runtime.film import FilmColorizer, Samples
-from tinct.runtime.models import model_path
 from tinct.runtime.parallel import color_frames
 
 FRAMES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))  # width, height

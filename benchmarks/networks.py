@@ -19,10 +19,9 @@ from tinct.cores import count_processors
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.cost import count
 from tinct.lab.metrics.timing import Timing, make_frame, time_interleaved
-from tinct.runtime import Colorizer
+from tinct.runtime import Colorizer, model_path
 from tinct.runtime.colorizer import working_luma
 from tinct.runtime.engines import available_devices, load_engine
-from tinct.runtime.models import model_path
 
 METHOD = (
     "Every workload is warmed up, then all of a table with equal threads take turns, round by "

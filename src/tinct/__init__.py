@@ -30,7 +30,7 @@ from tinct.errors import (
 )
 
 if TYPE_CHECKING:
-    from tinct.films.frame_format import FrameFormat
+    from tinct.frame_format import FrameFormat
     from tinct.photographs import Picture, read_picture, write_picture
     from tinct.runtime import Colorizer, FilmColorizer, colorize
 
@@ -59,7 +59,7 @@ __all__ = [
 _HOMES = {
     "Colorizer": "tinct.runtime",
     "FilmColorizer": "tinct.runtime",
-    "FrameFormat": "tinct.films.frame_format",
+    "FrameFormat": "tinct.frame_format",
     "Picture": "tinct.photographs",
     "colorize": "tinct.runtime",
     "read_picture": "tinct.photographs",

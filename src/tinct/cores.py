@@ -18,6 +18,7 @@ _MALLOPT = (
     (-8, 1),  # M_ARENA_MAX: what one job has freed serves the other; they seldom ask for memory
 )
 
+_MOST_JOBS = 4  # each holds a whole picture in memory, and a disk feeds no more
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: microseconds of processor time and of a period
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
@@ -39,6 +40,29 @@ def count_cores() -> int:
     except OSError:
         return count_processors()
     return _within_quota(len(cores))
+
+
+def choose_jobs(wanted: int | None, num_pictures: int) -> int:
+    """Choose how many pictures are in work at once.
+
+    Args:
+        wanted: What the user asked for, if anything.
+        num_pictures: How many there are to do.
+    """
+    jobs = min(count_processors(), _MOST_JOBS) if wanted is None else wanted
+    return max(1, min(jobs, num_pictures))
+
+
+def choose_threads(wanted: int | None, jobs: int) -> int:
+    """Choose how many threads the network gets, so that all jobs together fill the processor once.
+
+    Args:
+        wanted: What the user asked for, if anything.
+        jobs: How many pictures are in work at once.
+    """
+    if wanted is not None:
+        return wanted
+    return count_cores() if jobs == 1 else max(1, count_processors() // jobs)
 
 
 def prepare_threads(jobs: int) -> None:

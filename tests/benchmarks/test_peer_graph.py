@@ -12,7 +12,7 @@ pytest.importorskip("onnxscript")
 
 from benchmarks.peer_graph import export_peer_model
 from tinct.errors import OptionError
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.lab.networks import build
 from tinct.runtime import Colorizer
 from tinct.runtime.film import FilmColorizer

@@ -11,7 +11,6 @@ import pytest
 from av.video.format import names
 
 from films import Film, make_film
-from tinct.films.frame_format import FrameFormat
 from tinct.films.join import Timeline, _in_slots
 from tinct.films.pixels import (
     ColorTags,
@@ -26,6 +25,7 @@ from tinct.films.pixels import (
 )
 from tinct.films.reader import FilmReader
 from tinct.films.tracks import Cut
+from tinct.frame_format import FrameFormat
 
 _HARDWARE = {name for name in names if not av.VideoFormat(name).components}
 

@@ -28,7 +28,7 @@ from tinct.photographs.metadata import photoshop_of_iptc
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN, END = "<!-- kept: made by a test -->\n", "<!-- end -->"
-WRITABLE = list(dict.fromkeys(known.name for known in FORMATS.values() if known.writable))
+WRITABLE = list(dict.fromkeys(known.name for known in FORMATS.values() if not known.written_as))
 IPTC = b"\x1c\x02\x78\0\x10Wedding, in 1931"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>kept as it is</a></x:xmpmeta>'
 

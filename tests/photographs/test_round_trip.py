@@ -27,7 +27,7 @@ CHANNELS = {"gray": 0, "gray alpha": [0, 3], "rgb": [0, 1, 2], "rgba": [0, 1, 2,
 LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "JPEG2000")
 # mean difference in 8-bit codes that the default quality may cause on the test picture
 MEAN_ERROR = {"JPEG": 1.3, "WEBP": 2.5, "AVIF": 2.5}
-WRITABLE = sorted({known.name for known in FORMATS.values() if known.writable})
+WRITABLE = sorted({known.name for known in FORMATS.values() if not known.written_as})
 
 
 def pixels_of(deep: NDArray[np.uint16], kind: str, dtype: Any) -> NDArray[Any]:
@@ -170,7 +170,7 @@ def test_quality_out_of_range(photo: NDArray[np.uint8], quality: int) -> None:
 def test_suffix_chooses_the_format(photo: NDArray[np.uint8], tmp_path: Path) -> None:
     for suffix, known in FORMATS.items():
         target = tmp_path / f"a{suffix.upper()}"
-        if not known.writable:
+        if known.written_as:
             with pytest.raises(OptionError, match="tells no format"):
                 Picture(photo).save(target)
             continue

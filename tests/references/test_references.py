@@ -22,8 +22,7 @@ from tinct import color
 from tinct.lab.data.dataset import Photographs
 from tinct.lab.evaluate.protocol import Protocol, evaluate
 from tinct.lab.evaluate.rows import Row, make_rows
-from tinct.runtime import Session, colorizer, inputs
-from tinct.runtime.models import model_names, model_path
+from tinct.runtime import Session, colorizer, inputs, model_names, model_path
 
 Values = dict[str, float | list[float]]  # by metric
 Measured = dict[str, Values]  # by protocol, vividness and photograph

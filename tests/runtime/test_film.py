@@ -14,7 +14,7 @@ from oracles import dequantize_luma
 import tinct
 from tinct import color, gamut
 from tinct.errors import InputError, ModelError
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.runtime import Colorizer, ColorOptions
 from tinct.runtime.film import FilmColorizer, View
 from tinct.runtime.upsample import ChromaModel

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinct.errors import InputError
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.runtime import Colorizer
 from tinct.runtime.film import FilmColorizer, Samples, View
 from tinct.runtime.parallel import FRAMES_AHEAD, color_frames

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.photographs import read_picture
 from tinct.runtime import Colorizer
 from tinct.runtime.film import FilmColorizer

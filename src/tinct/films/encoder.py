@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from tinct.films.facts import FilmFacts
-    from tinct.films.frame_format import FrameFormat
     from tinct.films.pixels import ColorTags
+    from tinct.frame_format import FrameFormat
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
               ".avi": "avi"}  # fmt: skip

@@ -13,7 +13,6 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from tinct.errors import InputError
-from tinct.films.frame_format import FrameFormat
 from tinct.films.pixels import (
     ColorTags,
     depth_and_shift,
@@ -21,6 +20,7 @@ from tinct.films.pixels import (
     has_luma_plane,
     planar_twin,
 )
+from tinct.frame_format import FrameFormat
 
 if TYPE_CHECKING:
     from av.container import InputContainer

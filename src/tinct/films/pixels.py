@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation
 
 from tinct.color import Standard
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,9 +19,9 @@ from tinct.color import luma_codes, rgb_to_luma
 from tinct.errors import InputError, OptionError
 from tinct.files import file_facts
 from tinct.films.facts import FilmFacts
-from tinct.films.frame_format import FrameFormat
 from tinct.films.pixels import COLORSPACES, ColorTags
 from tinct.films.reader import FilmFrame
+from tinct.frame_format import FrameFormat
 from tinct.photographs import Picture, encode_picture, read_picture
 
 if TYPE_CHECKING:

@@ -24,11 +24,6 @@ class Format:
     written_as: str = ""  # suffix of what tinct writes instead; "" where the format is written
     extra: str = ""  # what has to be installed to read it, if it is not there by itself
 
-    @property
-    def writable(self) -> bool:
-        """Whether tinct writes this format."""
-        return not self.written_as
-
 
 _ALL = ("exif", "icc", "xmp", "dpi")
 _TEXTS = (*_ALL, "photoshop", "comments")
@@ -76,8 +71,8 @@ def format_named(name: str) -> Format:
         OptionError: There is none of that name.
     """
     found = _BY_NAME.get(name.upper()) or FORMATS.get(f".{name.lower().lstrip('.')}")
-    if found is None or not found.writable:
-        names = ", ".join(known.name.lower() for known in _KNOWN if known.writable)
+    if found is None or found.written_as:
+        names = ", ".join(known.name.lower() for known in _KNOWN if not known.written_as)
         raise OptionError(f"format {name!r} cannot be written; choose one of {names}")
     return found
 
@@ -90,7 +85,7 @@ def format_of_path(path: str | PurePath) -> Format:
     """
     suffix = PurePath(path).suffix
     found = FORMATS.get(suffix.lower())
-    if found is None or not found.writable:
+    if found is None or found.written_as:
         what = f"the suffix {suffix}" if suffix else "a name without a suffix"
         raise OptionError(f"{path}: {what} tells no format that tinct writes")
     return found

@@ -9,8 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tinct.runtime.colorizer import Colorizer, ColorOptions, colorize
-from tinct.runtime.models import model_names, model_path
-from tinct.runtime.session import DEVICES, Session
+from tinct.runtime.session import DEVICES, Session, model_names, model_path
 
 if TYPE_CHECKING:
     from tinct.runtime.film import FilmColorizer

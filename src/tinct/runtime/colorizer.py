@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -17,9 +17,9 @@ from tinct.cores import count_cores
 from tinct.errors import ModelError, OptionError
 from tinct.photographs import Picture
 from tinct.photographs.read import Source
-from tinct.runtime.compose import Pixels, luma_of, white_level
+from tinct.runtime.compose import Pixels, color_picture, luma_of, white_level
 from tinct.runtime.in_order import in_order
-from tinct.runtime.inputs import SupportsArray, color_picture, holds_pictures, open_picture
+from tinct.runtime.inputs import SupportsArray, holds_pictures, open_picture
 from tinct.runtime.session import Session
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 from tinct.spec import PHOTOGRAPH_MODEL
@@ -175,8 +175,8 @@ class Colorizer:
             return self.colorize_all(
                 image, vividness=vividness, cautious=cautious, saturation=saturation
             )
-        pixels, finish = open_picture(image)
-        return self._complete(finish(self.chroma(pixels, options)), options)
+        pixels, finish = open_picture(image, self.session.spec.name)
+        return self._color_pages(finish(self.chroma(pixels, options)), options)
 
     def colorize_all(
         self,
@@ -223,25 +223,27 @@ class Colorizer:
 
     def _colorize_batch(self, images: list[Any], options: ColorOptions) -> list[Any]:
         """Color a few pictures in one run of the network; an error stands in place of a result."""
-        opened = [_attempt(open_picture, image) for image in images]
+        name = self.session.spec.name
+        opened = [_attempt(partial(open_picture, name=name), image) for image in images]
         pixels = [entry[0] for entry in opened if not isinstance(entry, Exception)]
         chroma = iter(self._chroma_of_all(pixels, options))
 
         def finish(entry: tuple[Pixels, Callable[[ChromaModel], Any]]) -> Any:
-            return self._complete(entry[1](next(chroma)), options)
+            return self._color_pages(entry[1](next(chroma)), options)
 
         return [
             entry if isinstance(entry, Exception) else _attempt(finish, entry) for entry in opened
         ]
 
-    def _complete(self, result: Any, options: ColorOptions) -> Any:
-        """Color further pages of a ``Picture``, and note in it what it was colored with."""
-        if not isinstance(result, Picture):
+    def _color_pages(self, result: Any, options: ColorOptions) -> Any:
+        """Color the further pages of a ``Picture``, where it has any."""
+        if not (isinstance(result, Picture) and result.pages):
             return result
+        name = self.session.spec.name
         pages = tuple(
-            color_picture(page, self.chroma(page.pixels, options)) for page in result.pages
+            color_picture(page, name, self.chroma(page.pixels, options)) for page in result.pages
         )
-        return replace(result, pages=pages, colored_by=self.session.spec.name)
+        return replace(result, pages=pages)
 
     def chroma(self, pixels: Pixels, options: ColorOptions | None = None) -> ChromaModel:
         """Predict the chroma of a picture as a function of luma, for pictures of any size.

@@ -6,6 +6,7 @@ Luma is not touched: where luma and chroma together would leave the gamut, chrom
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import cv2
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import LUMA_WEIGHTS, Plane, Standard
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
+from tinct.photographs import Picture
 from tinct.runtime.upsample import ChromaModel
 
 Pixels = NDArray[Any]
@@ -52,6 +54,21 @@ def luma_of(pixels: Pixels) -> Pixels:
         return luma
     code = cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY
     return cv2.cvtColor(np.ascontiguousarray(pixels), code)
+
+
+def color_picture(picture: Picture, name: str, chroma: ChromaModel) -> Picture:
+    """Color a picture, but for its further pages.
+
+    Args:
+        picture: The picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds.
+        name: Of the model, which the result names.
+        chroma: Its chroma.
+    """
+    pixels = picture.pixels
+    if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
+        return replace(picture, chroma=compose_planes(pixels, chroma), colored_by=name)
+    colors = compose_rgb(pixels, chroma)
+    return replace(picture, pixels=colors, chroma=None, colored_by=name)
 
 
 def compose_rgb(pixels: Pixels, chroma: ChromaModel) -> Pixels:

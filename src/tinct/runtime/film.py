@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinct.color import Plane, luma_to_lightness
 from tinct.errors import InputError
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
 from tinct.runtime.compose import compose_planes, display_luma
 from tinct.runtime.presence import find_presence, is_blank

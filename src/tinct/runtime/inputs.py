@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinct.errors import InputError
 from tinct.photographs import Picture, read_picture
-from tinct.runtime.compose import Pixels, compose_planes, compose_rgb
+from tinct.runtime.compose import Pixels, color_picture, compose_rgb
 from tinct.runtime.upsample import ChromaModel
 
 if TYPE_CHECKING:
@@ -46,8 +45,12 @@ def holds_pictures(image: Any) -> bool:
     )
 
 
-def open_picture(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
+def open_picture(image: Any, name: str) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
     """Return the pixels of a picture of any kind, and how its result is made.
+
+    Args:
+        image: The picture.
+        name: Of the model that colors it.
 
     Returns:
         Pixels that the network may be asked about, (H, W) or (H, W, 1..4); and a function that
@@ -59,7 +62,7 @@ def open_picture(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
     if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
         image = read_picture(image, gray=True)
     if isinstance(image, Picture):
-        return image.pixels, partial(color_picture, image)
+        return image.pixels, partial(color_picture, image, name)
     if "PIL.Image" in sys.modules:  # nobody has a picture of Pillow who has not loaded it
         from PIL import Image
 
@@ -69,14 +72,6 @@ def open_picture(image: Any) -> tuple[Pixels, Callable[[ChromaModel], Any]]:
     array = as_array(image)
     pixels = as_pixels(array)
     return pixels, partial(_color_array, pixels, array.dtype)
-
-
-def color_picture(picture: Picture, chroma: ChromaModel) -> Picture:
-    """Color a picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds."""
-    pixels = picture.pixels
-    if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
-        return replace(picture, chroma=compose_planes(pixels, chroma))
-    return replace(picture, pixels=compose_rgb(pixels, chroma), chroma=None)
 
 
 def _color_array(pixels: Pixels, dtype: np.dtype[Any], chroma: ChromaModel) -> Pixels:

@@ -1,4 +1,4 @@
-"""A model file loaded on the device that was asked for."""
+"""Model files: found by name or path, and loaded on the device that was asked for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,37 @@ from numpy.typing import NDArray
 
 from tinct.errors import ModelError
 from tinct.runtime.engines import DEVICES, load_engine
-from tinct.runtime.models import model_path
-from tinct.spec import METADATA_KEY, PHOTOGRAPH_MODEL, ModelSpec
+from tinct.spec import METADATA_KEY, MODEL_FOLDER, PHOTOGRAPH_MODEL, ModelSpec
 
-__all__ = ["DEVICES", "Session"]
+__all__ = ["DEVICES", "Session", "model_names", "model_path"]
+
+
+def model_names() -> list[str]:
+    """Return the names of the models inside the package."""
+    return sorted(path.stem for path in MODEL_FOLDER.glob("*.onnx"))
+
+
+def model_path(model: str | Path) -> Path:
+    """Return the file of a model.
+
+    Args:
+        model: Name of a model inside the package, or path of an ONNX file.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    if isinstance(model, str) and model in model_names():
+        return MODEL_FOLDER / f"{model}.onnx"
+    path = Path(model)
+    if path.suffix == ".safetensors":
+        raise ModelError(
+            f"{path}: a checkpoint of training, not a model: tinct lab export {path} -o "
+            f"{path.stem}.onnx makes one of it"
+        )
+    if path.is_file():
+        return path
+    names = ", ".join(model_names())
+    raise ModelError(f"{model}: no such model; in the package are: {names}; or name an ONNX file")
 
 
 class Session:

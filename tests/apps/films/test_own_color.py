@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pictures import photograph
 
 from tinct.apps.films.own_color import add_tint, find_own_color, fit_own_chroma
-from tinct.films.frame_format import FrameFormat
 from tinct.films.reader import FilmFrame
+from tinct.frame_format import FrameFormat
 
 FORM = FrameFormat(128, 96, full_range=True, matrix="bt601")
 

@@ -72,7 +72,7 @@ def test_every_input_has_an_output_of_its_own(
         for job in plan.jobs:
             assert job.target is not None
             written = FORMATS.get(job.target.suffix.lower())
-            assert written is None or written.writable
+            assert written is None or not written.written_as
             if asked is not None:
                 assert format_of_path(job.target) is asked
             if output is not None:

@@ -116,7 +116,6 @@ def image(
         output,
         ColorizerOptions(model, vividness, cautious, saturation, device, threads),
         BatchOptions(
-            jobs=jobs,
             max_pixels=round(max_pixels * 1e6),
             format=format,
             quality=quality,
@@ -125,5 +124,5 @@ def image(
             mark=not no_mark,
             restore=restore,
         ),
-        PhotographOptions(sheets=compare, choices=choices, films=films, report=json),
+        PhotographOptions(jobs=jobs, sheets=compare, choices=choices, films=films, report=json),
     )

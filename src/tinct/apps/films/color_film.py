@@ -341,7 +341,7 @@ def _count(facts: FilmFacts, options: FilmOptions) -> int | None:
 
 def _identity(job: FilmJob) -> dict[str, object]:
     """Return everything that decides about the segments."""
-    from tinct.runtime.models import model_path
+    from tinct.runtime import model_path
 
     model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
     plan = {key: str(value) for key, value in asdict(job.plan).items() if key != "container"}

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.encoder import EncoderPlan
     from tinct.films.facts import FilmFacts
-    from tinct.films.frame_format import FrameFormat
     from tinct.films.reader import FilmFrame
+    from tinct.frame_format import FrameFormat
 
 SEGMENT = 250
 """Frames of a segment: as many as encoders put between two key frames anyway."""

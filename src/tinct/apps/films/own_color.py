@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tinct.films.frame_format import FrameFormat
     from tinct.films.reader import FilmFrame
+    from tinct.frame_format import FrameFormat
 
     Chroma = tuple[NDArray[Any], NDArray[Any]]
 

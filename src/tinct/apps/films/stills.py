@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.facts import FilmFacts
-    from tinct.films.frame_format import FrameFormat
     from tinct.films.reader import FilmFrame, FilmSource
+    from tinct.frame_format import FrameFormat
     from tinct.photographs.formats import Format
     from tinct.runtime.film import Samples
 

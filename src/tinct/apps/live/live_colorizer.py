@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from tinct.cameras.camera import CapturedFrame
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.runtime.compose import compose_planes
 from tinct.runtime.film import FilmColorizer
 

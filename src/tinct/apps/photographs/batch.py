@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from tinct.apps.photographs.plan import PhotographRecord
 from tinct.apps.photographs.sheet import make_sheet
-from tinct.cores import count_processors, prepare_threads
 from tinct.errors import OutputError, TinctError
 from tinct.files import make_folder, reason_of
 from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from tinct.apps.photographs.plan import PhotographJob
     from tinct.photographs import Picture
 
-_MOST_JOBS = 4  # each holds a whole picture in memory, and a disk feeds no more
 IN_COLOR = "in color already, left as it is (--recolor colors it all the same)"
 
 
@@ -33,7 +31,6 @@ IN_COLOR = "in color already, left as it is (--recolor colors it all the same)"
 class BatchOptions:
     """How pictures are read and written."""
 
-    jobs: int | None = None  # pictures in work at once; None: by the processor
     max_pixels: int = 300_000_000  # larger pictures are refused
     format: str | None = None  # None: by the name of the output
     quality: int | None = None  # 1..100, None: the format's default
@@ -52,31 +49,11 @@ class _InColorError(Exception):
     """The picture is in color already, and the user did not ask for new colors."""
 
 
-def choose_jobs(wanted: int | None, num_pictures: int) -> int:
-    """Choose how many pictures are in work at once.
-
-    Args:
-        wanted: What the user asked for, if anything.
-        num_pictures: How many there are to do.
-    """
-    jobs = min(count_processors(), _MOST_JOBS) if wanted is None else wanted
-    return max(1, min(jobs, num_pictures))
-
-
-def choose_threads(wanted: int | None, jobs: int) -> int | None:
-    """Choose how many threads the network gets, so that all jobs together fill the processor once.
-
-    Args:
-        wanted: What the user asked for, if anything.
-        jobs: How many pictures are in work at once.
-    """
-    return wanted if wanted is not None or jobs == 1 else max(1, count_processors() // jobs)
-
-
 def run_batch(
     jobs: Sequence[PhotographJob],
     color: Callable[[Picture], Picture],
     options: BatchOptions,
+    at_once: int,
     on_record: Callable[[PhotographJob, PhotographRecord], None],
 ) -> None:
     """Color pictures, several at once; a picture that fails is reported and the others are done.
@@ -85,6 +62,7 @@ def run_batch(
         jobs: What to do, see ``make_plan``.
         color: Does the coloring, in several threads at once: a ``Colorizer``.
         options: How pictures are read and written.
+        at_once: How many are in work at once, see ``tinct.cores.prepare_threads``.
         on_record: Is told what became of each picture as soon as it is known, in the thread that
             has called; also of those that were finished or given up after the user stopped it.
 
@@ -93,9 +71,7 @@ def run_batch(
             written.
     """
     stop = threading.Event()
-    count = choose_jobs(options.jobs, len(jobs))
-    prepare_threads(count)
-    pool = ThreadPoolExecutor(count, thread_name_prefix="tinct")
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="tinct")
     waiting: dict[Future[PhotographRecord], PhotographJob] = {}
     try:
         for job in jobs:
@@ -119,9 +95,9 @@ def _color_file(
 ) -> PhotographRecord:
     """Do one job, turning whatever goes wrong into a record."""
     start = time.perf_counter()
-    name = job.input_name
+    name, output, outputs = job.input_name, job.output_name, job.outputs
     try:
-        for path in job.outputs:
+        for path in outputs:
             _check_place(path)
         before = _read(job, options)
         if stop.is_set():
@@ -138,7 +114,7 @@ def _color_file(
         height, width = after.pixels.shape[:2]
         return PhotographRecord(
             input=name,
-            output=job.output_name,
+            output=output,
             status="done",
             warnings=(*job.notes, *after.warnings, *lost),
             width=width,
@@ -146,7 +122,7 @@ def _color_file(
             seconds=round(time.perf_counter() - start, 3),
             sheet=None if job.sheet is None else str(job.sheet),
         )
-    return PhotographRecord(name, job.output_name, status, reason.removeprefix(f"{name}: "))
+    return PhotographRecord(name, output, status, reason.removeprefix(f"{name}: "))
 
 
 def _explain(error: Exception) -> tuple[Literal["skipped", "failed", "stopped"], str]:
@@ -221,7 +197,7 @@ def _choose_format(job: PhotographJob, picture: Picture, options: BatchOptions) 
         named = next(
             (known for known in FORMATS.values() if known.name == picture.source_format), None
         )
-    return named.name if named is not None and named.writable else "PNG"
+    return named.name if named is not None and not named.written_as else "PNG"
 
 
 def _check_place(path: Path) -> None:

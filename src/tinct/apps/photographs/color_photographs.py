@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from tinct import __version__
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
-from tinct.apps.photographs.batch import (
-    IN_COLOR,
-    BatchOptions,
-    choose_jobs,
-    choose_threads,
-    run_batch,
-)
+from tinct.apps.photographs.batch import IN_COLOR, BatchOptions, run_batch
 from tinct.apps.photographs.journal import Journal, split_finished
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
+from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
 from tinct.photographs import format_named
 from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
@@ -34,6 +29,7 @@ if TYPE_CHECKING:
 class PhotographOptions:
     """What is done with photographs, besides how they are colored, read and written."""
 
+    jobs: int | None = None  # pictures in work at once; None: by the processor
     sheets: bool = False  # write a side-by-side sheet for each
     choices: bool = False  # write only sheets to choose vividness and model from
     films: bool = False  # color the films that are found in folders as well
@@ -110,7 +106,7 @@ def color_photographs(
     _complete(todo, run)
     _write_report(run)
     _print_summary(run)
-    return int(any(record.status == "failed" for record in run.records))
+    return int("failed" in [record.status for record in run.records])
 
 
 def _deciding_options(
@@ -134,7 +130,9 @@ def _color(jobs: Sequence[PhotographJob], run: _Run, journal: Journal) -> None:
     from tinct.runtime import Colorizer  # ONNX Runtime: not for a run that finds everything done
 
     color, batch = run.color, run.batch
-    threads = choose_threads(color.threads, choose_jobs(batch.jobs, len(jobs)))
+    at_once = choose_jobs(run.options.jobs, len(jobs))
+    threads = choose_threads(color.threads, at_once)
+    prepare_threads(at_once)
 
     def load(model: str) -> Colorizer:
         return Colorizer(
@@ -152,18 +150,18 @@ def _color(jobs: Sequence[PhotographJob], run: _Run, journal: Journal) -> None:
         def record_and_note(job: PhotographJob, record: PhotographRecord) -> None:
             run.records.append(record)
             _announce(record)
+            advance()
             if record.status == "done":
                 journal.note(job)
-            advance()
 
         if run.options.choices:
             from tinct.apps.photographs.sheet import Chooser
 
             other = FILM_MODEL if color.model == PHOTOGRAPH_MODEL else PHOTOGRAPH_MODEL
             chooser = Chooser({color.model: colorizer, other: load(other)})
-            run_batch(jobs, chooser, batch, record_and_note)
+            run_batch(jobs, chooser, batch, at_once, record_and_note)
         else:
-            run_batch(jobs, colorizer, batch, record_and_note)
+            run_batch(jobs, colorizer, batch, at_once, record_and_note)
 
 
 def _color_films(run: _Run) -> None:

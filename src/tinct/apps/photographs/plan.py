@@ -325,7 +325,7 @@ def _with_format(path: Path, naming: Naming) -> Path:
     kept = FORMATS.get(suffix)
     if naming.format is not None:
         return path if naming.format is kept else path.with_suffix(naming.format.suffixes[0])
-    if kept is not None and not kept.writable:
+    if kept is not None and kept.written_as:
         return path.with_suffix(kept.written_as)
     # These two say by their names that they hold no color.
     return path.with_suffix(".ppm") if suffix in (".pgm", ".pbm") else path

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color import dequantize_chroma, luma_chroma_to_rgb, rgb_to_luma
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.metrics import colorfulness, psnr
 from tinct.lab.metrics.timing import Timing, time_interleaved

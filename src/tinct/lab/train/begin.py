@@ -18,7 +18,7 @@ from tinct.lab.networks.blocks import ConvNorm, fold_pixels, fuse, unfold_pixels
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.efficientnet import Encoder, published_weights
 from tinct.lab.train.config import TrainConfig, config_from_dict
-from tinct.runtime.models import model_path
+from tinct.runtime import model_path
 from tinct.spec import METADATA_KEY, ModelSpec
 
 _LEAST_SCALE = 1e-3  # of a channel that answers the same to everything

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinct.films.frame_format import FrameFormat
+from tinct.frame_format import FrameFormat
 
 
 @pytest.mark.parametrize(
