@@ -34,10 +34,10 @@ def decode_heic(data: bytes, limit: Limit) -> Decoded:
     exif = strip_exif_prefix(info.get("exif"))
     icc = info.get("icc_profile") or _profile_of_nclx(info.get("nclx_profile"))
     metadata = Metadata(exif, icc, info.get("xmp") or None, exif_dpi(exif))
-    pixels = np.asarray(picture)
+    pixels = np.array(picture)  # a copy: the library frees its own together with the picture
+    pixels = np.ascontiguousarray(pixels[:height, :width])  # without the padding of its rows
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    pixels = np.ascontiguousarray(pixels)
     # Orientation in the metadata is not followed: the container has its own (ISO/IEC 23008-12)
     return Decoded(pixels, space_of(pixels), metadata, orientation=1)
 
