@@ -10,10 +10,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 _SOURCE = Path(__file__).parent.parent / "src" / "tinct"
 _HEAVY = {"numpy", "cv2", "PIL", "tifffile", "pyvips", "onnxruntime", "typer", "rich", "pydantic"}
+_MOST_MODULES = 40  # of tinct, that one JPEG needs
 _NAMES = {  # of packages whose modules have other names than their distributions
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
@@ -120,10 +123,23 @@ def test_base_dependencies_are_declared() -> None:
             assert not top_level, f"{path.relative_to(_SOURCE)} needs an extra"
 
 
-def test_coloring_photographs_loads_nothing_of_films_over_time(environment: dict[str, str]) -> None:
-    code = "import tinct.runtime, sys; print(*sys.modules)"
+def test_a_photograph_from_the_shell_loads_few_modules(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    photograph = tmp_path / "photo.jpg"
+    cv2.imwrite(str(photograph), np.linspace(0, 255, 64 * 48).reshape(48, 64).astype(np.uint8))
+    code = f"""
+import sys
+from tinct.apps.cli import main
+if main([{str(photograph)!r}]) == 0:
+    print(*sys.modules)"""
     command = [sys.executable, "-c", code]
     loaded = set(subprocess.check_output(command, text=True, env=environment).split())
-    assert "tinct.runtime.colorizer" in loaded
-    assert not loaded & {"tinct.runtime.film", "tinct.runtime.temporal", "tinct.runtime.parallel"}
-    assert "av" not in loaded
+    assert (tmp_path / "photo-color.jpg").exists()
+    own = {name for name in loaded if name.split(".")[0] == "tinct"}
+    others = ("films", "cameras", "lab", "apps.films", "apps.live", "apps.commands")
+    assert not [name for name in own if name.startswith(tuple(f"tinct.{room}" for room in others))]
+    assert not own & {"tinct.runtime.film", "tinct.runtime.temporal", "tinct.runtime.parallel"}
+    assert "tinct.runtime.colorizer" in own
+    assert len(own) <= _MOST_MODULES
+    assert not loaded & ({"av", "typer", "rich", "pyvips", "PIL", "tifffile"} | _EXTRAS)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.cameras.capture import CaptureOptions, Flip, Source
+from tinct.cameras.slot import Slot
 from tinct.errors import InputError
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
@@ -81,11 +82,9 @@ class Camera:
         self._connect = connect
         self._options = options or CaptureOptions()
         self._retries = retries
-        self.changed = threading.Condition()
+        self._slot: Slot[CapturedFrame] = Slot()
+        self.changed = self._slot.changed
         self._counts = CameraCounts()
-        self._frame: CapturedFrame | None = None
-        self._failure: Exception | None = None
-        self._over = False
         self._closing = False
         self._paused = False
         self._connection = _Connection()
@@ -114,18 +113,12 @@ class Camera:
         Raises:
             InputError: The source has failed and is not tried again.
         """
-        with self.changed:
-            self.changed.wait_for(lambda: self._frame is not None or self._over, wait)
-            frame, self._frame = self._frame, None
-            if frame is None and self._failure is not None:
-                raise self._failure
-            return frame
+        return self._slot.take(wait)
 
     @property
     def has_ended(self) -> bool:
         """Whether it came to its end, and every picture has been fetched."""
-        with self.changed:
-            return self._over and self._frame is None and self._failure is None
+        return self._slot.has_ended
 
     @property
     def counts(self) -> CameraCounts:
@@ -146,10 +139,7 @@ class Camera:
         with self.changed:
             self._paused = value
             self._connection.alive = time.perf_counter()
-            if self._frame is not None:  # by the time that it goes on, it would be old
-                self._frame = None
-                self._counts.paused += 1
-            self.changed.notify_all()
+            self._counts.paused += self._slot.put(None)  # by the time it goes on, it would be old
 
     def _keep_connected(self) -> None:
         """Open the source, watch over its reader, and try again as often as wanted."""
@@ -169,10 +159,7 @@ class Camera:
             if not self._back_off(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT), str(failure)):
                 break
             attempt += 1
-        with self.changed:
-            self._failure = None if self._closing else failure
-            self._over = True
-            self.changed.notify_all()
+        self._slot.end(None if self._closing else failure)
 
     def _read_once(self) -> Exception | None:
         """Read until the source ends (None), fails or stalls."""
@@ -249,9 +236,9 @@ class Camera:
             if rgb is None:
                 self._counts.paused += 1
             else:
-                self._counts.dropped += self._frame is not None
                 number = self._counts.captured
-                self._frame = CapturedFrame(rgb, number, moment, converted, source.aspect)
+                frame = CapturedFrame(rgb, number, moment, converted, source.aspect)
+                self._counts.dropped += self._slot.put(frame)
             self._counts.captured += 1
             self.changed.notify_all()
             if not source.live:  # a film waits through a pause

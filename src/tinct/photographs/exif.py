@@ -51,7 +51,7 @@ class _Entry(NamedTuple):
     value_at: int  # offset of the 4 bytes that hold the value or its offset
 
 
-class _Block:
+class _ExifBlock:
     """An EXIF block opened for reading and patching; every access may raise struct.error."""
 
     def __init__(self, block: bytes) -> None:
@@ -100,7 +100,7 @@ def strip_exif_prefix(block: bytes | None) -> bytes | None:
 def exif_orientation(block: bytes | None) -> int | None:
     """Read the orientation, 1..8; None where the block has none, or a senseless one."""
     try:
-        opened = _Block(block or b"II")
+        opened = _ExifBlock(block or b"II")
         for entry in opened.entries(opened.get("I", 4)):
             if entry.tag == ORIENTATION:
                 value = opened.value(entry)
@@ -113,7 +113,7 @@ def exif_orientation(block: bytes | None) -> int | None:
 def exif_dpi(block: bytes | None) -> tuple[float, float] | None:
     """Read the resolution in pixels per inch, or None where the block states none."""
     try:
-        opened = _Block(block or b"II")
+        opened = _ExifBlock(block or b"II")
         found = {entry.tag: entry for entry in opened.entries(opened.get("I", 4))}
         unit = opened.value(found[_RESOLUTION_UNIT]) if _RESOLUTION_UNIT in found else 2
         scale = {2: 1.0, 3: CM_PER_INCH}[unit]
@@ -129,7 +129,7 @@ def with_dpi(block: bytes | None, x: float, y: float) -> bytes:
     The first directory is written anew behind everything else, so that nothing in the block moves.
     """
     try:
-        opened = _Block(block or b"II*\0\x08\0\0\0\0\0\0\0\0\0")
+        opened = _ExifBlock(block or b"II*\0\x08\0\0\0\0\0\0\0\0\0")
         first = opened.get("I", 4)
         entries = {
             entry.tag: bytes(opened.data[entry.value_at - 8 : entry.value_at + 4])
@@ -166,7 +166,7 @@ def upright_exif(
         The block, None where it is too damaged to be walked through; whether it had a thumbnail.
     """
     try:
-        opened = _Block(block)
+        opened = _ExifBlock(block)
         first = opened.get("I", 4)
         entries = list(opened.entries(first))
     except (struct.error, KeyError):
@@ -180,7 +180,7 @@ def upright_exif(
     return bytes(opened.data), had_thumbnail
 
 
-def _patch_sizes(opened: _Block, pointer: _Entry, sizes: Mapping[int, int]) -> None:
+def _patch_sizes(opened: _ExifBlock, pointer: _Entry, sizes: Mapping[int, int]) -> None:
     try:
         for entry in list(opened.entries(opened.value(pointer))):
             if entry.tag in sizes:
@@ -189,7 +189,7 @@ def _patch_sizes(opened: _Block, pointer: _Entry, sizes: Mapping[int, int]) -> N
         pass  # the rest of the block is still worth keeping
 
 
-def _drop_thumbnail(opened: _Block, first: int) -> bool:
+def _drop_thumbnail(opened: _ExifBlock, first: int) -> bool:
     """Unlink the second directory; cut its picture off where that is the end of the block."""
     link = opened.next_ifd_at(first)
     if link + 4 > len(opened.data):
@@ -219,7 +219,7 @@ def _drop_thumbnail(opened: _Block, first: int) -> bool:
 def with_thumbnail(block: bytes, jpeg: bytes) -> bytes:
     """Append a thumbnail, a JPEG, to an EXIF block without moving anything."""
     try:
-        opened = _Block(block)
+        opened = _ExifBlock(block)
         link = opened.next_ifd_at(opened.get("I", 4))
         opened.data += bytes(len(opened.data) % 2)
         second = len(opened.data)
@@ -240,7 +240,7 @@ def with_thumbnail(block: bytes, jpeg: bytes) -> bytes:
 def without_orientation(block: bytes) -> bytes:
     """Take the orientation field out of an EXIF block without moving anything it points to."""
     try:
-        opened = _Block(block)
+        opened = _ExifBlock(block)
         first = opened.get("I", 4)
         for entry in opened.entries(first):
             if entry.tag == ORIENTATION:
@@ -256,7 +256,7 @@ def without_orientation(block: bytes) -> bytes:
 def pointer_in(block: bytes, tag: int) -> int:
     """Read the offset that a pointer of the first directory holds; 0 where there is none."""
     try:
-        opened = _Block(block)
+        opened = _ExifBlock(block)
         entries = opened.entries(opened.get("I", 4))
         return next((opened.value(entry) for entry in entries if entry.tag == tag), 0)
     except (struct.error, KeyError):

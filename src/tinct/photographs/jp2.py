@@ -109,7 +109,7 @@ def _encode_small(pixels: NDArray[Any]) -> bytes:
     return target.getvalue()
 
 
-class _Box(NamedTuple):
+class _Jp2Box(NamedTuple):
     """One box: its name and where its content begins and ends."""
 
     name: bytes
@@ -117,7 +117,7 @@ class _Box(NamedTuple):
     end: int
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
+def _boxes(data: bytes, start: int, end: int) -> Iterator[_Jp2Box]:
     for _ in range(_MAX_BOXES):
         if start + 8 > end:
             return
@@ -129,7 +129,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
         length = length or end - start  # zero: the rest of the file
         if length < head:
             return
-        yield _Box(name, start + head, min(start + length, end))
+        yield _Jp2Box(name, start + head, min(start + length, end))
         start += length
 
 
@@ -155,7 +155,7 @@ def read_metadata(data: bytes) -> Metadata:
     return Metadata(exif, icc, xmp, dpi or exif_dpi(exif))
 
 
-def _read_header(data: bytes, header: _Box) -> tuple[bytes | None, tuple[float, float] | None]:
+def _read_header(data: bytes, header: _Jp2Box) -> tuple[bytes | None, tuple[float, float] | None]:
     icc = dpi = None
     for box in _boxes(data, header.start, header.end):
         content = data[box.start : box.end]
@@ -166,7 +166,7 @@ def _read_header(data: bytes, header: _Box) -> tuple[bytes | None, tuple[float, 
     return icc, dpi
 
 
-def _read_resolution(data: bytes, parent: _Box) -> tuple[float, float] | None:
+def _read_resolution(data: bytes, parent: _Jp2Box) -> tuple[float, float] | None:
     for box in _boxes(data, parent.start, parent.end):
         if box.name in (b"resc", b"resd") and box.end - box.start >= 10:
             y, y_by, x, x_by, y_power, x_power = struct.unpack_from(">HHHHbb", data, box.start)

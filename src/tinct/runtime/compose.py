@@ -133,11 +133,12 @@ def compose_planes(
     format = format or FrameFormat(luma.shape[1], luma.shape[0], full_range=True, matrix="bt601")
     height, width = format.chroma_shape
     planes = np.empty((2, height, width), format.dtype)
+    black, white = format.luma_codes
     zero, span = format.chroma_codes
     model = chroma.for_height(height)
     for top, bottom in strips(height, width):
         rows = slice(top << format.shift[1], bottom << format.shift[1])
-        mean = display_luma(_shrink(luma[rows], format.shift), format)
+        mean = display_luma(_shrink(luma[rows], format.shift), black, white)
         cb, cr = model.evaluate(top, mean)
         limit_to_gamut(cb, cr, mean, format.matrix)
         for plane, values in zip(planes, (cb, cr), strict=True):
@@ -156,9 +157,8 @@ def _shrink(luma: Pixels, shift: tuple[int, int]) -> Pixels:
     return cast("Pixels", cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
 
 
-def display_luma(luma: Pixels, format: FrameFormat) -> Plane:
+def display_luma(luma: Pixels, black: int, white: int) -> Plane:
     """Convert luma codes to float32, black 0 and white 1; codes beyond them are kept beyond."""
-    black, white = format.luma_codes
     scale = 1 / (white - black)
     return cast("Plane", cv2.addWeighted(luma, scale, luma, 0, -black * scale, dtype=cv2.CV_32F))
 

@@ -171,7 +171,7 @@ class _Grays:
 
     def __init__(self, format: FrameFormat) -> None:
         codes = np.arange(2**format.bits, dtype=format.dtype)
-        self._luma = display_luma(codes, format).ravel().clip(0, 1)
+        self._luma = display_luma(codes, *format.luma_codes).ravel().clip(0, 1)
         self._lightness = luma_to_lightness(self._luma)
 
     def luma(self, codes: Samples) -> Plane:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tinct.cameras.camera import CapturedFrame
+from tinct.cameras.slot import Slot
 from tinct.frame_format import FrameFormat
 from tinct.runtime.compose import compose_planes
 from tinct.runtime.film import FilmColorizer
@@ -83,10 +84,8 @@ class LiveColorizer:
         self._film: FilmColorizer | None = None
         self._format: FrameFormat | None = None
         self._last: CapturedFrame | None = None
-        self._changed = threading.Condition()
-        self._ready: ColoredFrame | None = None
-        self._failure: Exception | None = None
-        self._is_done = self._is_closing = self._is_repeat_wanted = False
+        self._slot: Slot[ColoredFrame] = Slot()
+        self._is_closing = self._is_repeat_wanted = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -101,9 +100,9 @@ class LiveColorizer:
         trace: TracebackType | None,
     ) -> None:
         """Stop."""
-        with self._changed:
+        with self._slot.changed:
             self._is_closing = True
-            self._changed.notify_all()
+            self._slot.changed.notify_all()
         self._thread.join(_PATIENCE)
 
     def warm_up(self, size: tuple[int, int]) -> ColoredFrame:
@@ -132,19 +131,12 @@ class LiveColorizer:
             InputError: The camera has failed.
             ModelError: The model answers NaN or infinity.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._ready is not None or self._is_done, wait)
-            colored, self._ready = self._ready, None
-            self._changed.notify_all()
-            if colored is None and self._failure is not None:
-                raise self._failure
-            return colored
+        return self._slot.take(wait)
 
     @property
     def has_ended(self) -> bool:
         """Whether the camera has come to its end, and every picture has been fetched."""
-        with self._changed:
-            return self._is_done and self._ready is None and self._failure is None
+        return self._slot.has_ended
 
     @property
     def model(self) -> str:
@@ -171,20 +163,19 @@ class LiveColorizer:
             while not (self._is_closing or self._camera.has_ended):
                 colored = self._next()
                 if colored is not None:
-                    self._hand_over(colored)
+                    self._slot.put(colored)
         except Exception as error:  # noqa: BLE001 - take() raises it in the thread that asks
-            self._failure = error
-        with self._changed:
-            self._is_done = True
-            self._changed.notify_all()
+            self._slot.end(error)
+        else:
+            self._slot.end()
 
     def _next(self) -> ColoredFrame | None:
         """Wait for a picture, and color it; not before the last one has been fetched.
 
         A picture that is begun too early only grows old.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._ready is None or self._is_closing)
+        with self._slot.changed:
+            self._slot.changed.wait_for(lambda: not self._slot.is_full or self._is_closing)
         frame = self._camera.take(_POLL)
         if frame is not None:
             self._last, self._is_repeat_wanted = frame, False
@@ -220,8 +211,3 @@ class LiveColorizer:
             self._film, self._format = FilmColorizer(self._colorizer, format), format
         self._film.options, self._film.steady = self.options, self.steady
         return self._film
-
-    def _hand_over(self, colored: ColoredFrame) -> None:
-        with self._changed:
-            self._ready = colored
-            self._changed.notify_all()

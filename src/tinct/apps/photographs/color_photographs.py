@@ -37,7 +37,7 @@ class PhotographOptions:
 
 
 @dataclass(slots=True)
-class _Run:
+class _PhotographRun:
     """A run and what has become of its inputs so far."""
 
     plan: Plan
@@ -84,7 +84,7 @@ def color_photographs(
     asked = None if batch.format is None else format_named(batch.format)
     ending = "-choices" if options.choices else "-color"
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
-    run = _Run(plan, color, batch, options)
+    run = _PhotographRun(plan, color, batch, options)
     journal = Journal(color.model, _deciding_options(color, batch, options))
     todo, finished = split_finished(plan.jobs, journal, batch.overwrite)
     skipped = [
@@ -125,7 +125,7 @@ def _deciding_options(
     }
 
 
-def _color(jobs: Sequence[PhotographJob], run: _Run, journal: Journal) -> None:
+def _color(jobs: Sequence[PhotographJob], run: _PhotographRun, journal: Journal) -> None:
     """Load the model and color what is to be done."""
     from tinct.runtime import Colorizer  # ONNX Runtime: not for a run that finds everything done
 
@@ -164,7 +164,7 @@ def _color(jobs: Sequence[PhotographJob], run: _Run, journal: Journal) -> None:
             run_batch(jobs, colorizer, batch, at_once, record_and_note)
 
 
-def _color_films(run: _Run) -> None:
+def _color_films(run: _PhotographRun) -> None:
     """Color the films that were found in folders; one that fails does not stop the others."""
     from tinct.apps.films.color_film import color_film  # FFmpeg: only where there are films
     from tinct.apps.films.options import FilmOptions
@@ -208,7 +208,7 @@ def _announce(record: PhotographRecord) -> None:
         print_message(line, Verbosity.VERBOSE)
 
 
-def _complete(todo: Sequence[PhotographJob], run: _Run) -> None:
+def _complete(todo: Sequence[PhotographJob], run: _PhotographRun) -> None:
     """Add records of the jobs that were not begun, and bring all into the order of the inputs."""
     known = {record.input for record in run.records}
     run.records += [
@@ -220,7 +220,7 @@ def _complete(todo: Sequence[PhotographJob], run: _Run) -> None:
     run.records.sort(key=lambda record: order.get(record.input, -1))
 
 
-def _write_report(run: _Run) -> None:
+def _write_report(run: _PhotographRun) -> None:
     """Write the report, if one is wanted."""
     if run.options.report is None:
         return
@@ -247,7 +247,7 @@ def _write_report(run: _Run) -> None:
     write_json(report, run.options.report)
 
 
-def _print_summary(run: _Run) -> None:
+def _print_summary(run: _PhotographRun) -> None:
     """Print what the run did: one line, and one of what was left out."""
     records, seconds = run.records, time.perf_counter() - run.start
     first = records[0] if len(records) == 1 else None

@@ -179,14 +179,14 @@ class _LeftOut:
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class _CacheEntry:
     """A photograph, (H, W, 3) uint8 RGB, and its ab at a quarter of the size, (H/4, W/4, 2)."""
 
     rgb: NDArray[np.uint8]
     ab: NDArray[np.float32]
 
 
-def _decode(name: str, data: bytes | InputError, short_side: int) -> _Decoded | _LeftOut:
+def _decode(name: str, data: bytes | InputError, short_side: int) -> _CacheEntry | _LeftOut:
     """Return the photograph, reduced, or the reason why it is left out."""
     if isinstance(data, InputError):
         return _LeftOut("unreadable", str(data))
@@ -207,7 +207,7 @@ def _decode(name: str, data: bytes | InputError, short_side: int) -> _Decoded | 
         size = (max(round(width * scale), short_side), max(round(height * scale), short_side))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     ab = _ab(rgb)
-    return _Decoded(rgb, ab) if np.abs(ab).max() > _GRAY_LIMIT else _LeftOut("gray")
+    return _CacheEntry(rgb, ab) if np.abs(ab).max() > _GRAY_LIMIT else _LeftOut("gray")
 
 
 def _to_8_bit(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -339,7 +339,7 @@ class _Index:
     dropped: dict[str, int] = field(default_factory=_NOTHING_DROPPED.copy)
     unreadable: list[str] = field(default_factory=list)
 
-    def add(self, name: str, decoded: _Decoded | _LeftOut) -> None:
+    def add(self, name: str, decoded: _CacheEntry | _LeftOut) -> None:
         """Count a photograph, or the reason why it is left out."""
         if isinstance(decoded, _LeftOut):
             self.dropped[decoded.reason] += 1
@@ -403,7 +403,7 @@ def _decode_into(
             decoded = pool.map(lambda item: _decode(item[0], item[1], short_side), chunk)
             for (name, _), found in zip(chunk, decoded, strict=True):
                 index.add(name, found)
-                if isinstance(found, _Decoded):
+                if isinstance(found, _CacheEntry):
                     file.write(found.rgb.tobytes())
             report(len(index.names))
     return index

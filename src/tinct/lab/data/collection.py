@@ -35,7 +35,7 @@ _MOST_SHARDS = 1_000_000
 """So many may stand behind one pair of braces; more are a slip of the finger."""
 
 
-class _Source(Protocol):
+class _PhotographSource(Protocol):
     """One source of photographs."""
 
     def __iter__(self) -> Iterator[Item]: ...
@@ -101,7 +101,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(_TAR_SUFFIXES)
 
 
-def _find(source: str) -> Iterable[_Source]:
+def _find(source: str) -> Iterable[_PhotographSource]:
     if source.startswith(hugging_face.PREFIX):
         return [hugging_face.HuggingFacePhotographs(source)]
     path = Path(source).expanduser()
@@ -121,7 +121,7 @@ def _expand_braces(source: str) -> list[str]:
         raise InputError(f"{source}: stands for more than {_MOST_SHARDS} files") from error
 
 
-def _find_pattern(pattern: str) -> list[_Source]:
+def _find_pattern(pattern: str) -> list[_PhotographSource]:
     if pattern.startswith(("http://", "https://")):
         return [_Shard(pattern)]
     found = sorted(glob(str(Path(pattern).expanduser())))

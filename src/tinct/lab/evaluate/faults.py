@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
-from tinct.cores import count_processors
-from tinct.errors import MetricError
 from tinct.lab.data.dataset import Photograph, Photographs, square
-from tinct.lab.evaluate.protocol import LAB_SIZE, PHOTOGRAPHS_PER_JOB, has_color, naming
+from tinct.lab.evaluate.protocol import LAB_SIZE, examine_in_color, naming
 from tinct.lab.evaluate.robustness import NINETY_FIVE
 from tinct.lab.evaluate.rows import Row
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.faults import Faults, measure_faults
-from tinct.lab.workers import photograph_threads
 
 TITLES = {
     "face_chroma": "chroma of faces, of the truth's",
@@ -93,28 +90,14 @@ def count_faults(
     Raises:
         MetricError: There are fewer than two color photographs, or a row answers NaN.
     """
-
-    def examine(photograph: Photograph) -> list[Faults] | None:
-        return _examine(photograph, rows)
-
-    jobs = jobs or count_processors()
-    values: list[list[Faults]] = []
-    remaining = iter(photographs)
-    with photograph_threads(jobs) as pool:
-        while batch := list(islice(remaining, jobs * PHOTOGRAPHS_PER_JOB)):
-            values += [found for found in pool.map(examine, batch) if found]
-            on_progress(len(batch))
-    if len(values) < 2:
-        raise MetricError(f"{photographs.source}: two color photographs or more are needed")
+    values = examine_in_color(photographs, partial(_examine, rows=rows), jobs, on_progress)
     names = tuple(row.name for row in rows)
     broken = tuple(photographs.broken)
     return FaultTable(photographs.source, broken, names, np.array(values), command)
 
 
-def _examine(photograph: Photograph, rows: Sequence[Row]) -> list[Faults] | None:
-    """Return the faults of every row; None for a gray photograph."""
-    if not has_color(photograph.rgb):
-        return None
+def _examine(photograph: Photograph, rows: Sequence[Row]) -> list[Faults]:
+    """Return the faults of every row."""
     rgb = square(photograph.rgb, LAB_SIZE).astype(np.float32) / np.float32(255)
     lab = color.rgb_to_lab(rgb)
     found = []

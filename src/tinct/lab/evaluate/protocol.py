@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ SMALLEST_SIDE = 32  # pixels, in protocol `product`: LPIPS has no features of le
 PHOTOGRAPHS_PER_JOB = 4  # held in memory at a time
 
 _LeftOut = Literal["gray", "small"]
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,9 @@ def evaluate(  # noqa: PLR0913 - each a choice of the user's
         from tinct.lab.metrics.frechet import FrechetDistance  # torch, which others do not need
 
         tally.distances = [FrechetDistance() for _ in rows]
-    jobs = jobs or count_processors()
-    with photograph_threads(jobs) as pool:
-        for batch in _batches(photographs, jobs * PHOTOGRAPHS_PER_JOB):
-            _count(tally, batch, list(pool.map(work, batch)))
-            on_progress(len(batch))
+    for batch, found in examine_all(photographs, work, jobs):
+        _count(tally, batch, found)
+        on_progress(len(batch))
     if not tally.names:
         raise MetricError(f"{photographs.source}: nothing to compare: no readable color photograph")
     results, facts = _sum_up(rows, tally, reference, frechet)
@@ -171,10 +171,54 @@ def _make_scorer(protocol: Protocol, statistics: Statistics, lpips: bool) -> Sco
     return Scorer(protocol, statistics.prior, LpipsMeter())
 
 
-def _batches(photographs: Photographs, size: int) -> Iterator[list[Photograph]]:
+def examine_all(
+    photographs: Iterable[Photograph], examine: Callable[[Photograph], Outcome], jobs: int | None
+) -> Iterator[tuple[list[Photograph], list[Outcome]]]:
+    """Examine photographs side by side in threads.
+
+    Args:
+        photographs: They are taken once, as many at a time as there is work for.
+        examine: Called in the threads with each.
+        jobs: Photographs worked on at a time; None is as many as there are processors.
+
+    Yields:
+        A few photographs, and what was found of each, in their order.
+    """
+    jobs = jobs or count_processors()
     remaining = iter(photographs)
-    while batch := list(islice(remaining, size)):
-        yield batch
+    with photograph_threads(jobs) as pool:
+        while batch := list(islice(remaining, jobs * PHOTOGRAPHS_PER_JOB)):
+            yield batch, list(pool.map(examine, batch))
+
+
+def examine_in_color(
+    photographs: Photographs,
+    examine: Callable[[Photograph], Outcome],
+    jobs: int | None,
+    on_progress: Callable[[int], None],
+) -> list[Outcome]:
+    """Examine the photographs of a set that are in color; see :func:`examine_all`.
+
+    Args:
+        photographs: They are read once; gray ones are left out.
+        examine: Called with each of the others.
+        jobs: Photographs worked on at a time.
+        on_progress: Called with the number of photographs done since, gray ones too.
+
+    Raises:
+        MetricError: There are fewer than two, so that nothing can be said of their spread.
+    """
+
+    def examine_unless_gray(photograph: Photograph) -> Outcome | None:
+        return examine(photograph) if has_color(photograph.rgb) else None
+
+    found: list[Outcome] = []
+    for batch, of_batch in examine_all(photographs, examine_unless_gray, jobs):
+        found += [one for one in of_batch if one is not None]
+        on_progress(len(batch))
+    if len(found) < 2:
+        raise MetricError(f"{photographs.source}: two color photographs or more are needed")
+    return found
 
 
 def _examine(work: _Work, photograph: Photograph) -> _Found | _LeftOut:

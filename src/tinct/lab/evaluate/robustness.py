@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct import color
-from tinct.cores import count_processors
-from tinct.errors import MetricError
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.data.degrade import degrade
-from tinct.lab.evaluate.protocol import LAB_SIZE, PHOTOGRAPHS_PER_JOB, has_color, naming
+from tinct.lab.evaluate.protocol import LAB_SIZE, examine_in_color, naming
 from tinct.lab.evaluate.rows import Row
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics import metrics
-from tinct.lab.workers import photograph_threads
 
 PIXEL_STEP = 4
 """CIEDE2000 looks at every fourth pixel of every fourth row: it is slow."""
@@ -107,30 +104,16 @@ def measure_robustness(
         photographs: They are read once; gray ones are left out.
         rows: What colors.
         degradations: Names; the first is what the others are compared with.
-        jobs: Photographs worked on at a time; as many as there are cores when left out.
+        jobs: Photographs worked on at a time; as many as there are processors when left out.
         command: What the user typed.
         on_progress: Called with the number of photographs done since.
 
     Raises:
         MetricError: There are fewer than two color photographs, or a row answers NaN.
     """
-    scores: list[NDArray[np.float64]] = []
-    colorfulness: list[float] = []
-
-    def examine(photograph: Photograph) -> tuple[NDArray[np.float64], float] | None:
-        return _examine(photograph, rows, degradations)
-
-    jobs = jobs or count_processors()
-    remaining = iter(photographs)
-    with photograph_threads(jobs) as pool:
-        while batch := list(islice(remaining, jobs * PHOTOGRAPHS_PER_JOB)):
-            for found in pool.map(examine, batch):
-                if found:
-                    scores.append(found[0])
-                    colorfulness.append(found[1])
-            on_progress(len(batch))
-    if len(scores) < 2:
-        raise MetricError(f"{photographs.source}: two color photographs or more are needed")
+    examine = partial(_examine, rows=rows, degradations=degradations)
+    found = examine_in_color(photographs, examine, jobs, on_progress)
+    scores, colorfulness = zip(*found, strict=True)
     return Robustness(
         photographs.source,
         photographs.sha256,
@@ -145,10 +128,8 @@ def measure_robustness(
 
 def _examine(
     photograph: Photograph, rows: Sequence[Row], degradations: Sequence[str]
-) -> tuple[NDArray[np.float64], float] | None:
-    """Return scores (degradations, rows, 3) and the true CF; None for a gray photograph."""
-    if not has_color(photograph.rgb):
-        return None
+) -> tuple[NDArray[np.float64], float]:
+    """Return scores (degradations, rows, 3) and the true CF."""
     pixels = square(photograph.rgb, LAB_SIZE)
     rgb = pixels.astype(np.float32) / np.float32(255)
     lab = color.rgb_to_lab(rgb)

@@ -127,7 +127,7 @@ def _open_caches(data: DataConfig, report: Callable[[int], None]) -> tuple[Cache
     return photographs, open_cache(data.validation, folder, side, limit=limit, report=report)
 
 
-class _Clock:
+class _Stopwatch:
     """Measures how long a run has taken, and how fast it is lately."""
 
     def __init__(self, run: Run) -> None:
@@ -154,7 +154,7 @@ def _steps(
     record: Record | None,
     on_progress: Callable[[Progress], None],
 ) -> None:
-    config, clock = run.config, _Clock(run)
+    config, clock = run.config, _Stopwatch(run)
     batches = _batches(run, photographs)
     with connected(run.fabric), stop_on_signal() as stopped, batches as loaded:
         for batch in loaded:

@@ -102,7 +102,7 @@ def _read_spec(proto: ModelProto) -> ModelSpec:
     return ModelSpec.from_json(texts[0], "the model")
 
 
-class _Photographs(CalibrationDataReader):  # type: ignore[misc]
+class _CalibrationPictures(CalibrationDataReader):  # type: ignore[misc]
     """What ONNX Runtime's calibration reads."""
 
     def __init__(self, lightness: Iterable[NDArray[np.float32]], vividness: float) -> None:
@@ -126,7 +126,7 @@ def _to_integers(
 
     With all 8 bits, processors without VNNI (AVX2 ones) would saturate sums of two products.
     """
-    photographs = _Photographs(lightness, vividness)
+    photographs = _CalibrationPictures(lightness, vividness)
     add_pre_process_metadata(proto)  # nothing left to prepare: norms are folded
     kept = [_first_convolution(proto.graph), *(node.name for node in _decoding(proto.graph))]
     with tempfile.TemporaryDirectory(prefix="tinct-int8-") as folder:

@@ -18,7 +18,7 @@ from tinct.apps.commands.arguments import (
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
-from tinct.apps.console import command_line, print_warning, progress_bar
+from tinct.apps.console import command_line, progress_bar
 
 
 def faults(
@@ -44,7 +44,7 @@ def faults(
     specs, sources = split_arguments(specs_and_data)
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from tinct.files import write_atomically
+    from tinct.apps.report import publish_markdown
     from tinct.lab.data.dataset import Photographs
     from tinct.lab.evaluate.faults import count_faults
     from tinct.lab.evaluate.rows import make_rows
@@ -55,10 +55,4 @@ def faults(
         found = count_faults(
             photographs, rows, jobs=jobs, command=command_line(), on_progress=advance
         )
-    text = found.to_markdown()
-    typer.echo(text)
-    if output:
-        write_atomically(text.encode(errors="surrogateescape"), output, overwrite=True)
-    for reason in found.broken:
-        print_warning(reason)
-    return int(bool(found.broken))
+    return publish_markdown(found.to_markdown(), found.broken, output)

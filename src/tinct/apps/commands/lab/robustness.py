@@ -18,7 +18,7 @@ from tinct.apps.commands.arguments import (
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
-from tinct.apps.console import command_line, print_warning, progress_bar
+from tinct.apps.console import command_line, progress_bar
 
 
 def robustness(
@@ -52,7 +52,7 @@ def robustness(
     specs, sources = split_arguments(specs_and_data)
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from tinct.files import write_atomically
+    from tinct.apps.report import publish_markdown
     from tinct.lab.data.dataset import Photographs
     from tinct.lab.data.degrade import choose
     from tinct.lab.evaluate.robustness import measure_robustness
@@ -65,10 +65,4 @@ def robustness(
         found = measure_robustness(
             photographs, rows, wanted, jobs=jobs, command=command_line(), on_progress=advance
         )
-    text = found.to_markdown()
-    typer.echo(text)
-    if output:
-        write_atomically(text.encode(errors="surrogateescape"), output, overwrite=True)
-    for reason in found.broken:
-        print_warning(reason)
-    return int(bool(found.broken))
+    return publish_markdown(found.to_markdown(), found.broken, output)

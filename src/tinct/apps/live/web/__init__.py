@@ -106,7 +106,7 @@ class PictureServer:
         self.numbers, self.change = numbers, change
         self.page = _make_page(title)
         self._changed = threading.Condition()
-        self._picture: _Picture | None = None
+        self._picture: _ServedPicture | None = None
         self._is_closing = False
         self.places = threading.BoundedSemaphore(_MOST_VIEWERS)
         try:
@@ -122,7 +122,7 @@ class PictureServer:
     def show(self, colored: ColoredFrame) -> None:
         """Make a picture the latest."""
         with self._changed:
-            self._picture = _Picture(colored)
+            self._picture = _ServedPicture(colored)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class PictureServer:
         self._thread.join()
         self._http.server_close()
 
-    def wait_for_other(self, last: _Picture | None) -> _Picture | None:
+    def wait_for_other(self, last: _ServedPicture | None) -> _ServedPicture | None:
         """Wait for another picture than the last one; None when the server closes."""
         with self._changed:
             while self._picture is last and not self._is_closing:
@@ -142,7 +142,7 @@ class PictureServer:
             return None if self._is_closing else self._picture
 
 
-class _Picture:
+class _ServedPicture:
     """A colored frame that becomes a JPEG when the first viewer asks."""
 
     def __init__(self, colored: ColoredFrame) -> None:
@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             places.release()
 
     def _send_parts(self) -> None:
-        last: _Picture | None = None
+        last: _ServedPicture | None = None
         while (last := self.server.pictures.wait_for_other(last)) is not None:
             jpeg = last.jpeg
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n"
