@@ -35,6 +35,7 @@ def centers(histogram):
 
 @pytest.fixture(scope="module")
 def code(centers):
+    pytest.importorskip("scipy")
     return bins.encode_bins(centers)
 
 

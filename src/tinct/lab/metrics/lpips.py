@@ -134,7 +134,7 @@ def _weights_path() -> Path:
     # find_spec of a package doesn't import it
     spec = find_spec(WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("LPIPS", "lab")
+        raise MissingExtraError("LPIPS", "lpips")
     return Path(spec.submodule_search_locations[0]) / WEIGHTS_FILE
 
 
