@@ -11,6 +11,7 @@ import pytest
 from av.video.format import names
 
 from films import Film, make_film
+from tinct.films.cut import Cut
 from tinct.films.join import Timeline, _in_slots
 from tinct.films.pixels import (
     ColorTags,
@@ -24,7 +25,6 @@ from tinct.films.pixels import (
     plane_of,
 )
 from tinct.films.reader import FilmReader
-from tinct.films.tracks import Cut
 from tinct.frame_format import FrameFormat
 
 _HARDWARE = {name for name in names if not av.VideoFormat(name).components}

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from films import Film, make_film
+from tinct.films.cut import Cut
 from tinct.films.join import later_timecode
-from tinct.films.tracks import Cut, EncodedSound, TrackPlan, make_tracks, plan_tracks
+from tinct.films.tracks import EncodedSound, TrackPlan, make_tracks, plan_tracks
 
 
 def _sound(
@@ -86,6 +87,7 @@ def test_no_bit_is_lost_from_lossless_to_lossless(tmp_path: Path) -> None:
         (track,) = make_tracks(source, [plan], output, cut).values()
         for packet in source.demux():
             output.mux(list(track.take(packet)))
+        output.mux(list(track.finish()))
     with av.open(str(tmp_path / "out.mov")) as result:
         after = np.hstack([frame.to_ndarray() for frame in result.decode(audio=0)])
     np.testing.assert_array_equal(before, after)
@@ -110,6 +112,7 @@ def _encode(frames: list[av.AudioFrame], rate: int, layout: str) -> tuple[Encode
             packet.opaque = [frame]
             output.mux(list(track.take(packet)))
         output.mux(list(track.take(av.Packet())))
+        output.mux(list(track.finish()))
     file.seek(0)
     with av.open(file) as result:
         samples = sum(frame.samples for frame in result.decode(audio=0))

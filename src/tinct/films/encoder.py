@@ -104,7 +104,8 @@ class EncoderPlan:
             context.field_order = self.field_order
             context.flags |= Flags.interlaced_dct | Flags.interlaced_me
             if self.codec == "libx264":  # or FFmpeg takes the first frame for top field first
-                options["x264-params"] = "pic-struct=1"
+                which = "tff" if self.field_order == TOP_FIRST else "bff"
+                options["x264-params"] = f"{which}=1:pic-struct=1"
         context.options = options
         _set_quality(context)
         try:

@@ -36,6 +36,7 @@ _OFFSET_FORMATS = ("mpegts", "mpeg", "mpegvideo")
 """Their clocks begin anywhere: the film begins at zero, as players show it."""
 PROGRESSIVE, TOP_FIRST, BOTTOM_FIRST = 1, 2, 3
 """Field orders as FFmpeg counts them; 4 and 5 are 3 and 2 whose fields are stored the other way."""
+KEPT_INTERLACED = "interlaced: colored as it is, frame by frame, and kept interlaced"
 _LOST = {
     Type.A53_CC: "closed captions in the pictures",
     Type.MASTERING_DISPLAY_METADATA: "metadata of HDR",
@@ -85,6 +86,8 @@ class FilmFacts:
     """What the user should know, one sentence each."""
     breaks: int = 0
     """How often the clock of the file begins again."""
+    is_marked: bool = False
+    """Whether its frames say themselves that they are interlaced."""
     timecode: str | None = None
     """SMPTE timecode of the first frame."""
 
@@ -171,6 +174,7 @@ def read_facts(
         field_order=field_order,
         end=_end(container, stream, time_base),
         notes=tuple(notes),
+        is_marked=first.interlaced_frame,
         timecode=_timecode(container, stream),
     )
 
@@ -178,7 +182,7 @@ def read_facts(
 def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[str]:
     notes, pix_fmt = [], first.format.name
     if field_order > PROGRESSIVE:
-        notes.append("interlaced: colored as it is, frame by frame, and kept interlaced")
+        notes.append(KEPT_INTERLACED)
     if has_alpha(pix_fmt) and codec != "gif":  # which is decoded with it, used or not
         notes.append("its transparency is not kept")
     side_data = _side_data(first)

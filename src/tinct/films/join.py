@@ -18,11 +18,12 @@ from av.video.frame import VideoFrame
 
 from tinct.errors import OutputError
 from tinct.files import reason_of, written_whole
+from tinct.films.cut import WHOLE, Cut
 from tinct.films.facts import PROGRESSIVE, display_matrix
 from tinct.films.matroska import PLACEHOLDER, set_display_size
 from tinct.films.packets import Clock, read_packets
 from tinct.films.segments import SegmentEncoder
-from tinct.films.tracks import Cut, keep_tags, make_tracks
+from tinct.films.tracks import keep_tags, make_tracks, match_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -135,7 +136,7 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
         encoder.add(frame, 0, 1, is_exact=True)
         _, packets = encoder.finish(None)
         with reader.open() as source, av.open(file, "w", format=plan.container) as output:
-            film = _add_film(reader, plan, source, Cut(None, None, Fraction(0)), output)
+            film = _add_film(reader, plan, source, WHOLE, output)
             packet: Packet[Any] = Packet(packets.data[0])
             packet.stream, packet.time_base = film, film.time_base or reader.facts.time_base
             packet.pts = packet.dts = 0
@@ -184,7 +185,7 @@ def _write(
         made: dict[int, Track] = {}
         if source is not None:
             made = make_tracks(source, tracks, output, cut)
-            others = _other_packets(source, made, mend=facts.breaks > 0)
+            others = _other_packets(source, reader.members(cut), made)
         output.start_encoding()
         refused: Counter[int] = Counter()
         for packet in heapq.merge(_film_packets(parts, line, base, film), others, key=_moment):
@@ -227,7 +228,7 @@ def _add_film(
         film.metadata.update(keep_tags(old.metadata))
         film.disposition = old.disposition
         output.metadata.update(_film_tags(source.metadata))
-        output.set_chapters(list(_chapters(source, cut)))
+        output.set_chapters(_chapters(reader.members(cut)))
     for tags in (film.metadata, output.metadata):
         tags.pop("timecode", None)
     if facts.timecode is not None:
@@ -314,14 +315,36 @@ def _film_packets(
 
 
 def _other_packets(
-    source: InputContainer, tracks: dict[int, Track], mend: bool
+    first: InputContainer, members: list[tuple[FilmSource, Cut]], tracks: dict[int, Track]
 ) -> Iterator[Packet[Any]]:
+    """Yield the packets of all tracks; of films that are joined, of one file after the other.
+
+    Args:
+        first: The file for which the tracks were made.
+        members: The files, and what is taken of each.
+        tracks: By the index of the stream in the first file.
+    """
     if not tracks:
         return
+    for member, cut in members:
+        with member.open() as source:
+            assert source is not None
+            matched = {index: index for index in tracks}
+            if member is not members[0][0]:
+                matched = match_streams(first, source)
+            following = {matched[index]: tracks[index] for index in tracks.keys() & matched.keys()}
+            for index, track in following.items():
+                track.begin(source.streams[index], cut)
+            yield from _taken(source, following, mend=member.facts.breaks > 0)
+    for track in tracks.values():
+        yield from track.finish()
+
+
+def _taken(source: InputContainer, tracks: dict[int, Track], mend: bool) -> Iterator[Packet[Any]]:
     # A mended clock must be shown every packet, as it was when the pictures were read.
     wanted = list(source.streams) if mend else [source.streams[index] for index in tracks]
     clock = Clock()
-    for packet in read_packets(source, wanted):
+    for packet in read_packets(source, wanted) if tracks else ():
         if mend:
             clock.correct(packet)
         if packet.stream.index in tracks:
@@ -333,10 +356,14 @@ def _moment(packet: Packet[Any]) -> Fraction:
     return (stamp or 0) * packet.time_base
 
 
-def _chapters(source: InputContainer, cut: Cut) -> Iterator[Any]:
-    for chapter in source.chapters():
-        base = chapter["time_base"] or Fraction(1, av.time_base)
-        span = cut.overlap(chapter["start"] * base, chapter["end"] * base)
-        if span is not None:
-            begin, end = (round((time - cut.zero) / base) for time in span)
-            yield {**chapter, "start": begin, "end": end}
+def _chapters(members: list[tuple[FilmSource, Cut]]) -> list[Any]:
+    found: list[Any] = []
+    for member, cut in members:
+        with member.open() as source:
+            for chapter in source.chapters() if source is not None else ():
+                base = chapter["time_base"] or Fraction(1, av.time_base)
+                span = cut.overlap(chapter["start"] * base, chapter["end"] * base)
+                if span is not None:
+                    begin, end = (round((time - cut.zero) / base) for time in span)
+                    found.append({**chapter, "id": len(found), "start": begin, "end": end})
+    return found

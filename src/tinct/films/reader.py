@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,8 +19,15 @@ import av
 from av.stream import Discard
 
 from tinct.errors import InputError
-from tinct.files import open_source
-from tinct.films.facts import FilmFacts, choose_stream, read_facts
+from tinct.files import open_source, reason_of
+from tinct.films.facts import (
+    KEPT_INTERLACED,
+    PROGRESSIVE,
+    FilmFacts,
+    choose_stream,
+    read_facts,
+)
+from tinct.films.filters import FieldMethod, Filter, field_filters, filter_frames, fit_filters
 from tinct.films.packets import MPEG_FORMATS, Clock, read_packets
 from tinct.films.pixels import fit_frame, planes_of
 
@@ -33,9 +41,16 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
+    from tinct.films.cut import Cut
+
 _GENERATE_TIMES = 1  # AVFMT_FLAG_GENPTS, which is late by a frame for H.264 in AVI
 _ROUNDING = Fraction(1, av.time_base)  # of the time at which a file says that it begins
 _SHORTER = Fraction(1, 2)  # seconds that a film may end early before it is said
+_NETWORK_PROTOCOLS = (
+    "http,https,httpproxy,tls,tcp,udp,rtp,rtmp,rtmps,rtmpt,srt,ftp,sftp,crypto,data"
+)
+_TIMEOUT = 30.0
+"""Seconds without an answer from the network."""
 _PROBE = {"probesize": str(100 << 20), "analyzeduration": str(300 * av.time_base)}
 """How far FFmpeg looks for streams of MPEG formats: bytes, and microseconds. They may begin late,
 and by default it looks at five seconds."""
@@ -63,9 +78,20 @@ class FilmFrame:
 class FilmSource(Protocol):
     """What frames are read from: a film, or pictures in a row."""
 
-    path: Path
-    damage: list[str]
-    facts: FilmFacts
+    @property
+    def path(self) -> Path:
+        """The file, or the first of several."""
+        ...
+
+    @property
+    def facts(self) -> FilmFacts:
+        """What it says about itself."""
+        ...
+
+    @property
+    def damage(self) -> list[str]:
+        """What was wrong with it, once it has been read."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -74,6 +100,10 @@ class FilmSource(Protocol):
 
     def open(self) -> AbstractContextManager[InputContainer | None]:
         """Open the file that holds what is beside the pictures, if there is one."""
+        ...
+
+    def members(self, cut: Cut) -> list[tuple[FilmSource, Cut]]:
+        """Return the files that follow each other, each with the part of it that is taken."""
         ...
 
     def frames(
@@ -87,36 +117,109 @@ class FilmSource(Protocol):
         ...
 
 
-class FilmReader:
-    """A film in a file."""
+def is_address(name: str) -> bool:
+    """Tell whether a name is that of a stream of the network, not of a file."""
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", name) is not None
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+
+class FilmReader:
+    """A film in a file, or a stream that has an end."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fields: FieldMethod = "keep",
+        *,
+        name: str | None = None,
+        fingerprint: str | None = None,
+    ) -> None:
         """Look at a film, and decode its first frame.
+
+        Args:
+            path: The file, or the address of a stream that has an end.
+            fields: What becomes of the fields of an interlaced film.
+            name: How messages call it, if not by its path.
+            fingerprint: What changes if its content does; name, size and time of the file when
+                None.
 
         Raises:
             InputError: There is no such file, it is no film, or none of it can be decoded.
+            OptionError: Its fields cannot be treated so.
         """
         self.path = Path(path)
         self.damage: list[str] = []
+        self._name = name or os.fspath(path)
         self._options: dict[str, str] = {}
-        with open_source(self.path, os.fspath(path)):
-            pass
+        if is_address(os.fspath(path)):
+            self._address, self._protocols = os.fspath(path), _NETWORK_PROTOCOLS
+        else:
+            # The prefix: a name with a colon is no protocol.
+            self._address, self._protocols = f"file:{self.path}", "file"
+            with open_source(self.path, self._name):
+                pass
         with self.open() as container:
+            if container.duration is None and self._protocols != "file":
+                raise InputError(f"{self._name}: a stream without an end: tinct live records it")
             if container.format.name in MPEG_FORMATS:
                 self._options = _PROBE
         with self.open() as container:
-            stream, notes = choose_stream(container, os.fspath(path))
+            stream, notes = choose_stream(container, self._name)
             first = next(self._decode(container, stream), None)
             if first is None:
-                raise InputError(f"{path}: no frame of it can be decoded")
-            self.facts = read_facts(os.fspath(path), container, stream, first, notes)
+                raise InputError(f"{self._name}: no frame of it can be decoded")
+            self.facts = read_facts(self._name, container, stream, first, notes)
+            size = container.size
+        self._fingerprint = fingerprint
+        if self._protocols != "file":
+            self._fingerprint = f"{path}, {size} bytes"
         if self._options:
             self._find_breaks()
+        self._raw = self.facts
+        self._filters: list[Filter] = []
+        filters, factor = field_filters(self.facts, fields)
+        if filters:
+            self._filter(filters, factor)
         self.damage.clear()  # it will be met again
+
+    def fit(self, target: FilmFacts) -> bool:
+        """Hand frames over as if they were those of another film; the times stay.
+
+        Returns:
+            Whether they had to be changed.
+        """
+        filters = fit_filters(self.facts, target)
+        if filters:
+            self._filter([*self._filters, *filters], self.facts.rate / self._raw.rate)
+            self.facts = replace(
+                self.facts, form=target.form, tags=target.tags, aspect=target.aspect
+            )
+        return bool(filters)
+
+    def _filter(self, filters: list[Filter], factor: Fraction) -> None:
+        """Read frames through filters from now on; there will be more or fewer by a factor."""
+        raw, self._filters = self._raw, filters
+        with self.open() as container:
+            stream = _video(container.streams[raw.stream])
+            first = next(filter_frames(self._decode(container, stream), filters, raw), None)
+        if first is None or first.time_base is None:
+            raise InputError(f"{raw.name}: FFmpeg's filters make no frames of it")
+        base = first.time_base
+        self.facts = replace(
+            raw,
+            pix_fmt=first.format.name,
+            form=replace(raw.form, width=first.width, height=first.height),
+            time_base=base,
+            rate=raw.rate * factor,
+            field_order=PROGRESSIVE,
+            end=None if raw.end is None else round(raw.end * raw.time_base / base),
+            notes=tuple(note for note in raw.notes if note != KEPT_INTERLACED),
+        )
 
     @property
     def fingerprint(self) -> str:
         """What changes if the file does: its name, size and time."""
+        if self._fingerprint is not None:
+            return self._fingerprint
         facts = self.path.stat()
         return f"{self.path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
 
@@ -128,18 +231,46 @@ class FilmReader:
             InputError: FFmpeg cannot read it.
         """
         try:
-            # The prefix: a name with a colon is no protocol. The list: a playlist fetches nothing.
+            # The list: a playlist in a file fetches nothing, one of the network reads no file.
             container = av.open(
-                f"file:{self.path}",
+                self._address,
                 metadata_errors="replace",
-                container_options={"protocol_whitelist": "file", **self._options},
+                timeout=None if self._protocols == "file" else _TIMEOUT,
+                container_options={"protocol_whitelist": self._protocols, **self._options},
             )
         except (av.FFmpegError, ValueError) as error:
-            raise InputError(f"{self.path}: not a film, or damaged beyond reading") from error
+            if self._protocols != "file" and isinstance(error, av.FFmpegError):
+                raise InputError(f"{self._name}: {reason_of(error)}") from error
+            raise InputError(f"{self._name}: not a film, or damaged beyond reading") from error
         if container.format.name == "avi":
             container.flags &= ~_GENERATE_TIMES
         with container:
             yield container
+
+    def members(self, cut: Cut) -> list[tuple[FilmSource, Cut]]:
+        """Return the film itself: it is one file."""
+        return [(self, cut)]
+
+    def span(self) -> tuple[Fraction, Fraction]:
+        """Return the seconds at which the pictures begin and end; all packets are read for that.
+
+        Raises:
+            InputError: No packet has a time.
+        """
+        begin = end = None
+        with self.open() as container:
+            stream = _video(container.streams[self.facts.stream])
+            for packet in self._packets(container, stream, []):
+                stamp = packet.pts if packet.pts is not None else packet.dts
+                if stamp is None or not packet.size:
+                    continue
+                time = stamp * packet.time_base
+                length = (packet.duration or 0) * packet.time_base or 1 / self._raw.rate
+                begin = time if begin is None else min(begin, time)
+                end = time + length if end is None else max(end, time + length)
+        if begin is None or end is None:
+            raise InputError(f"{self.facts.name}: its pictures have no times")
+        return begin, end
 
     def frames(
         self,
@@ -177,7 +308,8 @@ class FilmReader:
 
     def _from(self, start: int | None) -> Iterator[FilmFrame]:
         """Yield frames from a time on, having sought if the file can do it."""
-        if start is not None and not self.facts.breaks:  # a time may stand twice in such a file
+        # In a file with breaks a time may stand twice; filters remember what came before.
+        if start is not None and not self.facts.breaks and not self._filters:
             with self.open() as container:
                 stream = container.streams[self.facts.stream]
                 try:
@@ -193,7 +325,10 @@ class FilmReader:
                         return
         with self.open() as container:
             stream = container.streams[self.facts.stream]
-            for frame in self._timed(self._decode(container, _video(stream))):
+            decoded: Iterator[VideoFrame] = self._decode(container, _video(stream))
+            if self._filters:
+                decoded = filter_frames(decoded, self._filters, self._raw)
+            for frame in self._timed(decoded):
                 if start is None or frame.time >= start:
                     yield frame
 

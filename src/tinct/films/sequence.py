@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
+    from tinct.films.cut import Cut
+    from tinct.films.reader import FilmSource
     from tinct.photographs.formats import Format
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
@@ -137,6 +139,10 @@ class SequenceReader:
     def open(self) -> Iterator[None]:
         """Yield nothing: there is no sound, and nothing else beside the pictures."""
         yield None
+
+    def members(self, cut: Cut) -> list[tuple[FilmSource, Cut]]:
+        """Return the pictures themselves: they are one film."""
+        return [(self, cut)]
 
     def frames(
         self,

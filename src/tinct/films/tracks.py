@@ -19,11 +19,12 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from tinct.films.cut import Cut
 from tinct.films.encoder import known_options
 from tinct.films.packets import read_packets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
@@ -60,27 +61,6 @@ _LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Which part of a film is taken, and where it goes. All in seconds of the old file."""
-
-    begin: Fraction | None
-    end: Fraction | None
-    zero: Fraction
-    """What becomes zero in the new file."""
-
-    def holds(self, time: Fraction) -> bool:
-        """Tell whether a time is inside."""
-        after = self.begin is None or time >= self.begin
-        return after and (self.end is None or time < self.end)
-
-    def overlap(self, begin: Fraction, end: Fraction) -> tuple[Fraction, Fraction] | None:
-        """Return the part of a span that is inside, None if there is none."""
-        first = begin if self.begin is None else max(begin, self.begin)
-        last = end if self.end is None else min(end, self.end)
-        return (first, last) if first < last else None
-
-
-@dataclass(frozen=True)
 class TrackPlan:
     """What becomes of one stream of the old file."""
 
@@ -105,15 +85,23 @@ class TrackPlan:
 
 
 class Track(Protocol):
-    """Brings the packets of one stream into the new file."""
+    """Brings the packets of one stream, or of several that follow each other, into the new file."""
 
     index: int
     """Of the stream in the new file."""
     faults: Counter[str]
     """What was wrong with packets, and with how many."""
 
+    def begin(self, source: Stream, cut: Cut) -> None:
+        """Go on with the stream of another file."""
+        ...
+
     def take(self, packet: Packet[Any]) -> Iterable[Packet[Any]]:
-        """Turn a packet of the old file into those of the new; an empty one ends the stream."""
+        """Turn a packet of the old file into those of the new; an empty one ends its decoder."""
+        ...
+
+    def finish(self) -> Iterable[Packet[Any]]:
+        """Return what is left when everything has been taken."""
         ...
 
 
@@ -123,8 +111,16 @@ class CopiedTrack:
     def __init__(self, output: Stream, cut: Cut) -> None:
         self._output, self._cut = output, cut
         self.index = output.index
-        self._last: Fraction | None = None  # seconds, on the old clock: when decoded
+        self._last: Fraction | None = None  # seconds, on the new clock: when decoded
         self.faults: Counter[str] = Counter()
+
+    def begin(self, source: Stream, cut: Cut) -> None:
+        """Go on with the stream of another file."""
+        self._cut = cut
+
+    def finish(self) -> tuple[()]:
+        """Return nothing: a packet is written when it is taken."""
+        return ()
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Move a packet in time, and leave out those outside of the cut."""
@@ -144,13 +140,14 @@ class CopiedTrack:
                 return
             packet.pts = packet.dts = round(span[0] / base)
             packet.duration = round((span[1] - span[0]) / base)
-        elif not self._cut.holds(time) or not self._follows(packet):
+        elif not self._cut.holds(time):
             return
         shift = round(self._cut.zero / base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
-        packet.stream = self._output
-        yield packet
+        if self._output.type == "subtitle" or self._follows(packet):
+            packet.stream = self._output
+            yield packet
 
     def _follows(self, packet: Packet[Any]) -> bool:
         """Bring a packet behind the one before; tell if it is to be left out instead."""
@@ -194,6 +191,17 @@ class EncodedSound:
         )
         self.faults: Counter[str] = Counter()
 
+    def begin(self, source: Any, cut: Cut) -> None:
+        """Go on with the stream of another file."""
+        self._source, self._cut = source, cut
+
+    def finish(self) -> Iterator[Packet[Any]]:
+        """Return what resampler and encoder still hold."""
+        for even in self._same_kind.resample(None) if self._same_kind else []:
+            yield from self._encode(self._filler.resample(even))
+        yield from self._encode(self._filler.resample(None))
+        yield from self._output.encode(None)
+
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Decode and encode; damaged packets are left out, as a player does."""
         try:
@@ -208,11 +216,6 @@ class EncodedSound:
             frame.pts -= round(self._cut.zero / base)
             for even in self._of_one_kind(frame):
                 yield from self._encode(self._filler.resample(even))
-        if packet.size == 0:
-            for even in self._same_kind.resample(None) if self._same_kind else []:
-                yield from self._encode(self._filler.resample(even))
-            yield from self._encode(self._filler.resample(None))
-            yield from self._output.encode(None)
 
     def _encode(self, frames: list[Any]) -> Iterator[Packet[Any]]:
         for frame in frames:
@@ -220,6 +223,9 @@ class EncodedSound:
 
     def _of_one_kind(self, frame: Any) -> Iterator[Any]:
         """Bring a frame to the kind that the new sound has."""
+        # What a resampler need not change keeps its ticks; the next one must have the same.
+        frame.pts = round(frame.pts * frame.time_base * frame.sample_rate)
+        frame.time_base = Fraction(1, frame.sample_rate)
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._before:
             if self._before is not None:
@@ -237,6 +243,14 @@ class ConvertedText:
         self._source, self._output, self._cut = source, output, cut
         self.index = output.index
         self.faults: Counter[str] = Counter()
+
+    def begin(self, source: Any, cut: Cut) -> None:
+        """Go on with the stream of another file."""
+        self._source, self._cut = source, cut
+
+    def finish(self) -> tuple[()]:
+        """Return nothing: a subtitle is written when it is taken."""
+        return ()
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Decode and encode one subtitle."""
@@ -265,13 +279,16 @@ class ConvertedText:
             yield made
 
 
-def plan_tracks(source: InputContainer, film: int, container: str) -> list[TrackPlan]:
+def plan_tracks(
+    source: InputContainer, film: int, container: str, changing: Collection[int] = ()
+) -> list[TrackPlan]:
     """Decide what becomes of everything but the film itself, by trying it.
 
     Args:
         source: The old file, read from its beginning here.
         film: Index of the stream that is colored.
         container: FFmpeg's name of the format of the new file.
+        changing: Streams that go on as something else in the next file, and cannot be copied.
     """
     others = [
         stream
@@ -280,8 +297,47 @@ def plan_tracks(source: InputContainer, film: int, container: str) -> list[Track
         and (stream.type != "video" or stream.disposition & Disposition.attached_pic)
     ]
     first = _first_packets(source, others)
-    plans = (_plan_track(stream, first[stream.index], container) for stream in others)
+    plans = (
+        _plan_track(stream, first[stream.index], container, can_copy=stream.index not in changing)
+        for stream in others
+    )
     return [plan for plan in plans if plan is not None]
+
+
+def match_streams(first: InputContainer, other: InputContainer) -> dict[int, int]:
+    """Return, by the streams of one file, those of another that go on with them.
+
+    The second sound goes on with the second sound, whatever else there is.
+    """
+    matched: dict[int, int] = {}
+    for kind in ("audio", "subtitle"):
+        pairs = zip(
+            (stream.index for stream in first.streams if stream.type == kind),
+            (stream.index for stream in other.streams if stream.type == kind),
+            strict=False,
+        )
+        matched.update(pairs)
+    return matched
+
+
+def find_changing(first: InputContainer, other: InputContainer) -> set[int]:
+    """Return the streams of a file that another one goes on with in another codec or kind."""
+    return {
+        index
+        for index, following in match_streams(first, other).items()
+        if _kind(first.streams[index]) != _kind(other.streams[following])
+    }
+
+
+def _kind(stream: Any) -> tuple[object, ...]:
+    """Return what must be the same in all packets of a stream that is copied."""
+    context = stream.codec_context
+    if context is None:
+        return (None,)
+    extra = bytes(context.extradata or b"")
+    if stream.type != "audio":
+        return context.name, extra
+    return context.name, extra, stream.rate, stream.layout.name, stream.format.name
 
 
 def make_tracks(
@@ -320,10 +376,12 @@ def _first_packets(source: InputContainer, streams: list[Stream]) -> dict[int, l
     return found
 
 
-def _plan_track(stream: Stream, first: list[Packet[Any]], container: str) -> TrackPlan | None:
+def _plan_track(
+    stream: Stream, first: list[Packet[Any]], container: str, *, can_copy: bool
+) -> TrackPlan | None:
     codec = _codec_name(stream)
     name = f"track {stream.index} ({stream.type}, {codec})"
-    refused = f"cannot be copied into {container}"
+    refused = f"cannot be copied into {container}" if can_copy else "changes from file to file"
     if stream.type == "attachment":
         if container in _WITH_ATTACHMENTS:
             return TrackPlan(stream.index, name, "attached")
@@ -335,7 +393,9 @@ def _plan_track(stream: Stream, first: list[Packet[Any]], container: str) -> Tra
     if codec in _WRITTEN_ANEW or (stream.type == "data" and "timecode" in stream.metadata):
         return None
     for candidate in _candidates(stream, name, container, refused):
-        if _can_be(candidate, stream, first, container):
+        if (can_copy or candidate.fate != "copied") and _can_be(
+            candidate, stream, first, container
+        ):
             return candidate
     why = "cannot be decoded here" if stream.codec_context is None else refused
     return TrackPlan(stream.index, name, "left out", reason=why)
@@ -377,8 +437,8 @@ def _can_be(plan: TrackPlan, stream: Any, first: list[Packet[Any]], container: s
             assert track is not None
             stream.codec_context.flush_buffers()
             output.start_encoding()
-            for packet in [*map(_copy, first), _ending(stream)]:
-                made = list(track.take(packet))
+            for packet in [*map(_copy, first), _ending(stream), None]:
+                made = list(track.finish() if packet is None else track.take(packet))
                 try:
                     output.mux(made)
                 except (av.FFmpegError, ValueError):

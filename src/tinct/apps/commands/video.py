@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,18 +21,28 @@ from tinct.apps.commands.arguments import (
 from tinct.errors import OptionError
 from tinct.spec import FILM_MODEL
 
+if TYPE_CHECKING:
+    from tinct.films.filters import FieldMethod
+
 _TIME = "SECONDS|HH:MM:SS"
 
 
 def video(
-    film: Annotated[str, typer.Argument(help="A film, or pictures in a row: frames/%06d.png.")],
+    films: Annotated[
+        list[str],
+        typer.Argument(
+            help="Films, folders of films, pictures in a row (frames/%06d.png), addresses, or - "
+            "for standard input.",
+            metavar="FILM...",
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
             show_default="film-color.mp4 beside film.mp4",
-            help="A film (mp4, mov, mkv, webm, avi), or pictures: colored/%06d.png.",
+            help="A film (mp4, mov, mkv, webm, avi), pictures (colored/%06d.png), or a folder.",
         ),
     ] = None,
     model: Model = FILM_MODEL,
@@ -75,6 +84,20 @@ def video(
     end: Annotated[
         str | None, typer.Option(metavar=_TIME, help="Leave out what comes from here on.")
     ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Make one film of all, in the order given.")
+    ] = False,
+    deinterlace: Annotated[
+        bool,
+        typer.Option("--deinterlace", help="Make a whole frame of each field before coloring."),
+    ] = False,
+    inverse_telecine: Annotated[
+        bool,
+        typer.Option(
+            "--inverse-telecine",
+            help="Put the frames of film together from the fields of video: 30 a second become 24.",
+        ),
+    ] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="Ten seconds, gray and colored side by side.")
     ] = False,
@@ -101,26 +124,24 @@ def video(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Color a film. `tinct film.mp4` is short for `tinct video film.mp4`.
+    """Color films. `tinct film.mp4` is short for `tinct video film.mp4`.
 
     Frame times, sound, subtitles, chapters, rotation and color tags stay as they are.
 
     An interrupted run goes on where it was when the same command is given again.
     """
     from tinct.apps.colorizer_options import ColorizerOptions
-    from tinct.apps.films.color_film import color_film
+    from tinct.apps.films.color_films import color_films
     from tinct.apps.films.options import FilmOptions
     from tinct.apps.films.times import parse_rate, parse_time
     from tinct.films.encoder import EncoderChoice
 
     choose_verbosity(quiet, verbose)
-    if os.path.isdir(film):
-        raise OptionError(
-            f"{film}: a folder; its films: tinct image {film} --films; pictures in a row: "
-            f"tinct video '{os.path.join(film, '%06d.png')}'"
-        )
-    return color_film(
-        film,
+    if deinterlace and inverse_telecine:
+        raise OptionError("--deinterlace and --inverse-telecine: one of them")
+    fields: FieldMethod = "inverse telecine" if inverse_telecine else "keep"
+    return color_films(
+        films,
         output,
         ColorizerOptions(model, vividness, cautious, saturation, device, threads),
         FilmOptions(
@@ -134,6 +155,8 @@ def video(
             keep_tint=keep_tint,
             resume=resume,
             rate=None if fps is None else parse_rate(fps),
+            fields="deinterlace" if deinterlace else fields,
         ),
         json,
+        join=join,
     )

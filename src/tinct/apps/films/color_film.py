@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,15 +16,18 @@ import av
 
 from tinct import __version__
 from tinct.apps.console import print_message, print_warning, progress_bar
+from tinct.apps.films.arrivals import STDIN, bring, comes_from_elsewhere, name_of_address
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.report import write_json
 from tinct.apps.stages import consume_in_thread, prefetch
 from tinct.errors import InputError, OptionError, OutputError
+from tinct.films.cut import WHOLE, Cut
 from tinct.films.encoder import CONTAINERS, plan_encoder
 from tinct.films.join import check_header, join
+from tinct.films.reader import is_address
 from tinct.films.segments import Parts, remove_parts
 from tinct.films.sequence import is_pattern
-from tinct.films.tracks import Cut, plan_tracks
+from tinct.films.tracks import find_changing, plan_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,42 +108,43 @@ def color_film(
         ModelError, DeviceError: The model or the device cannot be used.
         KeyboardInterrupt: The user stopped it; what is finished is kept.
     """
-    begun = time.perf_counter()
-    if output is not None and is_pattern(output):
-        from tinct.apps.films.stills import color_to_pictures
-
-        record = color_to_pictures(source, output, color, options)
-        _report(record, begun, color, options, json)
-        return 0
-    target = choose_target(source, output)
-    if target.exists() and not options.overwrite:
-        record = FilmRecord(source, str(target), "skipped")
-        print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
-    else:
-        job = prepare(source, target, color, options)
-        record = run(job)
-    _report(record, begun, color, options, json)
-    return 0
-
-
-def _report(
-    record: FilmRecord,
-    begun: float,
-    color: ColorizerOptions,
-    options: FilmOptions,
-    json: str | None,
-) -> None:
-    """Say what became of a film, and write the report if one is wanted."""
-    record = replace(record, seconds=round(time.perf_counter() - begun, 3))
-    if record.status == "done":
-        rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
-        print_message(
-            f"{record.input} -> {record.output} ({record.frames} frames, {record.seconds:.1f} s, "
-            f"{rate:.1f} frames/s)"
-        )
+    record = color_one(source, output, color, options)
     if json is not None:
         shown = asdict(color) | {"steady": options.steady}
         write_json({"tinct": __version__, "options": shown, "film": asdict(record)}, json)
+    return 0
+
+
+def color_one(
+    source: str, output: str | None, color: ColorizerOptions, options: FilmOptions
+) -> FilmRecord:
+    """Color a film, and say what became of it; arguments and errors are those of ``color_film``."""
+    begun = time.perf_counter()
+    to_pictures = output is not None and is_pattern(output)
+    target = Path(str(output)) if to_pictures else choose_target(source, output)
+    if not to_pictures and target.exists() and not options.overwrite:
+        print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
+        return FilmRecord(source, str(target), "skipped")
+    with ExitStack() as stack:
+        arrivals = {
+            name: stack.enter_context(bring(name, target.absolute().parent))
+            for name in (source, *options.following)
+            if comes_from_elsewhere(name)
+        }
+        options = replace(options, arrivals=arrivals)
+        if to_pictures:
+            from tinct.apps.films.stills import color_to_pictures
+
+            record = color_to_pictures(source, str(target), color, options)
+        else:
+            record = run(prepare(source, target, color, options))
+    record = replace(record, seconds=round(time.perf_counter() - begun, 3))
+    rate = (record.frames - record.resumed) / max(record.seconds, 1e-9)
+    print_message(
+        f"{record.input} -> {record.output} ({record.frames} frames, {record.seconds:.1f} s, "
+        f"{rate:.1f} frames/s)"
+    )
+    return record
 
 
 def choose_target(source: str, output: str | None) -> Path:
@@ -149,7 +154,9 @@ def choose_target(source: str, output: str | None) -> Path:
         OptionError: Its suffix is none of a film, or it is the old film itself.
         OutputError: There is no such folder, or nothing can be written there.
     """
-    path = Path(source)
+    if output is None and source == STDIN:
+        raise OptionError("-: a film from standard input needs a name for the new one: add -o")
+    path = name_of_address(source) if is_address(source) else Path(source)
     if output is None:
         suffix = path.suffix.lower()
         target = path.with_name(f"{path.stem}-color{suffix if suffix in CONTAINERS else '.mp4'}")
@@ -181,8 +188,7 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
     notes += check_header(reader, plan)
-    with reader.open() as held:
-        tracks = [] if held is None else plan_tracks(held, facts.stream, container)
+    tracks = _plan_tracks(reader, container)
     for note in (*facts.notes, *notes):
         print_warning(f"{source}: {note}")
     for track in tracks:
@@ -190,6 +196,18 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
             f"{source}: {track}"
         )
     return FilmJob(reader, plan, color, options, target, tracks, (*facts.notes, *notes))
+
+
+def _plan_tracks(reader: FilmSource, container: str) -> list[TrackPlan]:
+    with reader.open() as held:
+        if held is None:
+            return []
+        changing: set[int] = set()
+        for member, _ in reader.members(WHOLE)[1:]:
+            with member.open() as following:
+                assert following is not None
+                changing |= find_changing(held, following)
+        return plan_tracks(held, reader.facts.stream, container, changing)
 
 
 def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
@@ -358,6 +376,7 @@ def _identity(job: FilmJob) -> dict[str, object]:
             options.steady,
             options.recolor,
             options.keep_tint,
+            options.fields,
         ],
         "versions": [__version__, av.__version__, str(av.library_versions["libavcodec"])],
     }

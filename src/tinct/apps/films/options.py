@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 
 from tinct.errors import OptionError
 from tinct.films.encoder import EncoderChoice
+from tinct.films.joined import JoinedFilms
 from tinct.films.reader import FilmReader
 from tinct.films.sequence import SequenceReader, is_pattern
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tinct.apps.films.arrivals import Arrival
+    from tinct.films.filters import FieldMethod
     from tinct.films.reader import FilmSource
 
 USUAL_RATE = Fraction(24)
@@ -38,6 +43,12 @@ class FilmOptions:
     """Go on with segments of another version, or for another suffix, too."""
     rate: Fraction | None = None
     """Pictures a second, where the film consists of pictures in a row."""
+    fields: FieldMethod = "keep"
+    """What becomes of the fields of an interlaced film."""
+    following: tuple[str, ...] = ()
+    """Films that are joined to the first."""
+    arrivals: Mapping[str, Arrival] = field(default_factory=dict)
+    """Files that hold films from elsewhere, by the names of these films."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +69,29 @@ class FilmRecord:
 
 
 def open_film(source: str, options: FilmOptions, full_range: bool) -> FilmSource:
-    """Look at a film, or at pictures in a row.
+    """Look at a film, at several that are joined, or at pictures in a row.
 
     Args:
         source: Its name.
-        options: Of which the rate counts.
+        options: Of which the rate, the fields and the films that follow count.
         full_range: Hand luma of pictures over as it is.
 
     Raises:
         InputError: It cannot be read.
-        OptionError: A rate is given for a film.
+        OptionError: An option does not suit it.
     """
     if is_pattern(source) and not Path(source).exists():
+        if options.following or options.fields != "keep":
+            raise OptionError(f"{source}: pictures in a row have no fields, and cannot be joined")
         return SequenceReader(source, options.rate or USUAL_RATE, full_range=full_range)
     if options.rate is not None:
         raise OptionError("--fps is for pictures in a row; a film has times of its own")
-    return FilmReader(source)
+    readers = [_open_one(name, options) for name in (source, *options.following)]
+    return readers[0] if len(readers) == 1 else JoinedFilms(readers)
+
+
+def _open_one(source: str, options: FilmOptions) -> FilmReader:
+    arrival = options.arrivals.get(source)
+    if arrival is None:
+        return FilmReader(source, options.fields)
+    return FilmReader(arrival.path, options.fields, name=source, fingerprint=arrival.fingerprint)

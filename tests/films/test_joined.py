@@ -1,0 +1,125 @@
+"""Several films read, and written, as one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from films import Film, make_film, read_film
+from tinct.films.joined import JoinedFilms
+from tinct.films.reader import FilmReader
+
+_FLASH = 0.48  # seconds at which a clip flashes and beeps
+
+
+def make_clip(path: Path, codec: str, sound: str, rate: int = 25, frames: int = 30) -> Path:
+    """Write a dark clip with a white frame, and a beep that begins with it."""
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        audio: Any = output.add_stream(sound, rate=48000)
+        for number in range(frames):
+            luma = 220 if number == round(_FLASH * rate) else 40
+            frame = av.VideoFrame.from_ndarray(
+                np.vstack([np.full((48, 64), luma), np.full((24, 64), 128)]).astype(np.uint8),
+                "yuv420p",
+            )
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        seconds = np.arange(48000 * frames // rate) / 48000
+        tone = np.where((seconds >= _FLASH) & (seconds < _FLASH + 0.1), 0.8, 0)
+        tone = (tone * np.sin(seconds * 6000)).astype(np.float32)
+        resampler = av.AudioResampler(audio.format, audio.layout, audio.rate, audio.frame_size)
+        held = av.AudioFrame.from_ndarray(np.vstack([tone, tone]), "fltp", "stereo")
+        held.sample_rate, held.pts, held.time_base = 48000, 0, Fraction(1, 48000)
+        for piece in [*resampler.resample(held), *resampler.resample(None)]:
+            output.mux(audio.encode(piece))
+        output.mux(audio.encode(None))
+    return path
+
+
+def flashes(path: Path) -> list[float]:
+    """Return the seconds at which the pictures flash."""
+    content = read_film(path)
+    lit = [luma.mean() > 130 for luma in content.lumas]
+    return [float(time) for time, on in zip(content.times, lit, strict=True) if on]
+
+
+def beeps(path: Path) -> list[float]:
+    """Return the seconds at which the sound begins to beep."""
+    found: list[float] = []
+    quiet = 1.0
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            assert frame.time is not None
+            level = np.abs(frame.to_ndarray().astype(np.float32)).reshape(-1)
+            if frame.format.name.startswith("s16"):
+                level = level / 32768
+            if not frame.format.is_planar:
+                level = level.reshape(-1, len(frame.layout.channels))[:, 0]
+            for index in np.flatnonzero(level[: frame.samples] > 0.2):
+                time = frame.time + index / frame.sample_rate
+                if quiet < time - 0.2 or not found:
+                    found.append(time)
+                quiet = time
+    return found
+
+
+@pytest.mark.parametrize(
+    ("clips", "target"),
+    [
+        ([("a.mp4", "libx264", "aac"), ("b.mp4", "libx264", "aac"), ("c.mp4", "libx264", "aac")],
+         "out.mp4"),
+        ([("a.ts", "mpeg2video", "mp2"), ("b.ts", "mpeg2video", "mp2")], "out.mkv"),
+        ([("a.vob", "mpeg2video", "ac3"), ("b.mkv", "ffv1", "flac"), ("c.mov", "mpeg4",
+          "pcm_s16le")], "out.mp4"),
+    ],
+    ids=["mp4", "ts", "mixed"],
+)  # fmt: skip
+def test_pictures_and_sound_of_joined_films_stay_together(
+    call: Any, tmp_path: Path, clips: list[tuple[str, str, str]], target: str
+) -> None:
+    paths = [make_clip(tmp_path / name, codec, sound) for name, codec, sound in clips]
+    code, _, lines = call("video", *paths, "--join", "-o", target, "--preset", "ultrafast")
+    assert code == 0, lines
+    shown, heard = flashes(tmp_path / target), beeps(tmp_path / target)
+    assert len(shown) == len(heard) == len(clips)
+    np.testing.assert_allclose(heard, shown, atol=0.02)
+    np.testing.assert_allclose(np.diff(shown), 30 / 25, atol=0.002)
+
+
+def test_frames_of_another_size_and_rate_follow_at_their_times(tmp_path: Path) -> None:
+    one = make_film(tmp_path / "one.mkv", Film(frames=5))
+    other = make_film(
+        tmp_path / "other.mp4",
+        Film("libx264", width=128, height=48, frames=6, rate=Fraction(30), options=(("qp", "0"),)),
+    )
+    joined = JoinedFilms([FilmReader(one), FilmReader(other)])
+    frames = list(joined.frames())
+    times = [float(frame.time * joined.facts.time_base) for frame in frames]
+    expected = [n / 25 for n in range(5)] + [0.2 + n / 30 for n in range(6)]
+    np.testing.assert_allclose(times, expected, atol=0.0011)
+    assert {frame.luma.shape for frame in frames} == {(48, 64)}
+    assert frames[-1].luma[:10].max() <= 17  # bars above a picture that is twice as wide
+    assert frames[-1].luma[20:28].max() > 100
+    rest = list(joined.frames(after=frames[7].time))
+    assert [frame.time for frame in rest] == [frame.time for frame in frames[8:]]
+    part = list(joined.frames(Fraction(4, 25), Fraction(8, 25)))
+    assert [frame.time for frame in part] == [frame.time for frame in frames[4:9]]
+
+
+def test_a_part_of_joined_films_begins_where_it_should(call: Any, tmp_path: Path) -> None:
+    paths = [make_clip(tmp_path / f"{name}.mp4", "libx264", "aac") for name in "abc"]
+    code, _, lines = call(
+        "video", *paths, "--join", "-o", "out.mkv", "--start", "1.2", "--preset", "ultrafast"
+    )
+    assert code == 0, lines
+    shown, heard = flashes(tmp_path / "out.mkv"), beeps(tmp_path / "out.mkv")
+    np.testing.assert_allclose(shown, [_FLASH, _FLASH + 1.2], atol=0.002)
+    np.testing.assert_allclose(heard, shown, atol=0.02)
