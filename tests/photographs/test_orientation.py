@@ -112,3 +112,22 @@ def test_a_second_reading_changes_nothing(photo: NDArray[np.uint8], save: Any) -
     first = read_picture(save(photo, "PNG", exif=oriented_exif(6)))
     second = read_picture(encode_picture(first, "png"))
     assert np.array_equal(first.pixels, second.pixels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [1, 3, 4, 6, 8, 9, 16])
+def test_orientation_of_a_tiff_of_any_integer_type(kind: int, order: Any) -> None:
+    """TIFF asks for type 3; what writes others means the same."""
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    file = io.BytesIO()
+    tag = (274, kind, 1, 6, False)
+    tifffile.imwrite(file, pixels, byteorder=order, bigtiff=kind == 16, extratags=[tag])
+    np.testing.assert_array_equal(read_picture(file.getvalue()).pixels, np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("value", [0, 9])
+def test_a_senseless_orientation_of_a_tiff_is_none(value: int) -> None:
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, extratags=[(274, 3, 1, value, False)])
+    np.testing.assert_array_equal(read_picture(file.getvalue()).pixels, pixels)
