@@ -64,7 +64,14 @@ def _chroma(
 
 
 @pytest.mark.parametrize(
-    "card", [_card(60, 200), _card(25, 235), _card(90, 180, vignette=8), np.full((480, 640), 60.0)]
+    "card",
+    [
+        _card(60, 200),
+        _card(25, 235),
+        _card(90, 180, vignette=8),
+        _card(38, 220, vignette=30),
+        np.full((480, 640), 60.0),
+    ],
 )
 def test_a_title_card_stays_gray(
     colorizer: Colorizer, rng: np.random.Generator, card: Gray

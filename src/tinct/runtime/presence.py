@@ -23,6 +23,8 @@ _DARK = 0.45  # luma of the brightest bar and card: what is flat and brighter ma
 _REACH = 9  # cells: letters and lines are thinner than half of that
 _CARD_SHARE = 0.5, 0.65  # of the frame that is flat, from a scene to a title card
 _CARD_RANGE = 0.05, 0.03  # luma over which the flat part varies, from a scene to a title card
+_SHADED_SHARE = 0.6, 0.75  # of the frame that is flat, to a card whose ground is not even ...
+_SHADED_LUMA = 0.22, 0.17  # ... and the brightest of that ground: a dim scene is not as empty
 _BAR_SHARE = 0.95  # of the cells of a row of a bar: a station's logo may stand in it
 _SPARSE = 4
 _SMALLEST = 2 * _REACH  # cells of a side in which bars and cards can be told from anything else
@@ -57,8 +59,13 @@ def is_blank(luma: Plane) -> bool:
 def _spread(luma: Plane) -> float:
     """Return the range of luma without its outermost fiftieths, from every fourth cell."""
     values = np.sort(luma.ravel()[::_SPARSE])
-    outside = len(values) // 50
-    return float(values[len(values) - 1 - outside] - values[outside])
+    return float(_brightest(luma) - values[len(values) // 50])
+
+
+def _brightest(luma: Plane) -> float:
+    """Return luma but for its brightest fiftieth, from every fourth cell."""
+    values = np.sort(luma.ravel()[::_SPARSE])
+    return float(values[len(values) - 1 - len(values) // 50])
 
 
 def _card(luma: Plane) -> Plane:
@@ -69,7 +76,9 @@ def _card(luma: Plane) -> Plane:
     share = float(_ramp(flat.mean(), *_CARD_SHARE))
     if not share:
         return np.zeros_like(luma)
-    weight = share * float(_ramp(_spread(luma[flat]), *_CARD_RANGE))
+    even = float(_ramp(_spread(luma[flat]), *_CARD_RANGE))
+    shaded = _ramp(flat.mean(), *_SHADED_SHARE) * _ramp(_brightest(luma[flat]), *_SHADED_LUMA)
+    weight = share * max(even, float(shaded))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
     closed: Any = cv2.morphologyEx(flat.astype(np.float32), cv2.MORPH_CLOSE, disc)
     return np.asarray(weight * closed, np.float32)
