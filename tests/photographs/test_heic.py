@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tinct.errors import InputError
 from tinct.photographs import read_picture
 
 UPRIGHT_BOXES = {
@@ -38,6 +39,7 @@ def encode_hevc(gray: NDArray[np.uint8], deep: bool) -> tuple[bytes, bytes]:
         stream.options = {"x265-params": "log-level=none:qp=4"}
         frame = av.VideoFrame.from_ndarray(np.dstack([gray] * 3), format="rgb24")
         for packet in (*stream.encode(frame), *stream.encode()):
+            packet.pts = packet.dts = 0  # x265 leaves that of a single picture undefined
             file.mux(packet)
     data = target.getvalue()
     at = data.index(b"hvcC") - 4
@@ -105,3 +107,17 @@ def test_turned_as_the_container_says(turned: str, upright: Any) -> None:
     gray = ramp(64, 96)
     read = read_picture(heic(gray, turned=turned))
     assert np.abs(read.array.mean(axis=2) - upright(gray)).mean() < 2
+
+
+def test_a_container_of_stills_only_by_its_second_brand() -> None:
+    gray = ramp(64, 96)
+    data = heic(gray)
+    assert data[8:12] == b"heic"
+    read = read_picture(data.replace(b"heic", b"miaf"))
+    assert np.abs(read.array.mean(axis=2) - gray).mean() < 2
+
+
+def test_a_sequence_without_a_still_picture_is_not_called_damaged() -> None:
+    data = heic(ramp(64, 96)).replace(b"ftypheic", b"ftypmsf1").replace(b"pitm", b"free")
+    with pytest.raises(InputError, match="a sequence of pictures; use tinct video"):
+        read_picture(data)

@@ -70,3 +70,14 @@ def test_depth_and_alpha_change_nothing() -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (700, 2, 3)])
 def test_any_shape(shape: tuple[int, ...]) -> None:
     assert own_color(np.full(shape, 128, np.uint8)) == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_a_strong_blue_tone_with_noise(name: str) -> None:
+    """A cyanotype: red is clipped over half of the tones, so that no smooth curve explains it."""
+    gray = _toned(_read(name), (1, 1, 1)).astype(np.float32)
+    blue = gray * np.float32([1.9, 1.05, 0.75]) + np.float32([-180, -20, 90])
+    noisy = blue + np.random.default_rng(0).normal(0, 5, blue.shape)
+    copy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    data = cv2.imencode(".jpg", copy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
+    assert not is_in_color(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8))

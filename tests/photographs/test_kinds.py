@@ -284,3 +284,34 @@ def test_webp_and_avif_metadata(photo: NDArray[np.uint8], save: Any, rgb_profile
         plain = read_picture(save(photo, kind, quality=100)).pixels
         converted = read_picture(data).pixels
         assert np.abs(plain.astype(int) - converted).mean() > 3
+
+
+def test_a_gray_palette_in_tiff_of_even_color(save: Any) -> None:
+    """Its first three columns are equal, which must not be taken for three equal channels."""
+    image = Image.fromarray(np.repeat(np.arange(40, dtype=np.uint8)[:, None] * 6, 30, axis=1), "P")
+    image.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
+    read = read_picture(save(image, "TIFF", compression="tiff_lzw"))
+    assert read.to_rgb().pixels.shape == (40, 30, 3)
+    assert np.array_equal(read.to_rgb().pixels[..., 0], np.asarray(image))
+
+
+def old_jpeg_tiff(jpeg: bytes, height: int, width: int) -> bytes:
+    """Write a TIFF whose JPEG is described as TIFF 6.0 had it, section 22."""
+    at = 8 + 2 + 12 * 12 + 4
+    tags = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, at), (259, 3, 1, 6), (262, 3, 1, 6),
+        (273, 4, 1, at + 8), (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, len(jpeg)),
+        (513, 4, 1, at + 8), (514, 4, 1, len(jpeg)), (530, 3, 2, 1 | 1 << 16),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return head + struct.pack("<4H", 8, 8, 8, 0) + jpeg
+
+
+def test_old_style_jpeg_in_tiff(photo: NDArray[np.uint8], save: Any) -> None:
+    jpeg = save(photo, "JPEG", quality=95, subsampling=0)
+    read = read_picture(old_jpeg_tiff(jpeg, *photo.shape[:2]))
+    assert read.warnings == ()
+    assert np.abs(read.array.astype(int) - photo).mean() < 4
+    with pytest.raises(InputError, match="old-style JPEG in a TIFF, which tinct does not read"):
+        read_picture(old_jpeg_tiff(bytes(500), *photo.shape[:2]))

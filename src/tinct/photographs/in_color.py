@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from tinct.photographs.picture import Picture
 
-THRESHOLD = 3.4
+THRESHOLD = 1.95
 """Least color in levels of 8 bits, see ``own_color``, of a photograph that is in color."""
 
 _FINE = 384  # pixels of the short side at which lightness is taken
-_CELLS = 24  # cells along the short side; averages over so much take out noise and marks of JPEG
+_CELLS = 16  # cells along the short side; averages over so much take out noise and marks of JPEG
 _TONES = 12  # knots of the piecewise linear function of lightness
 _SHARE = 98  # percentile: a photograph with a few colored things in it is in color
+# Levels of 8 bits of mean toning that weigh what is left by 1/1.41: noise, JPEG and clipped
+# channels disturb a strong tone more than a faint one
+_STRONG_TONE = 30
 
 
 def is_in_color(pixels: NDArray[Any]) -> bool:
@@ -47,8 +50,8 @@ def own_color(pixels: NDArray[Any]) -> float:
         pixels: (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
 
     Returns:
-        The 98th percentile of what is left, in levels of 8 bits: 0 for gray, 10 and more for most
-        photographs in color.
+        The 98th percentile of what is left, in levels of 8 bits, less where the tone is strong: 0
+        for gray, 5 and more for most photographs in color.
     """
     colors = np.ascontiguousarray(pixels[..., :3])
     fine = cv2.resize(colors, _size(colors, _FINE), interpolation=cv2.INTER_AREA)
@@ -61,7 +64,7 @@ def own_color(pixels: NDArray[Any]) -> float:
         return np.asarray(cells, np.float64).ravel()
 
     luma = planes[..., 0]
-    chroma = np.stack([average(planes[..., 1]), average(planes[..., 2])], axis=1)
+    chroma = np.stack([average(planes[..., 1]), average(planes[..., 2])], axis=1) - 0.5
     tones = [
         average(np.maximum(np.float32(0), 1 - np.abs(luma * (_TONES - 1) - knot)))
         for knot in range(_TONES)
@@ -72,8 +75,10 @@ def own_color(pixels: NDArray[Any]) -> float:
     terms = np.stack([*tones, *place, *(term * mean for term in place)], axis=1)
     # A little regularization: tones that the picture does not have leave their knots undecided.
     normal = terms.T @ terms + 1e-5 * len(terms) * np.eye(terms.shape[1])
-    rest = chroma - terms @ np.linalg.solve(normal, terms.T @ chroma)
-    return float(np.percentile(np.hypot(rest[:, 0], rest[:, 1]), _SHARE) * 255)
+    tone = terms @ np.linalg.solve(normal, terms.T @ chroma)
+    rest = 255 * np.percentile(np.hypot(*(chroma - tone).T), _SHARE)
+    strength = 255 * np.hypot(*tone.T).mean()
+    return float(rest / np.hypot(1, strength / _STRONG_TONE))
 
 
 def _size(pixels: NDArray[Any], short_side: int) -> tuple[int, int]:

@@ -59,6 +59,7 @@ _SIGNATURES = {
 }
 _HEVC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
+_SEQUENCE_BRANDS = {b"avis", b"msf1", b"hevc", b"hevx"}
 _STILL_BRANDS = {b"mif1", b"mif2", b"msf1", b"miaf"}  # of any picture in this container
 # What people hand over that is no picture for tinct, and what helps
 _OTHERS = {
@@ -174,7 +175,7 @@ def _sniff_boxes(head: bytes) -> str | None:
     brands = {head[at : at + 4] for at in (8, *range(16, end, 4))}
     if brands & _AVIF_BRANDS:
         return "AVIF"
-    if brands & _HEVC_BRANDS or head[8:12] in _STILL_BRANDS:
+    if brands & (_HEVC_BRANDS | _STILL_BRANDS):
         return "HEIC"
     return "RAW" if head[8:12] == b"crx " else None
 
@@ -208,6 +209,8 @@ def _decode(data: bytes, kind: str, limit: Limit, gray: bool) -> Decoded:
     except Exception as error:
         # A damaged file can make a decoder fail in any way: out of range, recursion, zero
         # division...
+        if kind in ("AVIF", "HEIC") and data[8:12] in _SEQUENCE_BRANDS:
+            raise UnreadableError("a sequence of pictures; use tinct video") from error
         raise UnreadableError("damaged beyond reading") from error
 
 
@@ -223,9 +226,9 @@ def _decode_other(data: bytes, kind: str, limit: Limit) -> Decoded:
             return tiff.decode_tiff(data, limit)
         kind = "RAW"
     if kind == "WEBP":
-        from tinct.photographs.vips import decode_webp
+        from tinct.photographs.vips import decode_with_metadata
 
-        return decode_webp(data, limit)
+        return decode_with_metadata(data, limit)
     if kind == "PPM" and data[1:2] in b"56":
         return pnm.decode_pnm(data, limit)
     if kind == "JPEG2000":
@@ -244,7 +247,15 @@ def _decode_other(data: bytes, kind: str, limit: Limit) -> Decoded:
         return decoders[kind](data, limit)
     from tinct.photographs.pillow_formats import decode_by_pillow
 
-    return decode_by_pillow(data, kind, limit)
+    try:
+        return decode_by_pillow(data, kind, limit)
+    except (SyntaxError, RuntimeError):
+        if kind != "AVIF":
+            raise
+    # libavif, which Pillow uses, refuses what early encoders wrote (two ipma boxes for alpha)
+    from tinct.photographs.vips import decode_with_metadata
+
+    return decode_with_metadata(data, limit, orientation=1)
 
 
 def _finish(decoded: Decoded, kind: str) -> Picture:

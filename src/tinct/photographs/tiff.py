@@ -58,7 +58,7 @@ _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _CIE_LAB, _ICC_LAB 
 _CFA, _LINEAR_RAW = 32803, 34892  # what the sensor of a camera saw
 _COLORS = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
 _COLORS |= {_YCBCR: 3, _CIE_LAB: 3, _ICC_LAB: 3}  # channels of a pixel, further ones not counted
-_PLAIN, _DEFLATE = 1, (8, 32946)
+_PLAIN, _OLD_JPEG, _DEFLATE = 1, 6, (8, 32946)
 # What libtiff in libvips' wheel unpacks: CCITT, LZW, JPEG, Deflate, PackBits, WebP and old kinds.
 # Of others it gives black.
 _PACKINGS = {1, 2, 3, 4, 5, 6, 7, 8, 32766, 32771, 32773, 32809, 32946, 34676, 34677, 50001}
@@ -192,8 +192,9 @@ def _decode_page(
         if pixels.ndim == 2 or pixels.shape[2] < 4:
             raise UnreadableError("damaged: CMYK of less than four channels")
         space, pixels = "cmyk", _eight_bits(pixels)
-    elif page.photometric == _PALETTE and (pixels[..., :3] == pixels[..., :1]).all():
-        space, pixels = "gray", np.ascontiguousarray(pixels[..., 0])
+    elif page.photometric == _PALETTE and pixels.ndim == 3:
+        if (pixels[..., :3] == pixels[..., :1]).all():
+            space, pixels = "gray", np.ascontiguousarray(pixels[..., 0])
     orientation = _orientation(page, data)
     metadata = _metadata(data, page)
     if page.photometric in (_CIE_LAB, _ICC_LAB):
@@ -223,6 +224,8 @@ def _samples(
     data: bytes, limit: Limit, place: dict[str, int], page: tifffile.TiffPage
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Get at the samples, black being zero and palettes resolved, and say what was wrong."""
+    if page.compression == _OLD_JPEG:
+        return _decode_old_jpeg(data, place), ()
     usual = page.photometric in (_MIN_IS_BLACK, _RGB, _CMYK) and page.bitspersample in (8, 16)
     if page.compression == _PLAIN and usual and _ASSOCIATED not in page.extrasamples:
         try:
@@ -239,6 +242,20 @@ def _samples(
     if not damage and page.compression in _DEFLATE and not _checksums_fit(data, page, pixels):
         damage = (DAMAGED,)
     return pixels, damage
+
+
+def _decode_old_jpeg(data: bytes, place: dict[str, int]) -> NDArray[Any]:
+    """Decode JPEG as TIFF 6.0 had it at first, of which libvips gives black, or nothing."""
+    from PIL import TiffImagePlugin  # rarely needed
+
+    picture = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+    try:
+        picture.seek(place["page"])
+        return np.array(picture if picture.mode == "L" else picture.convert("RGB"))
+    except (OSError, ValueError) as error:
+        raise UnreadableError(
+            "old-style JPEG in a TIFF, which tinct does not read (save it with LZW or ZIP)"
+        ) from error
 
 
 def _plain(page: tifffile.TiffPage) -> NDArray[Any]:

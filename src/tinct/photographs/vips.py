@@ -73,8 +73,13 @@ def _pixels(image: pyvips.Image) -> NDArray[Any]:
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
-def decode_webp(data: bytes, limit: Limit) -> Decoded:
-    """Decode a WebP, of an animated one the first picture.
+def decode_with_metadata(data: bytes, limit: Limit, orientation: int | None = None) -> Decoded:
+    """Decode a WebP or AVIF with its metadata, of an animated one the first picture.
+
+    Args:
+        data: The whole file.
+        limit: Largest picture allowed.
+        orientation: 1 where libvips turns the picture itself; None: as EXIF or XMP says.
 
     Raises:
         UnreadableError: Nothing can be decoded.
@@ -88,7 +93,7 @@ def decode_webp(data: bytes, limit: Limit) -> Decoded:
     only_first = "animated: only the first picture was read (tinct video colors all of them)"
     animated = image.get_typeof("n-pages") and image.get("n-pages") > 1
     warnings = (*((only_first,) if animated else ()), *damage)
-    return Decoded(pixels, space_of(pixels), metadata, warnings=warnings)
+    return Decoded(pixels, space_of(pixels), metadata, orientation, warnings)
 
 
 def _field(image: pyvips.Image, name: str) -> bytes | None:
