@@ -192,9 +192,12 @@ def _decode_page(
         if pixels.ndim == 2 or pixels.shape[2] < 4:
             raise UnreadableError("damaged: CMYK of less than four channels")
         space, pixels = "cmyk", _eight_bits(pixels)
-    elif page.photometric == _PALETTE and pixels.ndim == 3:
-        if (pixels[..., :3] == pixels[..., :1]).all():
-            space, pixels = "gray", np.ascontiguousarray(pixels[..., 0])
+    elif (
+        page.photometric == _PALETTE
+        and pixels.ndim == 3
+        and (pixels[..., :3] == pixels[..., :1]).all()
+    ):
+        space, pixels = "gray", np.ascontiguousarray(pixels[..., 0])
     orientation = _orientation(page, data)
     metadata = _metadata(data, page)
     if page.photometric in (_CIE_LAB, _ICC_LAB):
