@@ -328,14 +328,17 @@ def _inflate_partly(data: bytes, page: tifffile.TiffPage) -> NDArray[Any] | None
         pass  # up to here, and no further
     if not any(raw):
         return None
-    whole = zlib.compress(raw.ljust(size, b"\0"), 0)
-    try:
-        segment, _, _ = page.decode(whole, 0)
-    except Exception:  # noqa: BLE001 - a kind that tifffile cannot unpack alone
-        return None
+    raw = raw.ljust(size, b"\0")
+    if page.bitspersample == 1:
+        rows = np.frombuffer(raw, np.uint8).reshape(page.imagelength, -1)
+        bits = np.unpackbits(rows, axis=1)[:, : page.imagewidth * page.samplesperpixel]
+        segment = bits * np.uint8(255)
+    else:
+        try:
+            segment, _, _ = page.decode(zlib.compress(raw, 0), 0)
+        except Exception:  # noqa: BLE001 - a kind that tifffile cannot unpack alone
+            return None
     pixels = np.asarray(segment).reshape(page.imagelength, page.imagewidth, -1)
-    if pixels.dtype == np.bool_:
-        pixels = pixels * np.uint8(255)
     if page.photometric == _MIN_IS_WHITE:
         pixels = np.bitwise_not(pixels)
     pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
