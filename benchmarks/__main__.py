@@ -114,6 +114,26 @@ def folder(
 
 
 @app.command()
+def clicks(
+    photographs: Photographs = _EXAMPLES,
+    model: Model = "base",
+    threads: Threads = None,
+    rounds: Rounds = 5,
+) -> None:
+    """A hint in photographs of 1, 12 and 50 megapixels, by stage, in milliseconds.
+
+    Every stage has those before it inside, but for opening the photograph.
+    """
+    from benchmarks.clicks import bench_clicks
+    from benchmarks.publish import photographs_in
+    from tinct.photographs import read_picture
+    from tinct.runtime.compose import luma_of
+
+    photograph = luma_of(read_picture(photographs_in(photographs)[0], gray=True).pixels)
+    typer.echo(bench_clicks(photograph, model, threads, rounds))
+
+
+@app.command()
 def film(
     photographs: Photographs = _EXAMPLES,
     model: Model = "nano",

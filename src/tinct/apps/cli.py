@@ -33,6 +33,7 @@ _LAB_COMMANDS = (
     "compare",
     "robustness",
     "faults",
+    "hints",
     "steadiness",
     "statistics",
     "curves",

@@ -6,8 +6,8 @@ What is wrong with them is one line that names the file, the key and the value.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -76,6 +76,7 @@ def _describe(kind: Any, found: ErrorDetails) -> str:
     if found["type"] == "unexpected_keyword_argument":
         for key in found["loc"][:-1]:
             kind = get_type_hints(kind)[str(key)]
+            kind = next((one for one in get_args(kind) if is_dataclass(one)), kind)  # or None
         known = ", ".join(sorted(item.name for item in fields(kind)))
         return f"unknown key {place!r}; known are {known}"
     if found["type"] == "missing":

@@ -20,12 +20,14 @@ from tinct.photographs.read import Source
 from tinct.runtime.compose import Pixels, color_picture, luma_of, white_level
 from tinct.runtime.in_order import in_order
 from tinct.runtime.inputs import SupportsArray, holds_pictures, open_picture
-from tinct.runtime.session import Session
+from tinct.runtime.session import HintSession, Session
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 from tinct.spec import PHOTOGRAPH_MODEL
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from tinct.runtime.canvas import Canvas
 
 MAX_ASPECT = 4
 """A picture longer than this times its short side is squeezed for the network."""
@@ -96,6 +98,41 @@ class Colorizer:
         """
         self.options = ColorOptions(vividness, cautious, saturation)
         self.session = Session(model, device=device, threads=threads)
+        self._threads = threads
+        self._hints: HintSession | None = None
+
+    def open(
+        self,
+        image: Any,
+        *,
+        vividness: float | None = None,
+        cautious: float | None = None,
+        saturation: float | None = None,
+    ) -> Canvas:
+        """Look at a picture once, to say then what color things in it are.
+
+        Args:
+            image: One picture, of any kind that ``colorizer(image)`` takes.
+            vividness: Of the colors that nothing is said about; None takes that of the colorizer,
+                as with the others.
+            cautious: Likewise.
+            saturation: Likewise.
+
+        Raises:
+            InputError: The picture cannot be read, or is no picture.
+            ModelError: The model takes no hints.
+            OptionError: An option is out of range.
+        """
+        from tinct.runtime.canvas import Canvas
+
+        options = self._options_with(vividness, cautious, saturation)
+        if self._hints is None:  # loaded twice by two threads: no harm
+            self._hints = HintSession(self.session, self._threads)
+        return Canvas(self, self._hints, image, options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the branch for hints out of a pickle: it is loaded again where it is needed."""
+        return self.__dict__ | {"_hints": None}
 
     @overload
     def __call__(
@@ -176,7 +213,7 @@ class Colorizer:
                 image, vividness=vividness, cautious=cautious, saturation=saturation
             )
         pixels, finish = open_picture(image, self.session.spec.name)
-        return self._color_pages(finish(self.chroma(pixels, options)), options)
+        return self.color_pages(finish(self.chroma(pixels, options)), options)
 
     def colorize_all(
         self,
@@ -229,13 +266,13 @@ class Colorizer:
         chroma = iter(self._chroma_of_all(pixels, options))
 
         def finish(entry: tuple[Pixels, Callable[[ChromaModel], Any]]) -> Any:
-            return self._color_pages(entry[1](next(chroma)), options)
+            return self.color_pages(entry[1](next(chroma)), options)
 
         return [
             entry if isinstance(entry, Exception) else _attempt(finish, entry) for entry in opened
         ]
 
-    def _color_pages(self, result: Any, options: ColorOptions) -> Any:
+    def color_pages(self, result: Any, options: ColorOptions) -> Any:
         """Color the further pages of a ``Picture``, where it has any."""
         if not (isinstance(result, Picture) and result.pages):
             return result

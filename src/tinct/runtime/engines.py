@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,8 +45,8 @@ class Engine(Protocol):
     outputs: tuple[str, ...]  # their names, in the order of the graph
     metadata: dict[str, str]  # that the file carries
 
-    def run(self, feed: Arrays) -> list[NDArray[Any]]:
-        """Run the graph on its inputs by name; return its outputs in their order."""
+    def run(self, feed: Arrays, outputs: Sequence[str]) -> list[NDArray[Any]]:
+        """Run the graph on its inputs by name; return these of its outputs."""
         ...
 
 
@@ -113,8 +114,8 @@ class _OnnxRuntime:
         self.outputs = tuple(output.name for output in self._session.get_outputs())
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 
-    def run(self, feed: Arrays) -> list[NDArray[Any]]:
-        answer: list[NDArray[Any]] = self._session.run(None, feed)
+    def run(self, feed: Arrays, outputs: Sequence[str]) -> list[NDArray[Any]]:
+        answer: list[NDArray[Any]] = self._session.run(list(outputs), feed)
         return answer
 
 
@@ -140,8 +141,8 @@ class _OpenVino:
         self.metadata = {key: str(value) for key, value in info.items()}
         self._local = threading.local()  # a request serves one thread at a time
 
-    def run(self, feed: Arrays) -> list[NDArray[Any]]:
+    def run(self, feed: Arrays, outputs: Sequence[str]) -> list[NDArray[Any]]:
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
         answer = self._local.request.infer(feed)
-        return [answer[index] for index in range(len(self.outputs))]
+        return [answer[self.outputs.index(name)] for name in outputs]

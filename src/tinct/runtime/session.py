@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,31 @@ from numpy.typing import NDArray
 
 from tinct.errors import ModelError
 from tinct.runtime.engines import DEVICES, load_engine
-from tinct.spec import METADATA_KEY, MODEL_FOLDER, PHOTOGRAPH_MODEL, ModelSpec
+from tinct.spec import (
+    HINTS_ENDING,
+    HINTS_KEY,
+    METADATA_KEY,
+    MODEL_FOLDER,
+    PHOTOGRAPH_MODEL,
+    HintSpec,
+    ModelSpec,
+)
 
-__all__ = ["DEVICES", "Session", "model_names", "model_path"]
+__all__ = [
+    "DEVICES",
+    "Encoded",
+    "HintSession",
+    "Session",
+    "hints_path",
+    "model_names",
+    "model_path",
+]
 
 
 def model_names() -> list[str]:
     """Return the names of the models inside the package."""
-    return sorted(path.stem for path in MODEL_FOLDER.glob("*.onnx"))
+    names = (path.stem for path in MODEL_FOLDER.glob("*.onnx"))
+    return sorted(name for name in names if not name.endswith(HINTS_ENDING))
 
 
 def model_path(model: str | Path) -> Path:
@@ -44,10 +62,30 @@ def model_path(model: str | Path) -> Path:
     raise ModelError(f"{model}: no such model; in the package are: {names}; or name an ONNX file")
 
 
+def hints_path(model: Path) -> Path:
+    """Return where the branch for hints of a model file lies: beside it, ``NAME-hints.onnx``."""
+    return model.with_name(f"{model.stem}{HINTS_ENDING}.onnx")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """All that a network knows of one picture.
+
+    ``ab`` (2, h, w) in CIE units and ``confidence`` (h, w), 0..1, are its answer; ``features``
+    (C, h, w) and ``scores`` (Q, h, w) are what hints and suggestions are made from.
+    """
+
+    ab: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    features: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
 class Session:
     """A loaded model; safe to use from several threads at once.
 
     Attributes:
+        path: Of the model file.
         spec: What the model file says about itself.
         device: The device it runs on, one of ``DEVICES`` without ``auto``.
     """
@@ -73,7 +111,8 @@ class Session:
             OptionError: The device is unknown, or the threads are fewer than one.
         """
         path = model_path(model)
-        self._load_again = partial(Session, path.absolute(), device=device, threads=threads)
+        self.path = path.absolute()
+        self._load_again = partial(Session, self.path, device=device, threads=threads)
         self._engine = load_engine(path, device, threads)
         self.device = self._engine.device
         text = self._engine.metadata.get(METADATA_KEY)
@@ -99,6 +138,71 @@ class Session:
             W/stride), 0..1.
         """
         level = np.array([vividness], np.float32)
-        answer = self._engine.run({"lightness": lightness, "vividness": level})
-        named = dict(zip(self._engine.outputs, answer, strict=True))
-        return named["ab"], named["confidence"]
+        feed = {"lightness": lightness, "vividness": level}
+        ab, confidence = self._engine.run(feed, ("ab", "confidence"))
+        return ab, confidence
+
+    def encode(self, lightness: NDArray[np.float32], vividness: float) -> Encoded:
+        """Run the network on one picture, and keep what it saw.
+
+        Args:
+            lightness: L* (1, 1, H, W) float32, 0..100; H and W multiples of ``spec.multiple``.
+            vividness: 0..1.
+
+        Raises:
+            ModelError: The model file is one of an older version, which does not tell.
+        """
+        names = ("ab", "confidence", "features", "scores")
+        if not set(names) <= set(self._engine.outputs):
+            raise ModelError(f"{self.path}: made by an older version of tinct: it takes no hints")
+        level = np.array([vividness], np.float32)
+        answer = self._engine.run({"lightness": lightness, "vividness": level}, names)
+        ab, confidence, features, scores = (array[0] for array in answer)
+        return Encoded(ab, confidence[0], features, scores)
+
+
+class HintSession:
+    """The branch for hints of a loaded model; safe to use from several threads at once.
+
+    Attributes:
+        spec: What its file says about itself.
+    """
+
+    def __init__(self, model: Session, threads: int | None = None) -> None:
+        """Load the file beside that of the model.
+
+        Args:
+            model: As it is loaded.
+            threads: Processor threads; None is one for each physical core that this process may
+                use.
+
+        Raises:
+            ModelError: There is none, or it belongs to other weights.
+        """
+        path = hints_path(model.path)
+        if not path.is_file():
+            raise ModelError(f"{model.path}: takes no hints: {path.name} is not beside it")
+        self._engine = load_engine(path, model.device, threads)
+        text = self._engine.metadata.get(HINTS_KEY)
+        if text is None:
+            raise ModelError(f"{path}: an ONNX file, but not a branch for hints")
+        self.spec = HintSpec.from_json(text, str(path))
+        if self.spec.weights != model.spec.weights:
+            raise ModelError(f"{path}: trained behind other weights than those of {model.path}")
+
+    def run(
+        self, features: NDArray[np.float32], lightness: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Describe the places of one picture.
+
+        Args:
+            features: Of the model, (C, h, w).
+            lightness: L* as the model got it, (1, 1, 4h, 4w).
+
+        Returns:
+            Keys (H, D, h, w) and strengths (H, h, w) of the heads.
+        """
+        feed = {"features": features[None], "lightness": lightness}
+        keys, strengths = self._engine.run(feed, ("keys", "strengths"))
+        heads, (height, width) = strengths.shape[1], strengths.shape[2:]
+        return keys.reshape(heads, -1, height, width), strengths[0]

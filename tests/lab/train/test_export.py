@@ -67,7 +67,12 @@ def test_file_is_small_and_alone(exported):
 def test_graph_is_called_as_the_spec_says(exported):
     session = open_session(exported[0])
     assert [item.name for item in session.get_inputs()] == ["lightness", "vividness"]
-    assert [item.name for item in session.get_outputs()] == ["ab", "confidence"]
+    assert [item.name for item in session.get_outputs()] == [
+        "ab",
+        "confidence",
+        "features",
+        "scores",
+    ]
     assert session.get_inputs()[1].shape == [1]
 
 
@@ -79,7 +84,8 @@ def test_file_equals_torch_at_any_size_and_batch(exported, model, batch, size):
     pictures = lightness(batch, *size)
     for vividness in (0.0, 0.6):
         level = np.array([vividness], np.float32)
-        ab, confidence = session.run(None, {"lightness": pictures, "vividness": level})
+        feed = {"lightness": pictures, "vividness": level}
+        ab, confidence = session.run(["ab", "confidence"], feed)
         assert ab.shape == (batch, 2, size[0] // 4, size[1] // 4)
         assert confidence.shape == (batch, 1, size[0] // 4, size[1] // 4)
         wanted = model(torch.from_numpy(pictures), torch.from_numpy(level))

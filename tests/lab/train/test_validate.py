@@ -71,8 +71,8 @@ def test_gray_gains_nothing(cache, colorless, objective):
 def test_psnr_is_that_of_the_pictures(cache, network, objective):
     photographs = ValidationSet.from_cache(cache, 64)
     result = validate(network, objective, photographs)
-    lightness, _ = photographs.batch(0, network, 24)
-    pictures = to_rgb(objective.colors(network, lightness), lightness, "ab")
+    lightness, target = photographs.batch(0, network, 24)
+    pictures = to_rgb(objective.colors(network, lightness, target), lightness, "ab")
     error = ((pictures.astype(float) - photographs.rgb / 255) ** 2).mean(axis=(1, 2, 3))
     assert result.psnr == pytest.approx((-10 * np.log10(error)).mean(), abs=1e-3)
 

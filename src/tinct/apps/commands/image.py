@@ -43,6 +43,13 @@ def image(
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,
+    hints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HINTS.json",
+            help="What color things in the photograph are, see docs/hints.md.",
+        ),
+    ] = None,
     choices: Annotated[
         bool,
         typer.Option(
@@ -124,5 +131,7 @@ def image(
             mark=not no_mark,
             restore=restore,
         ),
-        PhotographOptions(jobs=jobs, sheets=compare, choices=choices, films=films, report=json),
+        PhotographOptions(
+            jobs=jobs, sheets=compare, choices=choices, films=films, hints=hints, report=json
+        ),
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tinct.apps.photographs.plan import FolderContents, PhotographJob, Plan
+    from tinct.photographs import Picture
+    from tinct.runtime.hint_file import HintFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class PhotographOptions:
     sheets: bool = False  # write a side-by-side sheet for each
     choices: bool = False  # write only sheets to choose vividness and model from
     films: bool = False  # color the films that are found in folders as well
+    hints: str | None = None  # a file that says what color things in the one photograph are
     report: str | None = None  # where the report goes as JSON: a file, or ``-`` for stdout
 
 
@@ -83,9 +86,15 @@ def color_photographs(
         batch = replace(batch, format="jpeg", recolor=True)
     asked = None if batch.format is None else format_named(batch.format)
     ending = "-choices" if options.choices else "-color"
+    hints = _read_hints(options, inputs)
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
     run = _PhotographRun(plan, color, batch, options)
-    journal = Journal(color.model, _deciding_options(color, batch, options))
+    if hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
+        raise OptionError(f"--hints {hints.name} is about one photograph: name that one alone")
+    deciding = _deciding_options(color, batch, options)
+    if hints:
+        deciding["hints"] = hints.digest
+    journal = Journal(color.model, deciding)
     todo, finished = split_finished(plan.jobs, journal, batch.overwrite)
     skipped = [
         PhotographRecord(job.input_name, job.output_name, "skipped", reason)
@@ -96,7 +105,7 @@ def color_photographs(
         _announce(record)
     try:
         if todo:
-            _color(todo, run, journal)
+            _color(todo, run, journal, hints)
         if options.films:
             _color_films(run)
     except (KeyboardInterrupt, SystemExit):
@@ -125,7 +134,22 @@ def _deciding_options(
     }
 
 
-def _color(jobs: Sequence[PhotographJob], run: _PhotographRun, journal: Journal) -> None:
+def _read_hints(options: PhotographOptions, inputs: Sequence[str]) -> HintFile | None:
+    """Read the file of hints before anything else is done, if there is one."""
+    if options.hints is None:
+        return None
+    if options.choices:
+        raise OptionError("--choices shows automatic colors: it goes without --hints")
+    if len(inputs) != 1:
+        raise OptionError(f"--hints {options.hints} is about one photograph, not {len(inputs)}")
+    from tinct.runtime.hint_file import read_hints
+
+    return read_hints(options.hints)
+
+
+def _color(
+    jobs: Sequence[PhotographJob], run: _PhotographRun, journal: Journal, hints: HintFile | None
+) -> None:
     """Load the model and color what is to be done."""
     from tinct.runtime import Colorizer  # ONNX Runtime: not for a run that finds everything done
 
@@ -160,6 +184,15 @@ def _color(jobs: Sequence[PhotographJob], run: _PhotographRun, journal: Journal)
             other = FILM_MODEL if color.model == PHOTOGRAPH_MODEL else PHOTOGRAPH_MODEL
             chooser = Chooser({color.model: colorizer, other: load(other)})
             run_batch(jobs, chooser, batch, at_once, record_and_note)
+        elif hints:
+
+            def color_with_hints(picture: Picture) -> Picture:
+                canvas = colorizer.open(picture)
+                notes = hints.apply(canvas)
+                colored: Picture = canvas.picture()
+                return replace(colored, warnings=(*colored.warnings, *notes))
+
+            run_batch(jobs, color_with_hints, batch, at_once, record_and_note)
         else:
             run_batch(jobs, colorizer, batch, at_once, record_and_note)
 

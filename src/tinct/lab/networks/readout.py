@@ -63,12 +63,20 @@ class ColorModel(nn.Module):
 
     def decode(self, logits: Tensor, vividness: Tensor) -> tuple[Tensor, Tensor]:
         """Turn logits (N, Q, h, w) into ab and confidence, see :meth:`forward`."""
+        return self.decode_scores(self.scores(logits), vividness)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """Return logits over the temperature, within what can be raised to powers of e."""
+        return (logits / self.config.temperature).clamp(-MAX_EXPONENT, MAX_EXPONENT)
+
+    def decode_scores(self, scores: Tensor, vividness: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn :meth:`scores` into ab and confidence, see :meth:`forward`."""
         config, prior = self.config, self.network.log_prior.reshape(1, -1, 1, 1)
         # A softmax in parts. The maximum over channels that it would subtract first is a quarter of
         # the run time in ONNX Runtime: clamping keeps the powers finite as well, and changes
         # colors only where a network is surer than any trained one. The prior, the same at every
         # place, goes into the few weights of the moments, whose last one sums up the likelihoods.
-        likelihoods = torch.exp((logits / config.temperature).clamp(-MAX_EXPONENT, MAX_EXPONENT))
+        likelihoods = torch.exp(scores)
         share = vividness.reshape(1, 1, 1, 1) ** config.vividness_curve
         power = share * (config.prior_power / config.temperature)
         rarity = torch.exp(power * (prior.amin(dim=1, keepdim=True) - prior))  # at most 1
@@ -79,3 +87,22 @@ class ColorModel(nn.Module):
         odds = (variance / config.confidence_scale**2) ** config.confidence_slope
         confidence = 1 / (1 + odds)
         return ab * (1 + config.gain * share * confidence), confidence
+
+
+class ModelFile(ColorModel):
+    """All that a model file answers: colors, and what hints need to know of the picture.
+
+    Features and scores are there anyway, so they cost nothing.
+    """
+
+    def forward(  # type: ignore[override]
+        self, lightness: Tensor, vividness: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return ab and confidence as ``ColorModel`` does, then features and scores.
+
+        Features are those of the network, (N, C, H/4, W/4); scores (N, Q, H/4, W/4) are logarithms
+        of likelihoods of the bins, each up to a constant of its place.
+        """
+        features = self.network.features(lightness)
+        scores = self.scores(self.network.head(features))
+        return *self.decode_scores(scores, vividness), features, scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from tinct.errors import ModelError
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.readout import ColorModel
 from tinct.lab.train.begin import load_classifier, model_spec
-from tinct.lab.train.export import decoding_of, with_decoding
+from tinct.lab.train.export import decoding_of, weights_digest, with_decoding
 from tinct.lab.train.run import update_average
 from tinct.spec import ModelSpec
 
@@ -43,6 +44,7 @@ def average_models(one: str, other: str, share: float) -> tuple[ColorModel, Mode
         "averaged_with": {"share": share, "provenance": specs[1].provenance},
     }
     spec = with_decoding(specs[0], decode, specs[0].default_vividness, notes)
+    spec = replace(spec, weights=weights_digest(networks[0]))
     return ColorModel(networks[0], decode).eval(), spec
 
 

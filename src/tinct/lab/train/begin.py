@@ -17,6 +17,7 @@ from tinct.lab.networks import build
 from tinct.lab.networks.blocks import ConvNorm, fold_pixels, fuse, unfold_pixels
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.efficientnet import Encoder, published_weights
+from tinct.lab.networks.hints import HintConfig, HintedNetwork
 from tinct.lab.train.config import TrainConfig, config_from_dict
 from tinct.runtime import model_path
 from tinct.spec import METADATA_KEY, ModelSpec
@@ -36,7 +37,15 @@ def make_network(config: TrainConfig) -> nn.Module:
         ModelError: There is no such network, or it has not such options.
     """
     network = build(config.network, **config.options)
-    return _fold(network) if config.start and not config.norms else network.train()
+    if config.start and not config.norms:
+        network = _fold(network)
+    if config.hints:
+        if not isinstance(network, Classifier):
+            raise ModelError(f"network {config.network!r} has no colors that hints could change")
+        choices = config.hints
+        sizes = HintConfig(choices.hidden, choices.heads, choices.dimensions)
+        network = HintedNetwork(network, sizes)
+    return network.train()
 
 
 def _fold(network: nn.Module) -> nn.Module:
@@ -66,7 +75,8 @@ def begin(network: nn.Module, config: TrainConfig, lightness: Callable[[], Tenso
         load_model(folded, config.start)
         unfold(network, folded, lightness())
     elif config.start:
-        load_model(network, config.start)
+        automatic = network.network if isinstance(network, HintedNetwork) else network
+        load_model(automatic, config.start)
 
 
 @torch.no_grad()

@@ -86,6 +86,20 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True, config=_RULES)
+class HintChoices:
+    """A branch for hints, which is trained behind a network that stays as it is."""
+
+    hidden: Positive = 64
+    """Channels between its two convolutions."""
+    heads: tuple[Positive, Positive] = (3, 2)
+    """Similarities that are summed up: of small differences, and of large ones."""
+    dimensions: Positive = 12
+    """Length of a key."""
+    most: Annotated[int, Strict(), Field(ge=1, le=1024)] = 96
+    """Hints in a picture at most; half of the pictures have less than its root."""
+
+
+@dataclass(frozen=True, config=_RULES)
 class TrainConfig:
     """Everything that decides a run."""
 
@@ -105,6 +119,8 @@ class TrainConfig:
     """Share of the learning rate at which weights that were begun with are fine-tuned."""
     objective: Literal["classification", "regression"] = "classification"
     """``classification`` over ab bins, or ``regression``: the paper's mean squared error."""
+    hints: HintChoices | None = None
+    """Train a branch for hints, and nothing else, behind the network that ``start`` names."""
     teacher: Text = ""
     """Model whose distributions the network learns from besides the photographs."""
     teacher_share: Share = 0.7
@@ -158,6 +174,14 @@ class TrainConfig:
     """Machines; 0 for as many as ``torchrun`` has started on, or one."""
     precision: Literal["32", "bf16"] = "32"
     """Of activations: ``32`` bits, or ``bf16`` (weights and loss stay at 32)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.hints and not self.start:
+            raise ValueError("hints are trained behind a model: start must name one")
+        if self.hints and (self.norms or self.teacher or self.picture_weight):
+            raise ValueError("hints go with no norms, no teacher and no picture_weight")
+        return self
 
     @property
     def finish(self) -> range:

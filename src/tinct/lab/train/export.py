@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import logging
 import warnings
@@ -21,7 +22,7 @@ from tinct.errors import ModelError, OutputError, TrainingError
 from tinct.files import write_atomically
 from tinct.lab.networks.blocks import fold_pixels, fuse
 from tinct.lab.networks.classifier import Classifier
-from tinct.lab.networks.readout import ColorModel, DecodeConfig
+from tinct.lab.networks.readout import ColorModel, DecodeConfig, ModelFile
 from tinct.lab.train.begin import load_classifier, make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 from tinct.spec import METADATA_KEY, ModelSpec
@@ -136,7 +137,9 @@ def open_model(model: str) -> tuple[ColorModel, ModelSpec]:
     """
     if not model.endswith(".safetensors"):
         spec = model_spec(model)
-        return ColorModel(load_classifier(model), decoding_of(spec)).eval(), spec
+        network = load_classifier(model)
+        spec = replace(spec, weights=weights_digest(network))  # older files do not say
+        return ColorModel(network, decoding_of(spec)).eval(), spec
     reading = reading_before(Path(model))
     checkpoint = load_checkpoint(Path(model))
     colors = color_model(checkpoint, model, reading.decode)
@@ -199,9 +202,27 @@ def _spec(
         stride=model.network.stride,
         default_vividness=reading.default_vividness,
         parameters=sum(item.numel() for item in model.network.parameters()),
+        weights=weights_digest(model.network),
         provenance=provenance,
     )
     return ModelSpec.from_json(spec.to_json(), spec.name)  # as it will be read: lists, not tuples
+
+
+def weights_digest(network: Classifier) -> str:
+    """Return a name of the weights that features come from, the same in 32 bits and in 16.
+
+    A branch for hints names the weights that it was trained behind. How colors are read from the
+    features may change without harm to it, and so the head does not count.
+    """
+    folded = copy.deepcopy(network).eval()
+    fuse(folded)
+    fold_pixels(folded)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(folded.state_dict().items()):
+        if tensor.is_floating_point() and not name.startswith(("head.", "bin_", "log_")):
+            values = tensor.half() + 0  # -0 is 0: averages of weights do not keep its sign
+            digest.update(values.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 @torch.no_grad()
@@ -216,31 +237,55 @@ def fold_temperature(model: ColorModel) -> None:
 
 def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
     """Return the model as ONNX with dynamic batch, height and width, the spec in its metadata."""
-    fused = copy.deepcopy(model).eval()
+    fused = ModelFile(copy.deepcopy(model.network), model.config).eval()
     fuse(fused)
     fold_pixels(fused)
     fold_temperature(fused)
     batch = torch.export.Dim("batch", min=1, max=4096)
     rows = torch.export.Dim("rows", min=2, max=512)
     columns = torch.export.Dim("columns", min=2, max=512)
-    lightness = torch.rand(2, 1, 128, 160) * 100
+    return write_graph(
+        fused,
+        {"lightness": torch.rand(2, 1, 128, 160) * 100, "vividness": torch.zeros(1)},
+        ["ab", "confidence", "features", "scores"],
+        ({0: batch, 2: 32 * rows, 3: 32 * columns}, None),
+        {METADATA_KEY: spec.to_json()},
+    )
+
+
+def write_graph(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    dynamic_shapes: tuple[Any, ...],
+    metadata: dict[str, str],
+) -> bytes:
+    """Return a module as an ONNX file.
+
+    Args:
+        module: In evaluation mode.
+        inputs: Examples by name, in their order.
+        outputs: Names.
+        dynamic_shapes: What may differ from the examples, as ``torch.export`` takes it.
+        metadata: To be stored in the file.
+    """
     # The exporter notes each package it does not find.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            fused,
-            (lightness, torch.zeros(1)),
-            input_names=["lightness", "vividness"],
-            output_names=["ab", "confidence"],
-            dynamic_shapes=({0: batch, 2: 32 * rows, 3: 32 * columns}, None),
+            module,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=dynamic_shapes,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
     proto = program.model_proto
-    onnx.helper.set_model_props(proto, {METADATA_KEY: spec.to_json()})
+    onnx.helper.set_model_props(proto, metadata)
     for node in proto.graph.node:  # where each node came from in our sources says nothing to users
         del node.metadata_props[:]
         node.doc_string = ""
@@ -269,7 +314,8 @@ def check_parity(model: ColorModel, data: bytes, name: str) -> float:
         for vividness in (0.0, 1.0):
             level = torch.tensor([vividness])
             wanted = model(lightness, level)
-            answer = session.run(None, {"lightness": lightness.numpy(), "vividness": level.numpy()})
+            feed = {"lightness": lightness.numpy(), "vividness": level.numpy()}
+            answer = session.run(["ab", "confidence"], feed)
             for ours, theirs, scale in zip(wanted, answer, (_AB_RANGE, 1.0), strict=True):
                 differences.append(float(np.abs(ours.numpy() - theirs).max()) / scale)
     worst = float(np.max(differences))  # not max(), which may lose a NaN

@@ -13,11 +13,21 @@ from tinct.errors import TrainingError
 from tinct.lab.data.batches import WHOLE, Share
 from tinct.lab.data.cache import Cache
 from tinct.lab.networks.classifier import Classifier
+from tinct.lab.networks.hints import HintedNetwork, sample
 from tinct.lab.networks.nano import NanoRegression
 from tinct.lab.networks.paper import AB_SCALE, PaperNetwork
-from tinct.lab.networks.readout import ColorModel
+from tinct.lab.networks.readout import ColorModel, DecodeConfig
+from tinct.lab.train.begin import model_spec
 from tinct.lab.train.config import TrainConfig
-from tinct.lab.train.picture_loss import PictureObjective, lightness_of, true_planes
+from tinct.lab.train.export import decoding_of
+from tinct.lab.train.hints import draw_hints, draw_number, recolor
+from tinct.lab.train.picture_loss import (
+    PictureObjective,
+    lab_to_rgb,
+    lightness_of,
+    picture_error,
+    true_planes,
+)
 
 REGRESSION_SCALE = {"ab": 1 / AB_SCALE, "rgb": 2.0}
 """From the units of the output to those of the paper's loss, in which outputs span -1..1."""
@@ -58,8 +68,14 @@ class Objective(nn.Module):
         """
         raise NotImplementedError
 
-    def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
-        """Return what ``network`` predicts, in the units of the target and at its size."""
+    def colors(self, network: nn.Module, lightness: Tensor, target: Tensor) -> Tensor:
+        """Return what ``network`` predicts, in the units of the target and at its size.
+
+        Args:
+            network: As it is at the moment.
+            lightness: L* (N, 1, H, W), 0..100.
+            target: The truth: only a network that is given hints has use for it.
+        """
         raise NotImplementedError
 
 
@@ -165,8 +181,9 @@ class Classification(Objective):
         logits = _logits_at(self.teacher, self.teacher.features(lightness), at)
         return torch.softmax(logits, dim=1) @ self.teacher_code
 
-    def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
+    def colors(self, network: nn.Module, lightness: Tensor, target: Tensor) -> Tensor:
         """Return the annealed mean at vividness 0, (N, 2, H/4, W/4)."""
+        del target
         assert isinstance(network, Classifier)
         vividness = torch.zeros(1, device=lightness.device)
         ab: Tensor = ColorModel(network)(lightness, vividness)[0]
@@ -210,10 +227,70 @@ class Regression(Objective):
         loss = F.mse_loss(answer * self.scale, target * self.scale)
         return Loss(loss, loss.detach())
 
-    def colors(self, network: nn.Module, lightness: Tensor) -> Tensor:
+    def colors(self, network: nn.Module, lightness: Tensor, target: Tensor) -> Tensor:
         """Return what the network answers."""
+        del target
         assert isinstance(network, PaperNetwork | NanoRegression)
         return network.predict(lightness)
+
+
+class HintObjective(Objective):
+    """Error of the pictures that hints leave, where the automatic colors were wrong."""
+
+    CHECKED = 10
+    """Hints in a picture when it is validated."""
+
+    def __init__(self, network: HintedNetwork, decode: DecodeConfig, most: int) -> None:
+        """Read automatic colors as the model file does that the run begins with.
+
+        Args:
+            network: To be trained.
+            decode: How its automatic colors are read.
+            most: Hints in a picture at most.
+        """
+        super().__init__()
+        self.network, self.decode, self.most = network, decode, most
+
+    def forward(
+        self,
+        lightness: Tensor,
+        target: Tensor,
+        generator: torch.Generator,
+        rgb: Tensor | None = None,
+        judge_pictures: bool = True,
+    ) -> Loss:
+        """Return the mean logarithm of every picture's error at 1/4 size: PSNR, upside down."""
+        del rgb, judge_pictures
+        device = target.device
+        vividness = max(2 * float(torch.rand((), generator=generator)) - 1, 0)  # half of them: 0
+        number = draw_number(self.most, generator)
+        small = F.avg_pool2d(lightness, self.network.stride)
+        wanted, things = recolor(target.cpu(), small.cpu(), generator)
+        at, colors = draw_hints(wanted, number, generator, things)
+        target = wanted.to(device)
+        hinted = self._hinted(self.network, lightness, vividness, at.to(device), colors.to(device))
+        loss = picture_error(lab_to_rgb(small, hinted), lab_to_rgb(small, target))
+        return Loss(loss, loss.detach())
+
+    def colors(self, network: nn.Module, lightness: Tensor, target: Tensor) -> Tensor:
+        """Return the colors at vividness 0 with ``CHECKED`` hints, always at the same places."""
+        assert isinstance(network, HintedNetwork)
+        generator = torch.Generator().manual_seed(0)
+        size = torch.tensor(target.shape[2:])
+        at = torch.rand((len(target), self.CHECKED, 2), generator=generator) * (size - 1)
+        at = at.to(target.device)
+        return self._hinted(network, lightness, 0.0, at, sample(target, at).transpose(1, 2))
+
+    def _hinted(
+        self, network: HintedNetwork, lightness: Tensor, vividness: float, at: Tensor, ab: Tensor
+    ) -> Tensor:
+        with torch.no_grad():
+            features = network.network.features(lightness)
+            model = ColorModel(network.network, self.decode).to(lightness.device)
+            level = lightness.new_full((1,), vividness)
+            automatic = model.decode(network.network.head(features), level)[0]
+        places = network.branch.describe(features, lightness)
+        return network.branch.spread(automatic, places, at, ab)
 
 
 def check_objective(config: TrainConfig, network: nn.Module) -> None:
@@ -222,7 +299,7 @@ def check_objective(config: TrainConfig, network: nn.Module) -> None:
     Raises:
         TrainingError: It cannot.
     """
-    is_classifier = isinstance(network, Classifier)
+    is_classifier = isinstance(network, Classifier | HintedNetwork)
     is_regressor = isinstance(network, PaperNetwork | NanoRegression)
     if not {"classification": is_classifier, "regression": is_regressor}[config.objective]:
         raise TrainingError(f"network {config.network!r} is not trained by {config.objective}")
@@ -248,6 +325,9 @@ def make_objective(
         TrainingError: The network cannot be trained with it.
     """
     check_objective(config, network)
+    if isinstance(network, HintedNetwork):
+        assert config.hints
+        return HintObjective(network, decoding_of(model_spec(config.start)), config.hints.most)
     if isinstance(network, Classifier):
         pictures = None
         if config.picture_weight or config.feature_weight:

@@ -159,8 +159,11 @@ def _to_halves(proto: ModelProto) -> ModelProto:
     made -= {name for node in decoding for name in node.output}
     (logits,) = {name for node in decoding for name in node.input if name in made}
     parts = Extractor(onnx.shape_inference.infer_shapes(proto))
-    network = parts.extract_model(["lightness"], [logits])
-    decoder = parts.extract_model([logits, "vividness"], ["ab", "confidence"])
+    outputs = [item.name for item in proto.graph.output]
+    network = parts.extract_model(["lightness"], [logits, *sorted(made.intersection(outputs))])
+    decoder = parts.extract_model(
+        [logits, "vividness"], [name for name in outputs if name not in made]
+    )
     halves = ONNXModel(convert_float_to_float16(network, keep_io_types=True))
     halves.topological_sort()  # the casts have been appended
     for tensor in decoder.graph.initializer:  # some are the network's as well, there in 16 bits

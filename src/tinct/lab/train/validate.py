@@ -86,7 +86,7 @@ def validate(network: nn.Module, objective: Objective, photographs: ValidationSe
         lightness, target = photographs.batch(start, network)
         seen, wanted = (tensor.to(_device(network)) for tensor in (lightness, target))
         loss = float(objective(seen, wanted, generator).plain)
-        colors = objective.colors(network, seen).cpu()
+        colors = objective.colors(network, seen, wanted).cpu()
         truth = photographs.rgb[start : start + _BATCH].astype(np.float32) / np.float32(255)
         pictures = to_rgb(colors, lightness, str(network.target))
         gray = to_rgb(torch.zeros_like(target[:, :2]), lightness, "ab")
@@ -126,8 +126,9 @@ def sheet(
     network: nn.Module, objective: Objective, photographs: ValidationSet, count: int = 16
 ) -> NDArray[np.uint8]:
     """Return gray, predicted and truth side by side, two photographs a row: (H, W, 3) uint8 RGB."""
-    lightness, _ = photographs.batch(0, network, count)
-    colors = objective.colors(network, lightness.to(_device(network))).cpu()
+    lightness, target = (part.to(_device(network)) for part in photographs.batch(0, network, count))
+    colors = objective.colors(network, lightness, target).cpu()
+    lightness = lightness.cpu()
     pictures = to_rgb(colors, lightness, str(network.target))
     gray = to_rgb(torch.zeros_like(colors[:, :2]), lightness, "ab")
     truth = photographs.rgb[: len(pictures)].astype(np.float32) / 255

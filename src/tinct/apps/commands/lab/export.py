@@ -85,7 +85,10 @@ def export(
         typer.Option(help="Photographs for int8: a folder or tar file; repeatable."),
     ] = None,
 ) -> None:
-    """Write the averaged network of a checkpoint as ONNX, proved equal to torch."""
+    """Write the averaged network of a checkpoint as ONNX, proved equal to torch.
+
+    Of a run with hints, only their branch is written: it goes beside its model, NAME-hints.onnx.
+    """
     is_model = checkpoint.suffix == ".onnx"
     if is_model and precision == "fp32":
         raise OptionError(f"{checkpoint}: a model file; --precision tells what to make of it")
@@ -98,6 +101,15 @@ def export(
     if is_model and unused:
         option = unused[0].replace("_", "-")
         raise OptionError(f"--{option} is for checkpoints; {checkpoint} keeps how it is read")
+    if not is_model and _is_of_hints(checkpoint):
+        if [*decode, *others, *(["precision"] if precision != "fp32" else [])]:
+            raise OptionError(f"{checkpoint}: a branch for hints: only --note fits it")
+        from tinct.lab.train.export_hints import export_hints
+
+        branch = export_hints(checkpoint, output, notes)
+        facts = f"hints of {branch.name}, {branch.parameters:,} parameters"
+        print_message(f"{output}: {facts}, {output.stat().st_size / 1e6:.2f} MB, equal to torch")
+        return
     from tinct.lab.train.export import export_model, reading_before
     from tinct.lab.train.precision import convert_model
 
@@ -113,6 +125,12 @@ def export(
     size = output.stat().st_size / 1e6
     facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB"
     print_message(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
+
+
+def _is_of_hints(checkpoint: Path) -> bool:
+    from tinct.lab.train.checkpoint import load_checkpoint
+
+    return load_checkpoint(checkpoint).config.hints is not None
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,348 @@
+"""A picture that is being colored by somebody who knows some of its colors.
+
+The network looks at it once. Every hint after that is a few products of matrices (``similarity``):
+the difference between what was said and what the network thought goes to all places alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import cv2
+import numpy as np
+
+from tinct import color, gamut
+from tinct.errors import ModelError, OptionError
+from tinct.runtime.color_names import Color, color_code, parse_color
+from tinct.runtime.colorizer import ColorOptions, adjust, working_luma
+from tinct.runtime.compose import Pixels, compose_rgb, luma_of, white_level
+from tinct.runtime.inputs import open_picture
+from tinct.runtime.propagation import Propagation
+from tinct.runtime.similarity import sample, similarity, solve
+from tinct.runtime.upsample import ChromaModel, fit_chroma
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tinct.runtime.colorizer import Colorizer
+    from tinct.runtime.session import HintSession
+
+    Floats = NDArray[np.float32]
+    Point = tuple[float, float]
+
+MOST_POINTS = 600
+"""Of all hints: of strokes and large spots that come to more, every second one counts, and so on:
+the cost of a hint grows with the square."""
+PREVIEW_PIXELS = 1_000_000
+CORRECTIONS = 3
+"""Rounds in which the finished chroma is compared with the hints and brought nearer."""
+CORRECTION_NOISE = 1e-2
+"""Of a correction, over the largest similarity: keeps neighboring ones from fighting."""
+SUGGESTION_SPREAD = 14.0
+"""Colors nearer to each other than this, in a and b, are one suggestion."""
+_LEAST_CHANGE = 1.0  # in a and b: less than this nobody sees, and it is not worth a sentence
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A likely color of a place."""
+
+    code: str
+    """``#rrggbb``, at the lightness of the place."""
+    probability: float
+    """0..1."""
+
+
+@dataclass(frozen=True)
+class _Hint:
+    """What was said at one moment: points of the picture and their color."""
+
+    points: Floats
+    """(P, 2): row and column in cells of the map."""
+    chroma: Floats
+    """(P, 2): Cb and Cr that shall be there."""
+    ab: Floats
+    """(P, 2): the same as a and b."""
+    luma: Floats
+    """(P,): mean luma there."""
+    reach: Floats
+    """(2,): rows and columns in cells around each point in which an earlier hint is void."""
+
+
+class Canvas:
+    """One picture with its hints; made by ``Colorizer.open``. Not for several threads at once.
+
+    Coordinates are pixels of the picture, upright: x from the left edge, y from the top, the middle
+    of the first pixel at 0.5.
+
+    Attributes:
+        size: Width and height of the picture.
+        options: How colorful, and how careful, what nothing is said about is colored.
+    """
+
+    def __init__(
+        self, colorizer: Colorizer, branch: HintSession, image: Any, options: ColorOptions
+    ) -> None:
+        """Look at a picture; see :meth:`Colorizer.open`."""
+        self._colorizer, self.options = colorizer, options
+        self._pixels, self._finish = open_picture(image, colorizer.session.spec.name)
+        height, width = self._pixels.shape[:2]
+        self.size = width, height
+        spec = colorizer.session.spec
+        self._luma = working_luma(self._pixels, spec.short_side, spec.multiple)
+        lightness = color.luma_to_lightness(self._luma)[None, None]
+        level = spec.default_vividness if options.vividness is None else options.vividness
+        encoded = colorizer.session.encode(lightness, level)
+        if not (np.isfinite(encoded.ab).all() and np.isfinite(encoded.confidence).all()):
+            raise ModelError(f"{spec.name}: the model answers NaN or infinity")
+        automatic = adjust(encoded.ab, encoded.confidence, options)  # (2, h, w)
+        keys, strengths = branch.run(encoded.features, lightness)
+        self._picture = Propagation(automatic, encoded.confidence, keys, strengths, branch.spec)
+        self._scores, self._bins = encoded.scores, np.array(branch.spec.bins, np.float32)
+        self._hints: list[_Hint] = []
+        self._preview: Pixels | None = None
+
+    # What is said
+
+    def hint(self, x: float, y: float, color: Color, radius: float = 0.0) -> str | None:
+        """Say what color a spot is.
+
+        Args:
+            x: Of its middle, 0 to the width of the picture.
+            y: Of its middle, 0 to the height.
+            color: A name or code, see :func:`~tinct.runtime.color_names.parse_color`; its lightness
+                does not matter.
+            radius: Of the spot in pixels; 0 for the smallest.
+
+        Returns:
+            None; or a sentence, if sRGB has no color of that hue as vivid at this lightness, which
+            says what it becomes.
+
+        Raises:
+            OptionError: The spot is outside the picture, or the color is none.
+        """
+        self._check_inside(x, y)
+        return self._say(np.array([[y, x]], np.float32), color, radius)
+
+    def stroke(self, points: Sequence[Point], color: Color, radius: float = 0.0) -> str | None:
+        """Say what color things along a line are.
+
+        Args:
+            points: x and y of its corners, at least one.
+            color: As with :meth:`hint`.
+            radius: Half of its width in pixels.
+
+        Returns:
+            As :meth:`hint`.
+
+        Raises:
+            OptionError: A point is outside the picture, there is none, or the color is none.
+        """
+        if not points:
+            raise OptionError("a stroke needs at least one point")
+        for x, y in points:
+            self._check_inside(x, y)
+        corners = np.array([(y, x) for x, y in points], np.float32)
+        return self._say(_along(corners, self._cell), color, radius)
+
+    def clear(self) -> None:
+        """Forget all hints."""
+        self._hints.clear()
+
+    # What comes of it
+
+    def picture(self) -> Any:
+        """Return the picture in color, at full size, of the kind that was opened."""
+        return self._colorizer.color_pages(self._finish(self.chroma()), self.options)
+
+    def preview(self, pixels: int = PREVIEW_PIXELS) -> Pixels:
+        """Return the picture in color, small, at once: (H, W, 3), or (H, W, 4) with alpha.
+
+        Args:
+            pixels: It has about so many, if the picture has more.
+        """
+        if self._preview is None or self._preview.shape[0] * self._preview.shape[1] > pixels:
+            width, height = self.size
+            scale = min((pixels / (width * height)) ** 0.5, 1.0)
+            size = max(round(width * scale), 1), max(round(height * scale), 1)
+            small: Any = cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA)
+            self._preview = self._pixels if scale == 1 else small
+        return compose_rgb(self._preview, self.chroma())
+
+    def colors(self) -> tuple[Floats, Floats]:
+        """Return ab (2, h, w) in CIE units and the confidence (h, w) on the network's map."""
+        said = self._valid()
+        if said is None:
+            return self._picture.ab, self._picture.confidence
+        return self._picture.colors(said.points, said.ab)
+
+    def wanted(self) -> Floats:
+        """Return a and b that were asked for, as sRGB can show them: (P, 2), the latest last."""
+        said = self._valid()
+        return np.empty((0, 2), np.float32) if said is None else said.ab
+
+    def chroma(self) -> ChromaModel:
+        """Return the chroma of the picture as a function of luma, for pictures of any size."""
+        ab, _ = self.colors()
+        model = fit_chroma(self._luma, ab)
+        said = self._valid()
+        return model if said is None else self._corrected(model, said)
+
+    # What is asked
+
+    def suggest(self, x: float, y: float, n: int = 5) -> list[Suggestion]:
+        """Return likely colors of a place, the likeliest first.
+
+        Args:
+            x: 0 to the width of the picture.
+            y: 0 to its height.
+            n: How many at most.
+
+        Raises:
+            OptionError: The place is outside the picture.
+        """
+        self._check_inside(x, y)
+        point = self._to_cells(np.array([[y, x]], np.float32))
+        scores = sample(self._scores, point)[:, 0]
+        left = np.exp(scores - scores.max())
+        left /= left.sum()
+        luma = self._mean_luma(np.array([[y, x]], np.float32))
+        found: list[Suggestion] = []
+        while len(found) < n and left.max() > 0:
+            middle = self._bins[left.argmax()]
+            is_near = np.hypot(*(self._bins - middle).T) <= SUGGESTION_SPREAD
+            share = left * is_near
+            ab = (share @ self._bins / share.sum()).astype(np.float32)
+            rgb = color.luma_chroma_to_rgb(luma, gamut.chroma_from_lab(luma, ab[None]))[0]
+            found.append(Suggestion(color_code(rgb), float(share.sum())))
+            left = left * ~is_near
+        return sorted(found, key=lambda one: -one.probability)
+
+    def where(self) -> Point:
+        """Return x and y of the place where the next hint is worth most."""
+        said = self._valid()
+        points = np.empty((0, 2), np.float32) if said is None else said.points
+        row, column = self._picture.best_place(points)
+        height, width = self._cell
+        return float((column + 0.5) * width), float((row + 0.5) * height)
+
+    # How
+
+    @property
+    def _cell(self) -> Floats:
+        """Height and width in pixels of what one place of the map stands for."""
+        height, width = self._picture.shape
+        return np.array([self.size[1] / height, self.size[0] / width], np.float32)
+
+    def _to_cells(self, points: Floats) -> Floats:
+        """Turn rows and columns of the picture into those of the map."""
+        return cast("Floats", (points / self._cell - 0.5).astype(np.float32))
+
+    def _check_inside(self, x: float, y: float) -> None:
+        width, height = self.size
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise OptionError(f"{x:g}, {y:g} is outside the picture of {width} x {height} pixels")
+
+    def _say(self, middles: Floats, name: Color, radius: float) -> str | None:
+        if not 0 <= radius <= max(self.size):
+            raise OptionError(f"radius must be between 0 and {max(self.size)}, not {radius:g}")
+        asked = parse_color(name)
+        points = _spots(middles, radius, self._cell)
+        points = points[((points >= 0) & (points <= self.size[::-1])).all(axis=1)]
+        luma = self._mean_luma(points)
+        wanted = np.repeat(asked[None], len(points), axis=0)
+        wanted[:, 0] = color.luma_to_lightness(luma)
+        chroma = gamut.chroma_from_lab(luma, gamut.map_to_gamut(wanted)[:, 1:])
+        rgb = color.luma_chroma_to_rgb(luma, chroma).clip(0, 1)
+        ab = color.rgb_to_lab(rgb)[:, 1:]
+        reach = np.maximum(radius / self._cell, 0.5).astype(np.float32)
+        self._hints.append(_Hint(self._to_cells(points), chroma, ab, luma, reach))
+        middle = len(points) // 2
+        if np.hypot(*(ab[middle] - asked[1:])) <= _LEAST_CHANGE:
+            return None
+        return f"{name} is not that vivid at this lightness: it becomes {color_code(rgb[middle])}"
+
+    def _mean_luma(self, points: Floats) -> Floats:
+        """Return the mean luma around points (P, 2) of the picture, in half a cell, (P,)."""
+        height, width = self._pixels.shape[:2]
+        half = np.maximum(self._cell / 4, 0.5)
+        first = np.floor(points - half).astype(np.intp).clip(0, [height - 1, width - 1])
+        last = np.ceil(points + half).astype(np.intp)
+        parts = [
+            luma_of(self._pixels[top:bottom, left:right]).mean()
+            for (top, left), (bottom, right) in zip(first, last, strict=True)
+        ]
+        return np.asarray(np.array(parts) / white_level(self._pixels.dtype), np.float32)
+
+    def _valid(self) -> _Hint | None:
+        """Return all that was said, without what was said anew since; None if nothing was."""
+        kept: list[_Hint] = []
+        for hint in reversed(self._hints):
+            is_void = np.zeros(len(hint.points), bool)
+            for later in kept:
+                away = np.abs(hint.points[:, None] - later.points) / later.reach  # (P, L, 2)
+                is_void |= (np.square(away).sum(axis=2) < 1).any(axis=1)
+            kept.append(_pick(hint, ~is_void))
+        total = sum(len(hint.points) for hint in kept)
+        if not total:
+            return None
+        step = -(-total // MOST_POINTS)
+        kept = [_pick(hint, slice(None, None, step)) for hint in kept[::-1]]
+        parts = ("points", "chroma", "ab", "luma")
+        joined = {name: np.concatenate([getattr(hint, name) for hint in kept]) for name in parts}
+        return _Hint(**joined, reach=kept[0].reach)
+
+    def _corrected(self, model: ChromaModel, said: _Hint) -> ChromaModel:
+        """Bring finished chroma to what was said, where the fit has smoothed it."""
+        shape, places = self._picture.shape, self._picture.near
+        near = self._picture.between(places, said.points)
+        alike = similarity(places, near)  # (h * w, M)
+        rows, columns = model.offset_cb.shape
+        scale = np.array([rows / shape[0], columns / shape[1]], np.float32)
+        at = (said.points + 0.5) * scale - 0.5
+        for _ in range(CORRECTIONS):
+            slopes = sample(np.stack([model.slope_cb, model.slope_cr]), at).T
+            offsets = sample(np.stack([model.offset_cb, model.offset_cr]), at).T
+            missing = said.chroma - (slopes * said.luma[:, None] + offsets)
+            weights = solve(near, missing, CORRECTION_NOISE)
+            change = (alike @ weights).reshape(*shape, 2)
+            large: Any = cv2.resize(change, (columns, rows), interpolation=cv2.INTER_LINEAR)
+            model = replace(
+                model,
+                offset_cb=model.offset_cb + large[..., 0],
+                offset_cr=model.offset_cr + large[..., 1],
+            )
+        return model
+
+
+def _pick(hint: _Hint, chosen: Any) -> _Hint:
+    """Return some of the points of a hint."""
+    parts = {name: getattr(hint, name)[chosen] for name in ("points", "chroma", "ab", "luma")}
+    return replace(hint, **parts)
+
+
+def _along(corners: Floats, step: Floats) -> Floats:
+    """Return points along a line through corners (C, 2), no farther apart than a step (2,)."""
+    parts = [corners[:1]]
+    for first, last in pairwise(corners):
+        count = max(int(np.ceil(np.abs((last - first) / step).max())), 1)
+        share = np.arange(1, count + 1, dtype=np.float32)[:, None] / count
+        parts.append(first + share * (last - first))
+    return np.concatenate(parts)
+
+
+def _spots(middles: Floats, radius: float, step: Floats) -> Floats:
+    """Return points that fill circles around middles (P, 2), a step (2,) apart."""
+    counts = np.floor(radius / step).astype(int)
+    rows, columns = (
+        np.arange(-count, count + 1) * size for count, size in zip(counts, step, strict=True)
+    )
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    inside = grid[np.hypot(*grid.T) <= max(radius, 1e-6)].astype(np.float32)
+    points = (middles[:, None] + inside).reshape(-1, 2)
+    # Circles along a line overlap: one point is enough for half a cell.
+    _, first = np.unique(np.floor(2 * points / step), axis=0, return_index=True)
+    return cast("Floats", points[np.sort(first)])

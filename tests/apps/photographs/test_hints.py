@@ -1,0 +1,80 @@
+"""``tinct image --hints``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinct import color
+from tinct.apps.cli import main
+
+
+def write_hints(path: Path, *hints: dict[str, object]) -> Path:
+    path.write_text(json.dumps({"tinct-hints": 1, "hints": list(hints)}))
+    return path
+
+
+def test_the_picture_has_the_colors_that_were_said(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hints = write_hints(
+        tmp_path / "hints.json",
+        {"x": 20, "y": 20, "color": "lab(50, -30, 25)", "radius": 4},
+        {"x": 70, "y": 50, "color": "magenta"},
+    )
+    output = tmp_path / "out.png"
+    command = ["image", str(photo), "-o", str(output), "--hints", str(hints), "--model", "nano"]
+    assert main(command) == 0
+    with Image.open(output) as image:
+        rgb = np.asarray(image.convert("RGB"), np.float32) / 255
+    lab = color.rgb_to_lab(rgb[18:22, 18:22].reshape(-1, 3).mean(axis=0))
+    assert np.hypot(lab[1] + 30, lab[2] - 25) < 4
+    assert "hint 2: magenta is not that vivid at this lightness" in capsys.readouterr().err
+    # Finished, until something else is said.
+    changed = output.stat().st_mtime_ns
+    assert main(command) == 0
+    assert output.stat().st_mtime_ns == changed
+    write_hints(hints, {"x": 20, "y": 20, "color": "blue"})
+    assert main(command) == 0
+    assert output.stat().st_mtime_ns != changed
+
+
+def test_a_hint_outside_fails_and_leaves_nothing(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hints = write_hints(tmp_path / "hints.json", {"x": 2000, "y": 20, "color": "red"})
+    output = tmp_path / "out.png"
+    assert main(["image", str(photo), "-o", str(output), "--hints", str(hints), "-m", "nano"]) == 1
+    error = capsys.readouterr().err
+    assert "hint 1: 2000, 20 is outside the picture of" in error
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("others", "text"),
+    [
+        (["second.jpg"], "is about one photograph, not 2"),
+        (["--choices"], "goes without --hints"),
+    ],
+)
+def test_hints_are_about_one_photograph(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], others: list[str], text: str
+) -> None:
+    hints = write_hints(tmp_path / "hints.json")
+    assert main(["image", str(photo), *others, "--hints", str(hints)]) == 2
+    assert text in capsys.readouterr().err
+    assert main(["image", str(photo.parent), "--hints", str(hints)]) == 2
+    assert "name that one alone" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_one_line(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "hints.json"
+    damaged.write_bytes(b'{"tinct-hints": 1, "hints": [')
+    assert main(["image", str(photo), "--hints", str(damaged)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
