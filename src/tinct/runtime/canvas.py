@@ -68,8 +68,6 @@ class _Hint:
     """(P, 2): the same as a and b."""
     luma: Floats
     """(P,): mean luma there."""
-    reach: Floats
-    """(2,): rows and columns in cells around each point in which an earlier hint is void."""
 
 
 class Canvas:
@@ -102,7 +100,8 @@ class Canvas:
         keys, strengths = branch.run(encoded.features, lightness)
         self._picture = Propagation(automatic, encoded.confidence, keys, strengths, branch.spec)
         self._scores, self._bins = encoded.scores, np.array(branch.spec.bins, np.float32)
-        self._hints: list[_Hint] = []
+        self._hints: list[_Hint] = []  # what is valid of each
+        self._said: _Hint | None = None  # all of them together
         self._preview: Pixels | None = None
 
     # What is said
@@ -151,6 +150,7 @@ class Canvas:
     def clear(self) -> None:
         """Forget all hints."""
         self._hints.clear()
+        self._said = None
 
     # What comes of it
 
@@ -174,21 +174,21 @@ class Canvas:
 
     def colors(self) -> tuple[Floats, Floats]:
         """Return ab (2, h, w) in CIE units and the confidence (h, w) on the network's map."""
-        said = self._valid()
+        said = self._said
         if said is None:
             return self._picture.ab, self._picture.confidence
         return self._picture.colors(said.points, said.ab)
 
     def wanted(self) -> Floats:
         """Return a and b that were asked for, as sRGB can show them: (P, 2), the latest last."""
-        said = self._valid()
+        said = self._said
         return np.empty((0, 2), np.float32) if said is None else said.ab
 
     def chroma(self) -> ChromaModel:
         """Return the chroma of the picture as a function of luma, for pictures of any size."""
         ab, _ = self.colors()
         model = fit_chroma(self._luma, ab)
-        said = self._valid()
+        said = self._said
         return model if said is None else self._corrected(model, said)
 
     # What is asked
@@ -223,7 +223,7 @@ class Canvas:
 
     def where(self) -> Point:
         """Return x and y of the place where the next hint is worth most."""
-        said = self._valid()
+        said = self._said
         points = np.empty((0, 2), np.float32) if said is None else said.points
         row, column = self._picture.best_place(points)
         height, width = self._cell
@@ -252,6 +252,7 @@ class Canvas:
         asked = parse_color(name)
         points = _spots(middles, radius, self._cell)
         points = points[((points >= 0) & (points <= self.size[::-1])).all(axis=1)]
+        points = points[:: -(-len(points) // (2 * MOST_POINTS))]
         luma = self._mean_luma(points)
         wanted = np.repeat(asked[None], len(points), axis=0)
         wanted[:, 0] = color.luma_to_lightness(luma)
@@ -259,7 +260,10 @@ class Canvas:
         rgb = color.luma_chroma_to_rgb(luma, chroma).clip(0, 1)
         ab = color.rgb_to_lab(rgb)[:, 1:]
         reach = np.maximum(radius / self._cell, 0.5).astype(np.float32)
-        self._hints.append(_Hint(self._to_cells(points), chroma, ab, luma, reach))
+        hint = _Hint(self._to_cells(points), chroma, ab, luma)
+        before = [_without(one, hint.points, reach) for one in self._hints]
+        self._hints = [*(one for one in before if len(one.points)), hint]
+        self._said = _join(self._hints)
         middle = len(points) // 2
         if np.hypot(*(ab[middle] - asked[1:])) <= _LEAST_CHANGE:
             return None
@@ -276,24 +280,6 @@ class Canvas:
             for (top, left), (bottom, right) in zip(first, last, strict=True)
         ]
         return np.asarray(np.array(parts) / white_level(self._pixels.dtype), np.float32)
-
-    def _valid(self) -> _Hint | None:
-        """Return all that was said, without what was said anew since; None if nothing was."""
-        kept: list[_Hint] = []
-        for hint in reversed(self._hints):
-            is_void = np.zeros(len(hint.points), bool)
-            for later in kept:
-                away = np.abs(hint.points[:, None] - later.points) / later.reach  # (P, L, 2)
-                is_void |= (np.square(away).sum(axis=2) < 1).any(axis=1)
-            kept.append(_pick(hint, ~is_void))
-        total = sum(len(hint.points) for hint in kept)
-        if not total:
-            return None
-        step = -(-total // MOST_POINTS)
-        kept = [_pick(hint, slice(None, None, step)) for hint in kept[::-1]]
-        parts = ("points", "chroma", "ab", "luma")
-        joined = {name: np.concatenate([getattr(hint, name) for hint in kept]) for name in parts}
-        return _Hint(**joined, reach=kept[0].reach)
 
     def _corrected(self, model: ChromaModel, said: _Hint) -> ChromaModel:
         """Bring finished chroma to what was said, where the fit has smoothed it."""
@@ -316,6 +302,21 @@ class Canvas:
                 offset_cr=model.offset_cr + large[..., 1],
             )
         return model
+
+
+def _without(hint: _Hint, later: Floats, reach: Floats) -> _Hint:
+    """Return a hint without the points that are within the reach (2,) of later ones, (L, 2)."""
+    away = np.square((hint.points[:, None] - later) / reach).sum(axis=2)  # (P, L)
+    return _pick(hint, (away >= 1).all(axis=1))
+
+
+def _join(hints: Sequence[_Hint]) -> _Hint:
+    """Put all hints together, thinned out to ``MOST_POINTS`` if they have more."""
+    step = -(-sum(len(hint.points) for hint in hints) // MOST_POINTS)
+    parts = ("points", "chroma", "ab", "luma")
+    return _Hint(
+        *(np.concatenate([getattr(hint, part)[::step] for hint in hints]) for part in parts)
+    )
 
 
 def _pick(hint: _Hint, chosen: Any) -> _Hint:
