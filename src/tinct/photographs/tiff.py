@@ -332,7 +332,7 @@ def _inflate_partly(data: bytes, page: tifffile.TiffPage) -> NDArray[Any] | None
     if page.bitspersample == 1:
         rows = np.frombuffer(raw, np.uint8).reshape(page.imagelength, -1)
         bits = np.unpackbits(rows, axis=1)[:, : page.imagewidth * page.samplesperpixel]
-        segment = bits * np.uint8(255)
+        segment: NDArray[Any] | None = bits * np.uint8(255)
     else:
         try:
             segment, _, _ = page.decode(zlib.compress(raw, 0), 0)
