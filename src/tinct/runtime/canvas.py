@@ -102,7 +102,7 @@ class Canvas:
         self._scores, self._bins = encoded.scores, np.array(branch.spec.bins, np.float32)
         self._hints: list[_Hint] = []  # what is valid of each
         self._said: _Hint | None = None  # all of them together
-        self._preview: Pixels | None = None
+        self._small: tuple[int, Pixels] | None = None  # the last preview's gray, and its size
 
     # What is said
 
@@ -164,13 +164,13 @@ class Canvas:
         Args:
             pixels: It has about so many, if the picture has more.
         """
-        if self._preview is None or self._preview.shape[0] * self._preview.shape[1] > pixels:
+        if self._small is None or self._small[0] != pixels:
             width, height = self.size
             scale = min((pixels / (width * height)) ** 0.5, 1.0)
             size = max(round(width * scale), 1), max(round(height * scale), 1)
             small: Any = cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA)
-            self._preview = self._pixels if scale == 1 else small
-        return compose_rgb(self._preview, self.chroma())
+            self._small = pixels, small
+        return compose_rgb(self._small[1], self.chroma())
 
     def colors(self) -> tuple[Floats, Floats]:
         """Return ab (2, h, w) in CIE units and the confidence (h, w) on the network's map."""
