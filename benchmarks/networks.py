@@ -183,7 +183,7 @@ def _of_peer(peer: PeerGraph, device: str, threads: int) -> Workload:
             peer.parameters, peer.mmac, timing,
         )  # fmt: skip
 
-    return partial(engine.run, {INPUT: lightness}), line
+    return partial(engine.run, {INPUT: lightness}, engine.outputs), line
 
 
 def _lightness(frame: Gray) -> Planes:

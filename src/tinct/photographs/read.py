@@ -250,9 +250,10 @@ def _decode_other(data: bytes, kind: str, limit: Limit) -> Decoded:
     try:
         return decode_by_pillow(data, kind, limit)
     except (SyntaxError, RuntimeError):
-        if kind != "AVIF":
+        if kind != "AVIF" or data.count(b"ipma") < 2:
             raise
-    # libavif, which Pillow uses, refuses what early encoders wrote (two ipma boxes for alpha)
+    # libavif, which Pillow uses, refuses the second box of this kind that early encoders wrote for
+    # alpha. libvips takes it, but prints what it thinks of other damage.
     from tinct.photographs.vips import decode_with_metadata
 
     return decode_with_metadata(data, limit, orientation=1)

@@ -29,6 +29,7 @@ def test_graph_answers_as_torch(name, tmp_path, rng):
     lightness = rng.uniform(0, 100, (1, 1, 64, 64)).astype(np.float32)
     with torch.no_grad():
         wanted = network.predict(torch.from_numpy(lightness)).numpy()
-    (found,) = load_engine(path, "cpu", 1).run({"L": lightness})
+    engine = load_engine(path, "cpu", 1)
+    (found,) = engine.run({"L": lightness}, engine.outputs)
     assert wanted.std() > 0
     np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
