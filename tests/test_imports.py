@@ -86,6 +86,7 @@ def test_command_line_loads_nothing_before_it_knows_what_to_do(environment: dict
         "tinct.apps.photographs.color_photographs",
         "tinct.apps.live",
         "tinct.apps.live.web",
+        "tinct.apps.studio.run",
     ],
 )
 def test_using_needs_no_extras(module: str, environment: dict[str, str]) -> None:

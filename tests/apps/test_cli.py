@@ -91,7 +91,7 @@ def test_help_lists_commands_and_version_is_stated(call: Call) -> None:
     for arguments in ((), ("--help",), ("-h",)):
         code, out, _ = call(*arguments)
         assert code == 0
-        assert all(name in out for name in ("image", "video", "live", "info", "lab"))
+        assert all(name in out for name in ("image", "video", "live", "studio", "info", "lab"))
         assert "evaluate" not in out
     code, out, _ = call("lab", "--help")
     assert code == 0
@@ -462,7 +462,7 @@ def test_help_is_a_command_too(call: Call) -> None:
 
 
 def test_help_names_types_in_words(call: Call) -> None:
-    for command in ("image", "video", "live"):
+    for command in ("image", "video", "live", "studio"):
         _, out, _ = call(command, "--help")
         assert "<bool>" not in out
         assert "range>" not in out

@@ -11,13 +11,13 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 # Single properties of the kind: text that stands outside the packet, and small gray pictures
-_GONE = {
+GONE = {
     ("http://ns.adobe.com/xmp/note/", "HasExtendedXMP"),
     ("http://ns.adobe.com/xap/1.0/", "Thumbnails"),
 }
 # What describes further pictures or films behind the first one, which are not kept: gain maps for
 # bright screens, moving pictures of telephones, depth.
-_OF_OTHER_PARTS = {
+OF_OTHER_PARTS = {
     "http://ns.adobe.com/hdr-gain-map/1.0/",
     "http://ns.apple.com/HDRGainMap/1.0/",
     "http://ns.apple.com/pixeldatainfo/1.0/",
@@ -74,7 +74,7 @@ def upright_xmp(packet: bytes | None, is_upright: bool) -> bytes | None:
             _set_text(document, node, "1")
             changed = True
     for node in list(_all(document)):
-        if node.namespaceURI in _OF_OTHER_PARTS or (node.namespaceURI, node.localName) in _GONE:
+        if node.namespaceURI in OF_OTHER_PARTS or (node.namespaceURI, node.localName) in GONE:
             changed = _remove(node) or changed
     return _write(document) if changed else packet
 

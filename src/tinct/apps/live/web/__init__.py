@@ -8,57 +8,31 @@ page alone can change options.
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from string import Template
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import simplejpeg
 
-from tinct.errors import OptionError, OutputError
-from tinct.files import reason_of
+from tinct.apps.local_server import DEFAULT_HOST, Address, LocalHandler, LocalServer
+from tinct.errors import OptionError
 
 if TYPE_CHECKING:
     from tinct.apps.live.live_colorizer import ColoredFrame
 
-DEFAULT_HOST = "127.0.0.1"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BOUNDARY = "tinct-frame"
 _QUALITY = 85
 _MOST_VIEWERS = 16
-_PATIENCE = 15.0  # seconds for a viewer to take what it is sent
 _POLL = 0.5
 _MOST_BYTES = 1000  # of options that a page sends
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return self.host in _LOOPBACK
-
-    @property
-    def url(self) -> str:
-        """What to type into a browser on this machine."""
-        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
 def parse_address(text: str) -> Address:
@@ -109,11 +83,8 @@ class PictureServer:
         self._picture: _ServedPicture | None = None
         self._is_closing = False
         self.places = threading.BoundedSemaphore(_MOST_VIEWERS)
-        try:
-            self._http = _HttpServer(address, self)
-        except OSError as error:
-            raise OutputError(f"{address.host}:{address.port}: {reason_of(error)}") from error
-        self.address = Address(address.host, self._http.server_address[1])
+        self._http = _HttpServer(address, self)
+        self.address = self._http.address
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
         )
@@ -160,45 +131,36 @@ class _ServedPicture:
             return self._jpeg
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _HttpServer(LocalServer):
     def __init__(self, address: Address, pictures: PictureServer) -> None:
         self.pictures = pictures
-        if ":" in address.host:
-            self.address_family = socket.AF_INET6
-        super().__init__((address.host, address.port), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: viewers come and go."""
+        super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     server: _HttpServer
-    timeout = _PATIENCE
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "tinct", ""
+    headers_of_all: ClassVar[dict[str, str]] = {"Content-Security-Policy": _POLICY}
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - what http.server calls
         """Answer one request."""
-        if not self._is_asked_by_name():
-            self._send_text(HTTPStatus.FORBIDDEN, "this server answers to its own name only")
+        if not self.is_asked_by_name():
+            self.send_text(HTTPStatus.FORBIDDEN, "this server answers to its own name only")
             return
         path = self.path.partition("?")[0]
         if path == "/":
-            self._send(self.server.pictures.page, "text/html; charset=utf-8")
+            self.send_body(self.server.pictures.page, "text/html; charset=utf-8")
         elif path == "/stats.json":
             numbers = json.dumps(self.server.pictures.numbers()).encode()
-            self._send(numbers, "application/json")
+            self.send_body(numbers, "application/json")
         elif path == "/stream.mjpg":
             self._stream()
         elif path == "/picture.jpg":
             self._send_picture()
         else:
-            self._send_text(HTTPStatus.NOT_FOUND, "not found; there is /, /stream.mjpg, "
+            self.send_text(HTTPStatus.NOT_FOUND, "not found; there is /, /stream.mjpg, "
                             "/picture.jpg and /stats.json")  # fmt: skip
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - what http.server calls
         """Change how colorful the picture is.
 
         JSON is asked for because pages elsewhere cannot send it without asking first.
@@ -206,39 +168,26 @@ class _Handler(BaseHTTPRequestHandler):
         kind = self.headers.get_content_type()
         self.close_connection = True  # whatever is refused is not read
         size = int(self.headers.get("Content-Length") or 0)
-        if not self._is_asked_by_name() or not self._is_of_own_page():
-            self._send_text(HTTPStatus.FORBIDDEN, "the own page alone changes options")
+        if not self.is_asked_by_name() or not self.is_of_own_page():
+            self.send_text(HTTPStatus.FORBIDDEN, "the own page alone changes options")
         elif self.path != "/options" or kind != "application/json" or not 0 < size <= _MOST_BYTES:
-            self._send_text(HTTPStatus.BAD_REQUEST, "only JSON is taken, at /options")
+            self.send_text(HTTPStatus.BAD_REQUEST, "only JSON is taken, at /options")
         else:
             try:
                 self.server.pictures.change(json.loads(self.rfile.read(size)))
             except (ValueError, TypeError, OptionError) as error:
-                self._send_text(HTTPStatus.BAD_REQUEST, str(error))
+                self.send_text(HTTPStatus.BAD_REQUEST, str(error))
             else:
-                self._send_text(HTTPStatus.OK, "changed")
-
-    def _is_of_own_page(self) -> bool:
-        """Tell whether a browser says that the page is ours; others do not say."""
-        origin = self.headers.get("Origin")
-        return origin is None or urlsplit(origin).netloc == self.headers.get("Host")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the terminal free."""
-
-    def _is_asked_by_name(self) -> bool:
-        """Tell whether a loopback server is asked under a loopback name."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        return not self.server.pictures.address.is_loopback or host in _LOOPBACK
+                self.send_text(HTTPStatus.OK, "changed")
 
     def _stream(self) -> None:
         places = self.server.pictures.places
         if not places.acquire(blocking=False):
-            self._send_text(HTTPStatus.SERVICE_UNAVAILABLE, "too many are looking already")
+            self.send_text(HTTPStatus.SERVICE_UNAVAILABLE, "too many are looking already")
             return
         self.close_connection = True
         try:
-            self._head(f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+            self.send_head(f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
             self._send_parts()
         except OSError:  # the viewer has gone, or takes nothing any more
             pass
@@ -255,31 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_picture(self) -> None:
         picture = self.server.pictures.wait_for_other(None)
         if picture is None:
-            self._send_text(HTTPStatus.SERVICE_UNAVAILABLE, "there is no picture any more")
+            self.send_text(HTTPStatus.SERVICE_UNAVAILABLE, "there is no picture any more")
         else:
-            self._send(picture.jpeg, "image/jpeg")
-
-    def _send_text(self, status: HTTPStatus, text: str) -> None:
-        self._send(f"{text}\n".encode(), "text/plain; charset=utf-8", status)
-
-    def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self._head(kind, len(body), status)
-        self.wfile.write(body)
-
-    def _head(
-        self, kind: str, length: int | None = None, status: HTTPStatus = HTTPStatus.OK
-    ) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        else:
-            self.send_header("Connection", "close")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", _POLICY)
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.end_headers()
+            self.send_body(picture.jpeg, "image/jpeg")
 
 
 def _make_page(title: str) -> bytes:

@@ -1,0 +1,1 @@
+"""The page that colors, on this machine: ``tinct studio``."""

@@ -1,0 +1,115 @@
+/** From the a, b of the network and the luma of the picture to Cb, Cr: `tinct.gamut`. */
+import { color, gamut } from "../constants.json";
+import { LIGHTNESS_OF_LUMA } from "./lightness";
+import type { Plane } from "./plane";
+import { makePlane } from "./plane";
+
+const [WEIGHT_RED, WEIGHT_GREEN, WEIGHT_BLUE] = color.lumaWeights as [number, number, number];
+const [ROW_RED, ROW_GREEN, ROW_BLUE] = color.linearRgbFromRelative as [number[], number[], number[]];
+
+/** R' - Y' of one Cr, B' - Y' of one Cb, and what both take from G'. */
+export const RED_CR = 2 * (1 - WEIGHT_RED);
+export const BLUE_CB = 2 * (1 - WEIGHT_BLUE);
+export const GREEN_CB = (-BLUE_CB * WEIGHT_BLUE) / WEIGHT_GREEN;
+export const GREEN_CR = (-RED_CR * WEIGHT_RED) / WEIGHT_GREEN;
+
+const SMALLEST = 1e-9; // stands for 0 in divisions
+
+/** Return by what Cb and Cr must be divided for R'G'B' to lie in 0..1; 1 where they do. */
+export function excessOf(cb: number, cr: number, luma: number): number {
+  const red = cr * RED_CR;
+  const blue = cb * BLUE_CB;
+  const green = cb * GREEN_CB + cr * GREEN_CR;
+  const above = Math.max(red, green, blue) / Math.max(1 - luma, SMALLEST);
+  const below = Math.min(red, green, blue) / Math.min(-luma, -SMALLEST);
+  return Math.max(above, below, 1);
+}
+
+/**
+ * Return the chroma of the colors that have this luma and these a, b, as far as sRGB shows them.
+ *
+ * @param luma 0..1, of the size of the map of ab.
+ * @param ab a of all cells, then b of all cells, in CIE units.
+ */
+export function chromaFromLab(luma: Plane, ab: Float32Array): [Plane, Plane] {
+  const cb = makePlane(luma.width, luma.height);
+  const cr = makePlane(luma.width, luma.height);
+  const count = luma.data.length;
+  const encoded = new Float64Array(6);
+  for (let i = 0; i < count; i++) {
+    const target = luma.data[i]!;
+    solveLightness(target, ab[i]!, ab[count + i]!, encoded);
+    const [red, green, blue] = encoded as unknown as [number, number, number];
+    const own = WEIGHT_RED * red + WEIGHT_GREEN * green + WEIGHT_BLUE * blue;
+    const blueLess = (blue - own) / BLUE_CB;
+    const redLess = (red - own) / RED_CR;
+    const excess = excessOf(blueLess, redLess, target);
+    cb.data[i] = blueLess / excess;
+    cr.data[i] = redLess / excess;
+  }
+  return [cb, cr];
+}
+
+/**
+ * Find the L* at which a color with these a, b has this luma, by Newton's method within a bracket.
+ *
+ * @param encoded Receives R'G'B' of that color, not limited to the gamut, and their derivatives by L*.
+ * @returns L*, 0..100: exact to 0.0005 in luma, or the nearer end where no L* has that luma.
+ */
+export function solveLightness(target: number, a: number, b: number, encoded: Float64Array): number {
+  let lightness = LIGHTNESS_OF_LUMA[Math.min(Math.max(Math.round(target * 255), 0), 255)]!;
+  let low = -1;
+  let high = 101; // 0 and 100 are untried
+  for (let round = 0; round < gamut.maxRounds; round++) {
+    encode(lightness, a / 500, b / -200, encoded);
+    const luma = WEIGHT_RED * encoded[0]! + WEIGHT_GREEN * encoded[1]! + WEIGHT_BLUE * encoded[2]!;
+    const error = luma - target;
+    if (error < 0) low = lightness;
+    else high = lightness;
+    if (Math.abs(error) <= gamut.lumaTolerance || high - low <= gamut.lightnessTolerance || low >= 100 || high <= 0) {
+      break;
+    }
+    const slope = WEIGHT_RED * encoded[3]! + WEIGHT_GREEN * encoded[4]! + WEIGHT_BLUE * encoded[5]!;
+    const newton = Math.min(Math.max(lightness - error / Math.max(slope, gamut.leastSlope), 0), 100);
+    const halve = round >= gamut.newtonRounds && round % 2 === 0;
+    const chosen = !halve && newton > low && newton < high ? newton : (low + high) / 2;
+    lightness = Math.min(Math.max(chosen, 0), 100);
+  }
+  return lightness;
+}
+
+/** Write encoded R'G'B' of a color and their derivatives by L* into `encoded`. */
+function encode(lightness: number, xTerm: number, zTerm: number, encoded: Float64Array): void {
+  const y = (lightness + 16) / 116;
+  const x = uncurve(y + xTerm);
+  const z = uncurve(y + zTerm);
+  const middle = uncurve(y);
+  const growthX = uncurveSlope(y + xTerm);
+  const growthZ = uncurveSlope(y + zTerm);
+  const growthY = uncurveSlope(y);
+  for (let channel = 0; channel < 3; channel++) {
+    const row = channel === 0 ? ROW_RED : channel === 1 ? ROW_GREEN : ROW_BLUE;
+    const linear = middle + (x - middle) * row[0]! + (z - middle) * row[2]!;
+    const growth = growthY + (growthX - growthY) * row[0]! + (growthZ - growthY) * row[2]!;
+    const size = Math.abs(linear);
+    if (size <= color.kneeLinear) {
+      encoded[channel] = linear * color.slope;
+      encoded[3 + channel] = (growth * color.slope) / 116;
+    } else {
+      const root = size ** (1 / color.power) * (1 + color.offset);
+      encoded[channel] = Math.sign(linear) * (root - color.offset);
+      encoded[3 + channel] = (growth * root) / (size * color.power * 116);
+    }
+  }
+}
+
+/** Undo the f of CIE 15. */
+function uncurve(value: number): number {
+  const tangent = 3 * color.delta ** 2;
+  return value > color.delta ? value ** 3 : color.delta ** 3 + (value - color.delta) * tangent;
+}
+
+function uncurveSlope(value: number): number {
+  const bounded = Math.max(value, color.delta);
+  return 3 * bounded * bounded;
+}

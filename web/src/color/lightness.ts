@@ -1,0 +1,25 @@
+/** Luma to L*: `tinct.color.luma_to_lightness`, as a table, since luma has 8 bits here. */
+import { color } from "../constants.json";
+import type { Plane } from "./plane";
+
+/** Undo the sRGB transfer curve for an encoded value of 0..1 (IEC 61966-2-1). */
+export function srgbToLinear(encoded: number): number {
+  if (encoded <= color.kneeEncoded) return encoded / color.slope;
+  return ((encoded + color.offset) / (1 + color.offset)) ** color.power;
+}
+
+/** Return the L*, 0..100, of the neutral color of a luma of 0..1 (CIE 15). */
+export function lumaToLightness(luma: number): number {
+  const linear = srgbToLinear(luma);
+  const knee = color.delta ** 3;
+  const curved = linear > knee ? Math.cbrt(linear) : (linear - knee) / (3 * color.delta ** 2) + color.delta;
+  return 116 * curved - 16;
+}
+
+/** L* of each 8-bit luma. */
+export const LIGHTNESS_OF_LUMA = Float32Array.from({ length: 256 }, (_, code) => lumaToLightness(code / 255));
+
+/** Return L* of a plane of luma whose values are whole 8-bit steps over 255. */
+export function lightnessOf(luma: Plane): Float32Array {
+  return luma.data.map((value) => LIGHTNESS_OF_LUMA[Math.round(value * 255)]!);
+}

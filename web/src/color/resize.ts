@@ -1,0 +1,157 @@
+/** Pictures to other sizes, with the sampling of OpenCV, in which Python does it. */
+import { colorizer } from "../constants.json";
+import type { Bytes, Plane } from "./plane";
+import { makePlane } from "./plane";
+
+/** What a model says about the size at which it works. */
+export interface WorkingSize {
+  readonly shortSide: number;
+  readonly multiple: number;
+}
+
+/** Return the size, (width, height), at which a network gets a picture. */
+export function workingSize(width: number, height: number, spec: WorkingSize): [number, number] {
+  const scale = spec.shortSide / Math.min(width, height);
+  const side = (length: number): number => {
+    const bounded = Math.min(length * scale, spec.shortSide * colorizer.maxAspect);
+    return Math.max(roundHalfToEven(bounded / spec.multiple), 1) * spec.multiple;
+  };
+  return [side(width), side(height)];
+}
+
+/**
+ * Bring luma to working size, `tinct.runtime.colorizer.working_luma`.
+ *
+ * Like OpenCV, each step rounds to whole 8-bit numbers.
+ *
+ * @returns Luma, 0..1.
+ */
+export function workingLuma(luma: Bytes, spec: WorkingSize): Plane {
+  const [width, height] = workingSize(luma.width, luma.height, spec);
+  let small = luma;
+  while (small.width >= 2 * width && small.height >= 2 * height) small = halve(small);
+  const grows = width * height >= luma.width * luma.height;
+  const across = taps(small.width, width, grows, small.height >= height);
+  const down = taps(small.height, height, grows, small.width >= width);
+  const result = resample(small, across, down);
+  for (let i = 0; i < result.data.length; i++) {
+    result.data[i] = Math.fround(roundHalfToEven(result.data[i]!) / 255);
+  }
+  return result;
+}
+
+/** Average 2x2 pixels; an odd last row or column is left out. */
+export function halve(bytes: Bytes): Bytes {
+  const width = bytes.width >> 1;
+  const height = bytes.height >> 1;
+  const data = new Uint8Array(width * height);
+  for (let y = 0, i = 0; y < height; y++) {
+    let above = 2 * y * bytes.width;
+    let below = above + bytes.width;
+    for (let x = 0; x < width; x++, i++, above += 2, below += 2) {
+      const sum = bytes.data[above]! + bytes.data[above + 1]! + bytes.data[below]! + bytes.data[below + 1]!;
+      data[i] = (sum + 2) >> 2;
+    }
+  }
+  return { width, height, data };
+}
+
+/** Average squares of `factor` pixels; the sides are multiples of it. */
+export function shrink(plane: Plane, factor: number): Plane {
+  const result = makePlane(plane.width / factor, plane.height / factor);
+  const share = 1 / (factor * factor);
+  for (let y = 0, i = 0; y < result.height; y++) {
+    for (let x = 0; x < result.width; x++, i++) {
+      let sum = 0;
+      for (let dy = 0; dy < factor; dy++) {
+        const row = (y * factor + dy) * plane.width + x * factor;
+        for (let dx = 0; dx < factor; dx++) sum += plane.data[row + dx]!;
+      }
+      result.data[i] = sum * share;
+    }
+  }
+  return result;
+}
+
+/** Enlarge linearly to a size, between the centers of pixels. */
+export function enlarge(plane: Plane, width: number, height: number): Plane {
+  return resample(plane, linearTaps(plane.width, width), linearTaps(plane.height, height));
+}
+
+/** Which source samples one output sample is made of: `weights[i]` of sample `first + i`. */
+interface Tap {
+  readonly first: number;
+  readonly weights: readonly number[];
+}
+
+function taps(from: number, to: number, grows: boolean, otherShrinks: boolean): Tap[] {
+  if (grows) return linearTaps(from, to);
+  // OpenCV averages areas only if neither side grows; else its areas become two weights.
+  return from >= to && otherShrinks ? areaTaps(from, to) : growingAreaTaps(from, to);
+}
+
+/** Linear interpolation between centers (INTER_LINEAR). */
+export function linearTaps(from: number, to: number): Tap[] {
+  return Array.from({ length: to }, (_, index) => {
+    const center = Math.min(Math.max(((index + 0.5) * from) / to - 0.5, 0), from - 1);
+    return between(Math.floor(center), center - Math.floor(center), from);
+  });
+}
+
+/** Averages over the area under each output sample (INTER_AREA). */
+function areaTaps(from: number, to: number): Tap[] {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, index) => {
+    const begin = index * scale;
+    const end = Math.min(begin + scale, from);
+    const first = Math.floor(begin + 1e-9);
+    const last = Math.min(Math.ceil(end - 1e-9), from);
+    const weights = [];
+    for (let i = first; i < last; i++) {
+      weights.push((Math.min(i + 1, end) - Math.max(i, begin)) / (end - begin));
+    }
+    return { first, weights };
+  });
+}
+
+/** What INTER_AREA does where a side grows. */
+function growingAreaTaps(from: number, to: number): Tap[] {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, index) => {
+    const first = Math.floor(index * scale);
+    const over = index + 1 - (first + 1) / scale;
+    return between(Math.min(first, from - 1), over <= 0 ? 0 : over - Math.floor(over), from);
+  });
+}
+
+function between(first: number, weight: number, from: number): Tap {
+  return weight === 0 || first + 1 >= from ? { first, weights: [1] } : { first, weights: [1 - weight, weight] };
+}
+
+function resample(source: Bytes | Plane, across: readonly Tap[], down: readonly Tap[]): Plane {
+  const narrow = makePlane(across.length, source.height);
+  for (let y = 0, i = 0; y < source.height; y++) {
+    const row = y * source.width;
+    for (const { first, weights } of across) {
+      let sum = 0;
+      for (let k = 0; k < weights.length; k++) sum += weights[k]! * source.data[row + first + k]!;
+      narrow.data[i++] = sum;
+    }
+  }
+  const result = makePlane(across.length, down.length);
+  down.forEach(({ first, weights }, y) => {
+    for (let x = 0; x < result.width; x++) {
+      let sum = 0;
+      for (let k = 0; k < weights.length; k++) sum += weights[k]! * narrow.data[(first + k) * result.width + x]!;
+      result.data[y * result.width + x] = sum;
+    }
+  });
+  return result;
+}
+
+/** Round as Python and OpenCV do. */
+export function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}

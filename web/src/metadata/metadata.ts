@@ -1,0 +1,46 @@
+/** What a file says about its picture, taken from the original into the result. */
+import { upright } from "./exif";
+import { readJpeg, writeJpeg } from "./jpeg";
+import { readPng, writePng } from "./png";
+import { readWebp } from "./webp";
+import { markColored } from "./xmp";
+
+export interface Metadata {
+  /** The TIFF structure of EXIF. */
+  readonly exif?: Uint8Array;
+  /** An XMP packet, UTF-8. */
+  readonly xmp?: Uint8Array;
+  /** JPEG segments that are kept as they are: IPTC and comments, with marker and length. */
+  readonly segments?: readonly Uint8Array[];
+  /** Pixels per meter, across and down. */
+  readonly density?: readonly [number, number];
+}
+
+/** Read the metadata of a JPEG, PNG or WebP, of damaged ones what there is; null of anything else. */
+export function readMetadata(bytes: Uint8Array): Metadata | null {
+  for (const read of [readJpeg, readPng, readWebp]) {
+    const metadata = read(bytes);
+    if (metadata !== null) return metadata;
+  }
+  return null;
+}
+
+/**
+ * Write metadata of the original into an encoded result, and that it was colored.
+ *
+ * The colors of the result are sRGB and it stands upright: the original's color profile and
+ * thumbnail are left out, its orientation becomes 1.
+ *
+ * @param result JPEG or PNG, as the browser wrote it.
+ * @param model Name of the network.
+ */
+export function withMetadata(
+  result: Uint8Array, original: Metadata, model: string, size: readonly [number, number],
+): Uint8Array<ArrayBuffer> {
+  const metadata: Metadata = {
+    ...original,
+    ...(original.exif === undefined ? {} : { exif: upright(original.exif, size) }),
+    xmp: markColored(original.xmp, model),
+  };
+  return result[0] === 0xff ? writeJpeg(result, metadata) : writePng(result, metadata);
+}

@@ -1,0 +1,63 @@
+/** The page's side of the worker: requests wait in a line, the urgent ones first. */
+import type { Encoded, EncodeRequest, ModelName, Reply, Request, Result, View, ViewRequest } from "../messages";
+import { PictureError } from "../messages";
+
+interface Waiting {
+  readonly request: Request;
+  readonly urgent: boolean;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: PictureError) => void;
+}
+
+export class WorkerClient {
+  private worker = this.start();
+  private readonly line: Waiting[] = [];
+  private current: Waiting | undefined;
+
+  view(request: Omit<ViewRequest, "kind">, urgent: boolean): Promise<View> {
+    return this.ask({ kind: "view", ...request }, urgent) as Promise<View>;
+  }
+
+  encode(request: Omit<EncodeRequest, "kind">): Promise<Encoded> {
+    return this.ask({ kind: "encode", ...request }, true) as Promise<Encoded>;
+  }
+
+  /** Load a network before the first picture comes; where that fails, the first picture says so. */
+  prepare(model: ModelName): void {
+    this.ask({ kind: "prepare", model }, false).catch(() => undefined);
+  }
+
+  private ask(request: Request, urgent: boolean): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.line.push({ request, urgent, resolve, reject });
+      this.next();
+    });
+  }
+
+  private next(): void {
+    if (this.current !== undefined || this.line.length === 0) return;
+    const first = this.line.findIndex((waiting) => waiting.urgent);
+    [this.current] = this.line.splice(Math.max(first, 0), 1);
+    this.worker.postMessage(this.current!.request);
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    worker.onmessage = (event: MessageEvent<Reply>) => this.finish(event.data);
+    worker.onerror = (event) => {
+      // It ran out of memory, or could not be loaded: the next request gets a new one.
+      worker.terminate();
+      this.worker = this.start();
+      this.finish({ ok: false, failure: "failed", detail: event.message ?? "" });
+    };
+    return worker;
+  }
+
+  private finish(reply: Reply): void {
+    const done = this.current;
+    this.current = undefined;
+    if (reply.ok) done?.resolve(reply.result);
+    else done?.reject(new PictureError(reply.failure, reply.detail));
+    this.next();
+  }
+}

@@ -1,0 +1,100 @@
+/** A picture as the worker holds it: its luma at full size, and smaller views of it. */
+import type { Bytes } from "../color/plane";
+import type { ViewSize } from "../messages";
+import { PictureError } from "../messages";
+
+/** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
+const MOST_PIXELS = 100e6;
+const STRIP_PIXELS = 1 << 20; // read at a time, so that pixels of 4 bytes exist of a strip alone
+const VIEW_PIXELS: Record<ViewSize, number> = { thumbnail: 40e3, draft: 400e3, fine: 2e6 };
+
+export class Picture {
+  private readonly views = new Map<ViewSize, Bytes>();
+
+  private constructor(
+    readonly luma: Bytes,
+    /** Opacity at full size; null where nothing is transparent. */
+    readonly alpha: Uint8Array | null,
+    private readonly fine: OffscreenCanvas,
+  ) {}
+
+  /** Decode a file, upright and in sRGB, by the browser. */
+  static async read(file: Blob): Promise<Picture> {
+    const bitmap = await createImageBitmap(file).catch((error: unknown) => {
+      throw new PictureError("unreadable", String(error));
+    });
+    try {
+      const { width, height } = bitmap;
+      if (width * height > MOST_PIXELS) throw new PictureError("tooLarge", `${width} x ${height}`);
+      const [data, alpha] = readLuma(bitmap);
+      return new Picture({ width, height, data }, alpha, scaled(bitmap, VIEW_PIXELS.fine));
+    } finally {
+      bitmap.close();
+    }
+  }
+
+  get width(): number {
+    return this.luma.width;
+  }
+
+  get height(): number {
+    return this.luma.height;
+  }
+
+  /** Return the picture as it was, at the size of the finest view. */
+  before(): Promise<ImageBitmap> {
+    return createImageBitmap(this.fine);
+  }
+
+  /** Return luma at the size of a view. */
+  view(size: ViewSize): Bytes {
+    let view = this.views.get(size);
+    if (view === undefined) {
+      const canvas = scaled(this.fine, VIEW_PIXELS[size]);
+      view = { width: canvas.width, height: canvas.height, data: readLuma(canvas)[0] };
+      this.views.set(size, view);
+    }
+    return view;
+  }
+}
+
+/** Draw a picture so that it has no more pixels than these. */
+function scaled(source: ImageBitmap | OffscreenCanvas, most: number): OffscreenCanvas {
+  const scale = Math.min(Math.sqrt(most / (source.width * source.height)), 1);
+  const width = Math.max(Math.round(source.width * scale), 1);
+  const height = Math.max(Math.round(source.height * scale), 1);
+  const canvas = new OffscreenCanvas(width, height);
+  const context = context2d(canvas);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(source, 0, 0, width, height);
+  return canvas;
+}
+
+export function context2d(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (context === null) throw new PictureError("tooLarge", `${canvas.width} x ${canvas.height}`);
+  return context;
+}
+
+/** Return BT.601 luma, with the integer weights of OpenCV, and alpha where anything is transparent. */
+function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Uint8Array | null] {
+  const { width, height } = source;
+  const luma = new Uint8Array(width * height);
+  let alpha: Uint8Array | null = null;
+  const rows = Math.min(Math.max(Math.floor(STRIP_PIXELS / width), 1), height);
+  const context = context2d(new OffscreenCanvas(width, rows));
+  context.globalCompositeOperation = "copy";
+  for (let top = 0, to = 0; top < height; top += rows) {
+    const count = Math.min(rows, height - top);
+    context.drawImage(source, 0, top, width, count, 0, 0, width, count);
+    const { data } = context.getImageData(0, 0, width, count);
+    for (let from = 0; from < data.length; from += 4, to++) {
+      luma[to] = (data[from]! * 9798 + data[from + 1]! * 19235 + data[from + 2]! * 3735 + 16384) >> 15;
+      if (data[from + 3] !== 255) {
+        alpha ??= new Uint8Array(width * height).fill(255);
+        alpha[to] = data[from + 3]!;
+      }
+    }
+  }
+  return [luma, alpha];
+}

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { ascii, concatenate } from "../src/metadata/bytes";
+import { upright } from "../src/metadata/exif";
+import { readJpeg, writeJpeg } from "../src/metadata/jpeg";
+import { readPng, writePng } from "../src/metadata/png";
+import { readWebp } from "../src/metadata/webp";
+
+// A JPEG of its frame alone: JFIF, 1:1, and a scan.
+const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0xff, 0xda, 0, 2, 7, 7);
+const PNG = concatenate(
+  Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13), ascii("IHDR"), new Uint8Array(17),
+  Uint8Array.of(0, 0, 0, 0), ascii("IEND"), Uint8Array.of(0xae, 0x42, 0x60, 0x82),
+);
+/** Orientation 6, a link to a thumbnail at 26. */
+const EXIF = Uint8Array.of(0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 26, 0, 0);
+const METADATA = { exif: EXIF, xmp: ascii("<x/>"), density: [300 / 0.0254, 300 / 0.0254] as const };
+
+describe("metadata", () => {
+  test("what is written into a JPEG is read from it, and the scan stays", () => {
+    const comment = Uint8Array.of(0xff, 0xfe, 0, 4, 0x68, 0x69);
+    const written = writeJpeg(JPEG, { ...METADATA, segments: [comment] });
+    const read = readJpeg(written)!;
+    expect(read.exif).toEqual(EXIF);
+    expect(read.xmp).toEqual(METADATA.xmp);
+    expect(read.segments).toEqual([comment]);
+    expect(read.density![0]).toBeCloseTo(300 / 0.0254, 6);
+    expect(written.slice(-6)).toEqual(JPEG.slice(-6));
+  });
+  test("what a segment cannot hold is left out of a JPEG, not written broken", () => {
+    const written = writeJpeg(JPEG, { exif: new Uint8Array(70_000), xmp: METADATA.xmp });
+    expect(readJpeg(written)).toEqual({ xmp: METADATA.xmp });
+  });
+  test("what is written into a PNG is read from it, with right checksums", () => {
+    const read = readPng(writePng(PNG, METADATA))!;
+    expect(read.exif).toEqual(EXIF);
+    expect(read.xmp).toEqual(METADATA.xmp);
+    expect(read.density).toEqual([11811, 11811]);
+    expect(writePng(PNG, { density: [11811, 11811] }).slice(33, 54)).toEqual( // as Pillow writes 300 dpi
+      Uint8Array.of(0, 0, 0, 9, 0x70, 0x48, 0x59, 0x73, 0, 0, 0x2e, 0x23, 0, 0, 0x2e, 0x23, 1, 0x78, 0xa5, 0x3f, 0x76),
+    );
+  });
+  test("WebP keeps EXIF with and without the prefix of JPEG", () => {
+    for (const prefix of [new Uint8Array(), ascii("Exif\0\0")]) {
+      const body = concatenate(prefix, EXIF);
+      const file = concatenate(ascii("RIFF\0\0\0\0WEBPEXIF"), Uint8Array.of(body.length, 0, 0, 0), body);
+      expect(readWebp(file)!.exif).toEqual(EXIF);
+    }
+  });
+  test("EXIF of an upright picture without a thumbnail", () => {
+    const fixed = upright(EXIF, [10, 20]);
+    expect(Array.from(fixed.slice(18, 26))).toEqual([0, 1, 0, 0, 0, 0, 0, 0]);
+    expect(EXIF[19]).toBe(6);
+  });
+  test("damage of any place is no error", () => {
+    for (const [read, file] of [[readJpeg, writeJpeg(JPEG, METADATA)], [readPng, writePng(PNG, METADATA)]] as const) {
+      for (let length = 0; length < file.length; length++) expect(() => read(file.slice(0, length))).not.toThrow();
+    }
+    for (let length = 0; length < EXIF.length; length++) expect(() => upright(EXIF.slice(0, length), [1, 1])).not.toThrow();
+    expect(readPng(ascii("no picture"))).toBeNull();
+  });
+});
