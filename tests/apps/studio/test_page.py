@@ -80,7 +80,7 @@ def open_page(browser: Any, built: Path, serve: Serve) -> Iterator[Open]:
     assert not trouble
 
 
-def choose(page: Any, *paths: Path | dict[str, Any]) -> None:
+def choose(page: Any, *paths: Path) -> None:
     page.set_input_files("#files", list(paths))
 
 
@@ -174,15 +174,15 @@ def test_many_pictures_of_which_some_are_broken(open_page: Open, tmp_path: Path)
         names.append(name)
     page = open_page()
     choose(page, *(tmp_path / name for name in names))
-    page.wait_for_function("document.querySelector('#progress').textContent.startsWith('6 of 7')")
+    page.locator("#progress", has_text="6 of 7 colored").wait_for()
     assert "broken.jpg: not a picture" in page.inner_text("#problem")
     wait_shown(page, 1)  # the first that could be read
     assert page.locator("#pictures canvas").count() == 6
 
 
-def test_broken_alone_leaves_the_start(open_page: Open) -> None:
+def test_broken_alone_leaves_the_start(open_page: Open, tmp_path: Path) -> None:
     page = open_page()
-    choose(page, {"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
+    choose(page, _file(tmp_path / "x.png", b"x"))
     page.wait_for_selector("#problem:not(:empty)")
     assert page.is_visible("#start")
 
@@ -235,13 +235,15 @@ _PIXELS = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 800), (360, 640)])
-def test_axe_finds_nothing(open_page: Open, scheme: str, size: tuple[int, int]) -> None:
+def test_axe_finds_nothing(
+    open_page: Open, tmp_path: Path, scheme: str, size: tuple[int, int]
+) -> None:
     if not _AXE.exists():
         pytest.skip("axe-core is not installed: scripts/page")
     viewport = {"width": size[0], "height": size[1]}
     page = open_page(color_scheme=scheme, viewport=viewport)
     _check_with_axe(page)
-    choose(page, _EXAMPLES[0], {"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
+    choose(page, _EXAMPLES[0], _file(tmp_path / "x.png", b"x"))
     wait_shown(page)
     page.wait_for_selector("#problem:not(:empty)")
     _check_with_axe(page)
