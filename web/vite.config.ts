@@ -59,5 +59,6 @@ export default defineConfig({
       output: { entryFileNames: ({ name }) => (name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js") },
     },
   },
-  test: { include: ["tests/**/*.test.ts"] },
+  // A busy machine takes its time.
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
 });
