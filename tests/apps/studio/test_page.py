@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -154,9 +155,9 @@ def test_pictures_on_their_side_come_out_upright(open_page: Open, tmp_path: Path
     page = open_page()
     choose(page, tmp_path / "side.jpg")
     wait_shown(page)
-    result = Image.open(_file(tmp_path / "out.jpg", save(page, "jpeg")))
-    assert result.size == (60, 90)
-    assert result.getexif()[0x0112] == 1
+    with Image.open(io.BytesIO(save(page, "jpeg"))) as result:
+        assert result.size == (60, 90)
+        assert result.getexif()[0x0112] == 1
 
 
 def _file(path: Path, data: bytes) -> Path:
