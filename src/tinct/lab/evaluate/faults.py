@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinct import color
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.evaluate.protocol import LAB_SIZE, examine_in_color, naming
-from tinct.lab.evaluate.robustness import NINETY_FIVE
+from tinct.lab.evaluate.robustness import mean_cell
 from tinct.lab.evaluate.rows import Row
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics.faults import Faults, measure_faults
@@ -48,7 +48,7 @@ class FaultTable:
             [
                 row,
                 *(
-                    _cell(self.values[:, column, place], 100 if name in _PERCENT else 1)
+                    mean_cell(self.values[:, column, place] * (100 if name in _PERCENT else 1))
                     for place, name in enumerate(Faults._fields)
                 ),
             ]
@@ -60,14 +60,6 @@ class FaultTable:
             "\n\n".join([head, note, markdown_table(["", *titles], lines), f"`{self.command}`"])
             + "\n"
         )
-
-
-def _cell(values: NDArray[np.float64], factor: float) -> str:
-    known = values[~np.isnan(values)] * factor
-    if len(known) < 2:
-        return ""
-    half = NINETY_FIVE * known.std(ddof=1) / np.sqrt(len(known))
-    return f"{known.mean():.2f} ± {half:.2f}"
 
 
 def count_faults(

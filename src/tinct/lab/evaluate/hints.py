@@ -14,7 +14,7 @@ import torch
 from tinct import color
 from tinct.lab.data.dataset import Photograph, Photographs, square
 from tinct.lab.evaluate.protocol import LAB_SIZE, examine_in_color
-from tinct.lab.evaluate.robustness import NINETY_FIVE
+from tinct.lab.evaluate.robustness import mean_cell
 from tinct.lab.markdown import markdown_table
 from tinct.lab.metrics import metrics
 from tinct.lab.peers.resize import resize
@@ -106,7 +106,10 @@ class HintReport:
         lines = []
         for one in self.models:
             gains = one.psnr - one.psnr[:, :1]
-            cells = [_mean(one.psnr[:, 0]), *(_mean(gains[:, i]) for i in range(1, len(COUNTS)))]
+            cells = [
+                mean_cell(one.psnr[:, 0]),
+                *(mean_cell(gains[:, i]) for i in range(1, len(COUNTS))),
+            ]
             lines.append([one.model, f"{one.parameters:,} ({one.share:.1%})", *cells])
         published = [f"{value - PUBLISHED[0]:.2f}" for value in PUBLISHED[1:]]
         name = "SIGGRAPH17, as published, on its own photographs"
@@ -120,7 +123,7 @@ class HintReport:
             by_chance = [COUNTS.index(count) for count in CHOSEN_COUNTS]
             for name, values in (("chosen", one.chosen), ("chance", one.psnr[:, by_chance])):
                 gains = values - one.psnr[:, :1]
-                lines.append([f"{one.model}, {name}", *(_mean(gain) for gain in gains.T)])
+                lines.append([f"{one.model}, {name}", *(mean_cell(gain) for gain in gains.T)])
         return markdown_table(["", *map(str, CHOSEN_COUNTS)], lines)
 
     def _holding(self) -> str:
@@ -133,19 +136,11 @@ class HintReport:
                     f"{np.mean(spots):.2f}",
                     f"{np.mean(spots <= 2):.0%}",
                     f"{np.percentile(spots, 95):.2f}",
-                    *(_mean(values) for values in one.leaks.T),
+                    *(mean_cell(values) for values in one.leaks.T),
                 ]
             )
         heads = ["", "CIEDE2000", "within 2", "95th percentile"]
         return markdown_table([*heads, "inside", "outside", "beyond strong edges"], lines)
-
-
-def _mean(values: NDArray[np.float64]) -> str:
-    known = values[~np.isnan(values)]
-    if len(known) < 2:
-        return ""
-    half = NINETY_FIVE * known.std(ddof=1) / np.sqrt(len(known))
-    return f"{known.mean():.2f} ± {half:.2f}"
 
 
 def measure_hints(

@@ -34,6 +34,15 @@ NOTE = (
 )
 
 
+def mean_cell(values: NDArray[np.float64]) -> str:
+    """Render the mean of what is known, and half of its 95 % interval; "" for fewer than two."""
+    known = values[~np.isnan(values)]
+    if len(known) < 2:
+        return ""
+    half = NINETY_FIVE * known.std(ddof=1) / np.sqrt(len(known))
+    return f"{known.mean():.2f} ± {half:.2f}"
+
+
 @dataclass(frozen=True)
 class Robustness:
     """Scores of rows on degraded photographs."""

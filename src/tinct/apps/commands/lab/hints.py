@@ -15,7 +15,7 @@ from tinct.apps.commands.arguments import (
     Seed,
     split_arguments,
 )
-from tinct.apps.console import command_line, print_warning, progress_bar
+from tinct.apps.console import command_line, progress_bar
 
 
 def hints(
@@ -44,7 +44,7 @@ def hints(
     models, sources = split_arguments(models_and_data)
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from tinct.files import write_atomically
+    from tinct.apps.report import publish_markdown
     from tinct.lab.data.dataset import Photographs
     from tinct.lab.evaluate.hints import measure_hints
 
@@ -58,10 +58,4 @@ def hints(
             command=command_line(),
             on_progress=advance,
         )
-    text = found.to_markdown()
-    typer.echo(text)
-    if output:
-        write_atomically(text.encode(errors="surrogateescape"), output, overwrite=True)
-    for reason in found.broken:
-        print_warning(reason)
-    return int(bool(found.broken))
+    return publish_markdown(found.to_markdown(), found.broken, output)
