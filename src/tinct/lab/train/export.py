@@ -178,22 +178,29 @@ def checked_onnx(model: ColorModel, spec: ModelSpec, name: str) -> bytes:
     return data
 
 
-def _spec(
-    checkpoint: Checkpoint, model: ColorModel, reading: Reading, notes: dict[str, Any]
-) -> ModelSpec:
+def run_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what a file states of the run that made it, without paths of the machine."""
     config = asdict(checkpoint.config)
     data = config.pop("data")
     data |= {key: [Path(item).name for item in data[key]] for key in ("train", "validation")}
     config |= {key: Path(config[key]).name for key in ("start", "teacher") if config[key]}
-    provenance = {
+    return {
         "tinct": tinct.__version__,
         "torch": torch.__version__,
         "config": config | {"data": {key: data[key] for key in data if key != "cache"}},
-        "decode": asdict(model.config),
-        "prior": [round(p, 7) for p in model.network.log_prior.exp().tolist()],
         "steps": checkpoint.step,
         "photographs_seen": checkpoint.step * checkpoint.config.batch,
         "training_hours": round(checkpoint.seconds / 3600, 2),
+    }
+
+
+def _spec(
+    checkpoint: Checkpoint, model: ColorModel, reading: Reading, notes: dict[str, Any]
+) -> ModelSpec:
+    provenance = {
+        **run_facts(checkpoint),
+        "decode": asdict(model.config),
+        "prior": [round(p, 7) for p in model.network.log_prior.exp().tolist()],
         **notes,
     }
     spec = ModelSpec(

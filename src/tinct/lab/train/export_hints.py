@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,18 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-import tinct
 from tinct.errors import TrainingError
 from tinct.files import write_atomically
 from tinct.lab.networks.hints import HintBranch, HintedNetwork
 from tinct.lab.train.begin import make_network
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, load_weights
-from tinct.lab.train.export import TOLERANCE, check_folder, weights_digest, write_graph
+from tinct.lab.train.export import (
+    TOLERANCE,
+    check_folder,
+    run_facts,
+    weights_digest,
+    write_graph,
+)
 from tinct.spec import HINTS_KEY, HintSpec
 
 
@@ -64,26 +68,12 @@ def export_hints(path: Path, output: Path, notes: dict[str, Any] | None = None) 
         middle=branch.config.middle,
         bins=tuple((round(a, 3), round(b, 3)) for a, b in network.network.bin_centers.tolist()),
         parameters=sum(item.numel() for item in branch.parameters()),
-        provenance=_provenance(checkpoint) | (notes or {}),
+        provenance=run_facts(checkpoint) | (notes or {}),
     )
     data = _to_onnx(branch, network.network.head.in_channels, spec)
     _check_parity(branch, network.network.head.in_channels, data, str(output))
     write_atomically(data, output, overwrite=True)
     return HintSpec.from_json(spec.to_json(), spec.name)
-
-
-def _provenance(checkpoint: Checkpoint) -> dict[str, Any]:
-    config = asdict(checkpoint.config)
-    data = config.pop("data")
-    data = {key: [Path(item).name for item in data[key]] for key in ("train", "validation")}
-    return {
-        "tinct": tinct.__version__,
-        "torch": torch.__version__,
-        "config": config | {"start": Path(config["start"]).name, "data": data},
-        "steps": checkpoint.step,
-        "photographs_seen": checkpoint.step * checkpoint.config.batch,
-        "training_hours": round(checkpoint.seconds / 3600, 2),
-    }
 
 
 def _example(channels: int, batch: int, rows: int, columns: int) -> tuple[Tensor, Tensor]:
