@@ -13,7 +13,7 @@ import pytest
 
 from films import Film, make_film
 from tinct.films.cut import Cut
-from tinct.films.join import later_timecode
+from tinct.films.timecode import later_timecode
 from tinct.films.tracks import EncodedSound, TrackPlan, make_tracks, plan_tracks
 
 

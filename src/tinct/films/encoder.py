@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from tinct.frame_format import FrameFormat
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
-              ".avi": "avi"}  # fmt: skip
+              ".avi": "avi", ".mxf": "mxf"}  # fmt: skip
 """Suffixes of films that can be written, and FFmpeg's names for them."""
 
-_CODECS = {"webm": "libvpx-vp9"}
+_CODECS = {"webm": "libvpx-vp9", "mxf": "dnxhd"}
 _USUAL_CODEC = "libx264"
 _QUALITY = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libvpx": 10, "libsvtav1": 24}
 """``--crf`` by default: a restorer keeps the result, so finer than what is usual for watching."""
@@ -44,7 +44,31 @@ _OWN_OPTIONS = {
     "libx265": {"x265-params": "log-level=error"},
     "libvpx-vp9": {"row-mt": "1", "cpu-used": "2"},
 }
-_INTRA = ("ffv1", "prores_ks", "mjpeg", "huffyuv", "ffvhuff", "utvideo")
+_COUNTING = ("avi", "mxf")
+"""Containers that hold no times: frames come in their order, in equal steps."""
+_HELD_BY_MXF = ("dnxhd", "prores_ks", "prores", "libx264", "mpeg2video", "ffv1", "dvvideo",
+                "jpeg2000", "libopenjpeg")  # fmt: skip
+"""FFmpeg knows it only when it writes."""
+_MASTERS = {"prores": "prores_ks", "dnxhd": "dnxhd"}
+"""Codecs of editing that a film keeps, and their encoders ..."""
+_MASTER_CONTAINERS = ("mov", "mxf")
+"""... in the files of editing."""
+_PROFILES = {
+    "prores_ks": {
+        "proxy": "yuv422p10le", "lt": "yuv422p10le", "standard": "yuv422p10le",
+        "hq": "yuv422p10le", "4444": "yuv444p10le", "4444xq": "yuv444p10le",
+    },
+    "dnxhd": {
+        "dnxhr_lb": "yuv422p", "dnxhr_sq": "yuv422p", "dnxhr_hq": "yuv422p",
+        "dnxhr_hqx": "yuv422p10le", "dnxhr_444": "yuv444p10le",
+    },
+}  # fmt: skip
+"""Profiles of encoders of editing, and the samples that each takes."""
+_USUAL_PROFILES = {"yuv422p": "dnxhr_hq", "yuv444p10le": "dnxhr_444", "yuv422p10le": "dnxhr_hqx"}
+"""Of DNxHR; ProRes is HQ or 4444, as FFmpeg has it."""
+_SMALLEST_DNXHR = 256, 120  # width and height
+_HINTS = {"dnxhd": ": whole frames of 256x120 at least: --deinterlace, or --codec prores_ks"}
+_INTRA = ("ffv1", "prores_ks", "dnxhd", "mjpeg", "huffyuv", "ffvhuff", "utvideo")
 _LAMBDA = 118  # FF_QP2LAMBDA
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
             "veryslow", "placebo")  # fmt: skip
@@ -70,6 +94,11 @@ class EncoderPlan:
         bits, shift = depth_and_shift(self.pix_fmt) or (source.bits, source.shift)
         return replace(source, bits=bits, shift=shift, width=self.width, height=self.height)
 
+    @property
+    def holds_times(self) -> bool:
+        """Whether the container has a time for each frame; else they come in equal steps."""
+        return self.container not in _COUNTING
+
     def open(self) -> VideoCodecContext:
         """Open an encoder of its own.
 
@@ -93,7 +122,7 @@ class EncoderPlan:
         context.colorspace = self.tags.matrix
         context.color_range = ColorRange.JPEG if self.tags.full_range else ColorRange.MPEG
         context.thread_count = 0
-        if self.container == "avi":  # which holds no times: frames must come in their order
+        if not self.holds_times:
             context.max_b_frames = 0
         if _has_global_header(self.container):
             context.flags |= Flags.global_header
@@ -111,7 +140,9 @@ class EncoderPlan:
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:
-            raise OptionError(f"{self.codec}: cannot encode like this{_given(self)}") from error
+            hint = _HINTS.get(self.codec, "")
+            given = f"{_given(self)}{hint}"
+            raise OptionError(f"{self.codec}: cannot encode like this{given}") from error
         unknown = sorted(set(context.options))
         if unknown:
             raise OptionError(f"{self.codec} does not know {', '.join(unknown)}")
@@ -160,6 +191,7 @@ class EncoderChoice:
     crf: float | None = None
     preset: str | None = None
     pix_fmt: str | None = None
+    profile: str | None = None
 
 
 def plan_encoder(
@@ -180,9 +212,10 @@ def plan_encoder(
         OptionError: There is no such codec, or it does not take what was asked for.
         OutputError: The container cannot hold the codec.
     """
-    name = choice.codec or _CODECS.get(container, _USUAL_CODEC)
-    codec = _find(name)
+    kept = _MASTERS.get(facts.codec) if container in _MASTER_CONTAINERS else None
+    codec = _find(choice.codec or kept or _usual_codec(container, facts, size))
     _check_container(codec, container)
+    profile = _profile(codec, choice, facts)
     plan = EncoderPlan(
         codec=codec.name,
         pix_fmt="",
@@ -200,15 +233,23 @@ def plan_encoder(
         candidates = [_asked_format(choice.pix_fmt, codec)]
     else:
         candidates = _candidates(codec, wanted)
+    if profile is not None:
+        candidates = _of_profile(profile, codec, choice, candidates)
     failure: OptionError | None = None
     for candidate in candidates:
         try:
-            chosen = replace(plan, pix_fmt=candidate)
+            options = dict(plan.options)
+            if codec.name == "dnxhd" or profile is not None:
+                options["profile"] = profile or _USUAL_PROFILES.get(candidate, "dnxhr_hq")
+            chosen = replace(plan, pix_fmt=candidate, options=tuple(options.items()))
             chosen.open()
         except OptionError as error:
             failure = failure or error
         else:
-            return chosen, _differences(codec.name, wanted, candidate, choice.pix_fmt)
+            notes = _differences(codec, wanted, candidate, choice.pix_fmt)
+            if codec.name == "dnxhd" and facts.profile == "DNXHD" and choice.profile is None:
+                notes.append(f"DNxHD is written as DNxHR: {options['profile']}")
+            return chosen, notes
     raise failure or OptionError(f"{codec.name} takes no frames of a film")
 
 
@@ -229,7 +270,44 @@ def _find(name: str) -> Codec:
     return codec
 
 
+def _usual_codec(container: str, facts: FilmFacts, size: tuple[int, int]) -> str:
+    usual = _CODECS.get(container, _USUAL_CODEC)
+    is_small = size[0] < _SMALLEST_DNXHR[0] or size[1] < _SMALLEST_DNXHR[1]
+    if usual == "dnxhd" and (is_small or facts.field_order > PROGRESSIVE):
+        return "prores_ks"  # which takes any size, and fields
+    return usual
+
+
+def _profile(codec: Codec, choice: EncoderChoice, facts: FilmFacts) -> str | None:
+    """Return the profile that was asked for, or that the film has; None for the usual one."""
+    known = _PROFILES.get(codec.name)
+    if choice.profile is not None:
+        if known is None and "profile" not in known_options(CodecContext.create(codec, "w")):
+            raise OptionError(f"{codec.name} has no --profile")
+        if known is not None and choice.profile not in known:
+            raise OptionError(f"--profile {choice.profile}: {codec.name} has {', '.join(known)}")
+        return choice.profile
+    if known is None or facts.profile is None or _MASTERS.get(facts.codec) != codec.name:
+        return None
+    stated = {"XQ": "4444xq"}.get(facts.profile, facts.profile.lower().replace(" ", "_"))
+    return stated if stated in known and choice.pix_fmt in (None, known[stated]) else None
+
+
+def _of_profile(
+    profile: str, codec: Codec, choice: EncoderChoice, candidates: list[str]
+) -> list[str]:
+    """Return the formats of samples that go with a profile."""
+    known = _PROFILES.get(codec.name)
+    if known is None:
+        return candidates
+    if choice.pix_fmt not in (None, known[profile]):
+        raise OptionError(f"--profile {profile}: takes {known[profile]}, not {choice.pix_fmt}")
+    return [known[profile]]
+
+
 def _check_container(codec: Codec, container: str) -> None:
+    if container == "mxf" and codec.name in _HELD_BY_MXF:
+        return
     with av.open(os.devnull, "w", format=container) as output:
         if codec.name not in output.supported_codecs:
             known = {"matroska": "mkv"}.get(container, container)
@@ -286,15 +364,17 @@ def _candidates(codec: Codec, wanted: str) -> list[str]:
     return sorted(known, key=distance) if known else [wanted]
 
 
-def _differences(codec: str, wanted: str, chosen: str, asked: str | None) -> list[str]:
+def _differences(codec: Codec, wanted: str, chosen: str, asked: str | None) -> list[str]:
     before, after = depth_and_shift(wanted), depth_and_shift(chosen)
     assert before is not None
     assert after is not None
     if before == after or asked is not None:
         return []
     if before[0] > after[0]:
-        return [f"{codec} takes {after[0]} bits at most: samples of {before[0]} are rounded"]
-    return [f"{codec} does not take {wanted} of this size: written as {chosen}"]
+        return [f"{codec.name} takes {after[0]} bits at most: samples of {before[0]} are rounded"]
+    known = {held.name for held in codec.video_formats or ()}
+    why = " of this size" if wanted in known else ""
+    return [f"{codec.name} does not take {wanted}{why}: written as {chosen}"]
 
 
 def _given(plan: EncoderPlan) -> str:

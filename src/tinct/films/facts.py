@@ -90,6 +90,10 @@ class FilmFacts:
     """Whether its frames say themselves that they are interlaced."""
     timecode: str | None = None
     """SMPTE timecode of the first frame."""
+    codec: str = ""
+    """FFmpeg's name of what the pictures are coded with."""
+    profile: str | None = None
+    """Of the codec, as FFmpeg names it: ``HQ``, ``DNXHR HQX``."""
 
     @property
     def left_side(self) -> tuple[int, bool]:
@@ -176,6 +180,8 @@ def read_facts(
         notes=tuple(notes),
         is_marked=first.interlaced_frame,
         timecode=_timecode(container, stream),
+        codec=context.codec.canonical_name,
+        profile=context.profile,
     )
 
 
@@ -259,7 +265,8 @@ def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
         container.metadata,
         *(data.metadata for data in container.streams.data),
     ]
-    return next((held["timecode"] for held in tags if "timecode" in held), None)
+    found = (value for held in tags for key, value in held.items() if key.lower() == "timecode")
+    return next(found, None)
 
 
 def _end(container: InputContainer, stream: VideoStream, base: Fraction) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import heapq
 import io
-import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +22,7 @@ from tinct.films.facts import PROGRESSIVE, display_matrix
 from tinct.films.matroska import PLACEHOLDER, set_display_size
 from tinct.films.packets import Clock, read_packets
 from tinct.films.segments import SegmentEncoder
+from tinct.films.timecode import later_timecode
 from tinct.films.tracks import keep_tags, make_tracks, match_streams
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ _OPTIONS = {
 }
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS, errno.EACCES,
                 errno.EPERM, errno.ENOENT)  # fmt: skip
-_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
 _SLOT_TOLERANCE = 0.1
 
 
@@ -146,7 +145,10 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
         with av.open(file, "r") as written:
             found = next(written.decode(video=0))
     except (av.FFmpegError, ValueError) as error:
-        raise OutputError(f"{plan.container}: {reason_of(error)}") from error
+        why = reason_of(error)
+        if plan.container == "mxf":
+            why = f"not with {float(plan.rate):.5g} frames a second: another suffix ({why})"
+        raise OutputError(f"{plan.container}: {why}") from error
     notes = []
     if plan.field_order > PROGRESSIVE and not found.interlaced_frame:
         notes.append(f"{plan.codec} writes no field order: the fields stay, in progressive frames")
@@ -173,9 +175,13 @@ def _write(
     if "movflags" in options:  # in which it says when a track begins; a millisecond else
         options["movie_timescale"] = str(facts.time_base.denominator)
     line, base, notes = _timeline(reader, parts, cut), facts.time_base, []
-    if plan.container == "avi":
+    if not plan.holds_times:
         line, base, moved = _in_slots(line, base, 1 / plan.rate)
-        notes += [f"AVI holds no times: {moved} frames were moved a little"] if moved else []
+        notes += (
+            [f"{plan.container.upper()} holds no times: {moved} frames were moved a little"]
+            if moved
+            else []
+        )
     with (
         reader.open() as source,
         av.open(f"file:{path}", "w", format=plan.container, container_options=options) as output,
@@ -220,7 +226,7 @@ def _add_film(
     facts = reader.facts
     film: Any = output.add_stream(plan.codec, rate=plan.rate)
     plan.configure(film.codec_context)  # which writes its parameters, and encodes nothing
-    film.time_base = 1 / plan.rate if plan.container == "avi" else facts.time_base
+    film.time_base = facts.time_base if plan.holds_times else 1 / plan.rate
     if facts.display is not None:
         film.set_display_matrix(facts.display)
     if source is not None:
@@ -247,34 +253,6 @@ def _film_tags(tags: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in kept.items() if key.lower() not in _OF_THE_CONTAINER}
 
 
-def later_timecode(timecode: str, seconds: Fraction, rate: Fraction) -> str | None:
-    """Return the SMPTE timecode of a later frame, None if the first one cannot be read.
-
-    Args:
-        timecode: ``hh:mm:ss:ff``, or with a semicolon before the frames where two (at 60 frames a
-            second four) numbers of frames are dropped every minute but every tenth: SMPTE ST 12.
-        seconds: How much later.
-        rate: Frames a second.
-    """
-    found = _TIMECODE.fullmatch(timecode.strip())
-    nominal = round(rate)
-    if found is None or nominal < 1:
-        return None
-    hours, minutes, whole, frames = (int(found[part]) for part in (1, 2, 3, 5))
-    number = ((hours * 60 + minutes) * 60 + whole) * nominal + frames + round(seconds * rate)
-    if found[4] != ":":
-        dropped = nominal // 15
-        past = hours * 60 + minutes
-        number -= dropped * (past - past // 10)
-        tens, rest = divmod(number, nominal * 600 - 9 * dropped)
-        number += 9 * dropped * tens
-        if rest >= dropped:
-            number += dropped * ((rest - dropped) // (nominal * 60 - dropped))
-    total, frames = divmod(number, nominal)
-    hours, minutes, whole = total // 3600 % 24, total // 60 % 60, total % 60
-    return f"{hours:02d}:{minutes:02d}:{whole:02d}{found[4]}{frames:02d}"
-
-
 def _timeline(reader: FilmSource, parts: Parts, cut: Cut) -> Timeline:
     shift = round(cut.zero / reader.facts.time_base)
     delay = max(segment.delay for segment in parts.segments)
@@ -282,7 +260,7 @@ def _timeline(reader: FilmSource, parts: Parts, cut: Cut) -> Timeline:
 
 
 def _in_slots(line: Timeline, base: Fraction, slot: Fraction) -> tuple[Timeline, Fraction, int]:
-    """Bring frames to the equal steps that AVI counts in: none earlier than zero or twice one.
+    """Bring frames to the equal steps of AVI and MXF: none earlier than zero, none twice in one.
 
     Returns:
         The timeline in such steps, how long one is, and how many frames have moved by more than

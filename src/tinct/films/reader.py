@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tinct.films.cut import Cut
+    from tinct.films.scans import Scan
 
 _GENERATE_TIMES = 1  # AVFMT_FLAG_GENPTS, which is late by a frame for H.264 in AVI
 _ROUNDING = Fraction(1, av.time_base)  # of the time at which a file says that it begins
@@ -73,6 +74,8 @@ class FilmFrame:
     written to."""
     is_colored: bool = False
     """Whether it is in color already."""
+    scan: Scan | None = None
+    """The picture of a film scanner that it was read from, where it was."""
 
 
 class FilmSource(Protocol):

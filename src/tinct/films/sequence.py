@@ -21,22 +21,34 @@ from tinct.files import file_facts
 from tinct.films.facts import FilmFacts
 from tinct.films.pixels import COLORSPACES, ColorTags
 from tinct.films.reader import FilmFrame
+from tinct.films.scans import (
+    SUFFIXES,
+    Scan,
+    Stamp,
+    encode_scan,
+    read_scan,
+    scan_depth,
+    scan_format,
+)
+from tinct.films.timecode import later_timecode
 from tinct.frame_format import FrameFormat
 from tinct.photographs import Picture, encode_picture, read_picture
+from tinct.photographs.formats import format_of_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
     from tinct.films.cut import Cut
     from tinct.films.reader import FilmSource
-    from tinct.photographs.formats import Format
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 _SHOWN_GAPS = 3
-_RGB = {8: "rgb24", 16: "rgb48le"}
+USUAL_RATE = Fraction(24)
+"""Pictures a second where neither the user nor a picture says it."""
+_RGB = {8: "rgb24", 10: "gbrp10le", 12: "gbrp12le", 16: "rgb48le"}
 
 
 def is_pattern(name: str) -> bool:
@@ -86,12 +98,12 @@ class SequenceReader:
         damage: What was wrong with them, once they have been read.
     """
 
-    def __init__(self, pattern: str, rate: Fraction, *, full_range: bool) -> None:
+    def __init__(self, pattern: str, rate: Fraction | None, *, full_range: bool) -> None:
         """Look at the first picture.
 
         Args:
             pattern: Names of the pictures.
-            rate: Pictures a second.
+            rate: Pictures a second; None for what the first picture says, else ``USUAL_RATE``.
             full_range: Hand luma over as it is, for pictures; else in the range of films.
 
         Raises:
@@ -105,15 +117,15 @@ class SequenceReader:
             raise InputError(f"{pattern}: no pictures of such names")
         self._pattern = pattern
         self._full_range = full_range
-        first = self._read(self.numbers[0])
+        first, bits, scan = self._read(self.numbers[0])
         height, width = first.shape
         tags = ColorTags.usual(height, full_range)
         shift = (0, 0) if full_range else (1, 1)
-        bits = 8 * first.dtype.itemsize
+        rate = rate or (scan.rate if scan is not None else None) or USUAL_RATE
         self.facts = FilmFacts(
             name=pattern,
             stream=-1,
-            pix_fmt="gray" if bits == 8 else "gray16le",
+            pix_fmt="gray" if bits == 8 else f"gray{bits}le",
             form=FrameFormat(width, height, bits, shift, full_range, tags.name),
             tags=tags,
             time_base=1 / rate,
@@ -124,7 +136,8 @@ class SequenceReader:
             display=None,
             field_order=1,
             end=len(self.numbers),
-            notes=self._gaps(),
+            notes=(*self._gaps(), *(scan.notes if scan is not None else ())),
+            timecode=None if scan is None else scan.timecode,
         )
 
     @cached_property
@@ -158,11 +171,11 @@ class SequenceReader:
         """
         form = self.facts.form
         for number in self.numbers_between(begin, end)[skip:]:
-            luma = self._read(number)
-            if luma.shape != form.luma_shape or luma.dtype != form.dtype:
+            luma, bits, scan = self._read(number)
+            if luma.shape != form.luma_shape or bits != form.bits:
                 name = numbered(self._pattern, number)
                 raise InputError(f"{name}: of another size or depth than the first picture")
-            yield FilmFrame(luma, bisect_left(self.numbers, number), 1)
+            yield FilmFrame(luma, bisect_left(self.numbers, number), 1, scan=scan)
 
     def numbers_between(self, begin: Fraction | None, end: Fraction | None) -> list[int]:
         """Return the numbers of the pictures in a part of them, in seconds.
@@ -178,12 +191,19 @@ class SequenceReader:
         after = bisect_left(self.numbers, zero + first)
         return self.numbers[after : None if end is None else bisect_left(self.numbers, zero + last)]
 
-    def _read(self, number: int) -> NDArray[Any]:
-        """Return luma of a picture, (H, W) uint8 or uint16."""
-        picture = read_picture(numbered(self._pattern, number), gray=True)
-        self.damage += [f"{number}: {text}" for text in picture.warnings]
-        luma = _to_gray(picture)
-        return luma if self._full_range else _to_limited(luma)
+    def _read(self, number: int) -> tuple[NDArray[Any], int, Scan | None]:
+        """Return luma of a picture, (H, W) uint8 or uint16, its bits, and the scan that it is."""
+        path = numbered(self._pattern, number)
+        kind = scan_format(path)
+        scan = None if kind is None else read_scan(path, kind)
+        if scan is not None:
+            luma, bits = scan.luma, scan.bits
+        else:
+            picture = read_picture(path, gray=True)
+            self.damage += [f"{number}: {text}" for text in picture.warnings]
+            luma = _to_gray(picture)
+            bits = 8 * luma.dtype.itemsize
+        return luma if self._full_range else _to_limited(luma, bits), bits, scan
 
     def _gaps(self) -> tuple[str, ...]:
         whole = range(self.numbers[0], self.numbers[-1] + 1)
@@ -203,23 +223,47 @@ def _to_gray(picture: Picture) -> NDArray[Any]:
     return np.rint(luma).astype(pixels.dtype)
 
 
-def _to_limited(luma: NDArray[Any]) -> NDArray[Any]:
-    bits = 8 * luma.dtype.itemsize
+def _to_limited(luma: NDArray[Any], bits: int) -> NDArray[Any]:
     black, white = luma_codes(bits, "limited")
     codes = black + np.arange(2**bits) * ((white - black) / (2**bits - 1))
     limited: NDArray[Any] = np.rint(codes).astype(luma.dtype)[luma]
     return limited
 
 
-def encode_frame(frame: VideoFrame, tags: ColorTags, target: Format) -> bytes:
-    """Encode a colored frame as a picture; beyond 8 bits it has 16, where the format can.
+def picture_encoder(pattern: str, facts: FilmFacts) -> Callable[[FilmFrame, VideoFrame], bytes]:
+    """Return what encodes colored frames as pictures.
+
+    It takes a frame as it was read, and the same one in color as planar YUV 4:4:4. Beyond 8 bits
+    PNG, TIFF and others have 16, DPX has 10, 12 or 16, and OpenEXR floats.
 
     Args:
-        frame: Planar YUV 4:4:4.
-        tags: Its colors.
-        target: The format of the picture.
+        pattern: Names of the pictures, whose suffix tells the format.
+        facts: The film.
+
+    Raises:
+        OptionError: The suffix is that of no format.
     """
-    bits = 8 if frame.format.components[0].bits == 8 else 16
+    kind = SUFFIXES.get(Path(pattern).suffix.lower())
+    target = None if kind is not None else format_of_path(pattern)
+
+    def encode(frame: FilmFrame, colored: VideoFrame) -> bytes:
+        bits = scan_depth(colored.format.components[0].bits)
+        bits = bits if kind == "dpx" or bits == 8 else 16
+        pixels = _to_rgb(colored, bits, facts.tags)
+        if kind is None:
+            assert target is not None
+            return encode_picture(Picture(pixels), target.name)
+        begin, timecode = frame.time * facts.time_base - facts.origin, None
+        if facts.timecode is not None:
+            timecode = later_timecode(facts.timecode, begin, facts.rate)
+        stamp = Stamp(round(begin * facts.rate), facts.rate, timecode)
+        return encode_scan(pixels, bits, kind, frame.scan, stamp)
+
+    return encode
+
+
+def _to_rgb(frame: VideoFrame, bits: int, tags: ColorTags) -> NDArray[Any]:
+    """Return a frame as RGB, (H, W, 3) uint8 or uint16 in full range, the value in the low bits."""
     exact = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     rgb = frame.reformat(
         format=_RGB[bits],
@@ -228,5 +272,4 @@ def encode_frame(frame: VideoFrame, tags: ColorTags, target: Format) -> bytes:
         dst_color_range=ColorRange.JPEG,
         interpolation=exact,
     )
-    pixels: Any = rgb.to_ndarray()
-    return encode_picture(Picture(np.ascontiguousarray(pixels)), target.name)
+    return np.ascontiguousarray(rgb.to_ndarray())

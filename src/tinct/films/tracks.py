@@ -18,6 +18,7 @@ from av.audio.resampler import AudioResampler
 from av.packet import Packet
 from av.stream import Disposition
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
+from av.video.frame import VideoFrame
 
 from tinct.films.cut import Cut
 from tinct.films.encoder import known_options
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
-_SOUND = {"webm": ("libopus",), "avi": ("libmp3lame", "ac3", "aac")}
+_SOUND = {"webm": ("libopus",), "avi": ("libmp3lame", "ac3", "aac"),
+          "mxf": ("pcm_s24le", "pcm_s16le")}  # fmt: skip
 _USUAL_SOUND = ("aac", "ac3")
 _LOSSLESS = {"matroska": ("pcm", "flac"), "mov": ("pcm", "alac"), "mp4": ("alac", "flac"),
-             "avi": ("pcm",)}  # fmt: skip
+             "avi": ("pcm",), "mxf": ("pcm",)}  # fmt: skip
 """Encoders of sound that has lost nothing so far, by container, the best first."""
 _IS_LOSSLESS = ("pcm_", "flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape", "wmalossless",
                 "als", "shorten", "tak", "s302m")  # fmt: skip
@@ -42,7 +44,7 @@ _PCM = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s24le", "flt": "pcm_f32l
         "dbl": "pcm_f64le"}  # fmt: skip
 """PCM by the format of the decoder; sound of 24 bits comes in 32."""
 _SOUND_BITS = 96_000  # a second and channel, where sound loses anything
-_OPUS_RATE = 48_000
+_ONLY_RATE = 48_000  # a second, of Opus and in MXF
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """What is meant where a file gives a number of channels alone."""
 _LARGEST_DRIFT = "0.02"  # seconds by which sound may be off before silence is put in, or some cut
@@ -433,10 +435,12 @@ def _can_be(plan: TrackPlan, stream: Any, first: list[Packet[Any]], container: s
     refused = 0
     try:
         with av.open(io.BytesIO(), "w", format=container) as output:
+            pictures = _begin_mxf(output) if container == "mxf" else []
             track = _make_track(stream.container, plan, output, Cut(None, None, start))
             assert track is not None
             stream.codec_context.flush_buffers()
             output.start_encoding()
+            output.mux(pictures)
             for packet in [*map(_copy, first), _ending(stream), None]:
                 made = list(track.finish() if packet is None else track.take(packet))
                 try:
@@ -446,6 +450,15 @@ def _can_be(plan: TrackPlan, stream: Any, first: list[Packet[Any]], container: s
     except (av.FFmpegError, ValueError, TypeError):
         return False
     return refused <= len(first) / 2  # some may be damaged
+
+
+def _begin_mxf(output: OutputContainer) -> list[Packet[Any]]:
+    """Add pictures, without which there is no MXF, and return a packet of them."""
+    film: Any = output.add_stream("mpeg2video", rate=25)
+    film.width, film.height, film.pix_fmt = 16, 16, "yuv420p"
+    black = VideoFrame(16, 16, "yuv420p")
+    black.pts = 0
+    return [*film.encode(black), *film.encode(None)]
 
 
 def _copy(packet: Packet[Any]) -> Packet[Any]:
@@ -499,7 +512,8 @@ def _attach(stream: Stream, output: OutputContainer) -> None:
 
 
 def _add_sound(stream: Any, plan: TrackPlan, output: OutputContainer) -> Any:
-    rate = _OPUS_RATE if plan.codec == "libopus" else stream.rate
+    is_bound = plan.codec == "libopus" or output.format.name == "mxf"
+    rate = _ONLY_RATE if is_bound else stream.rate
     sound: Any = output.add_stream(plan.codec, rate=rate)
     sound.layout = plan.layout
     if plan.codec.startswith(_IS_LOSSLESS):

@@ -22,6 +22,7 @@ from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
 from tinct.films import segments as video_parts
 from tinct.films.reader import FilmReader
+from tinct.films.scans import Stamp, encode_scan, read_scan
 from tinct.photographs import read_picture
 
 Call = Callable[..., tuple[int, str, list[str]]]
@@ -54,7 +55,9 @@ def _is_colored(content: Content) -> bool:
     [
         (Film(), "yuv420p"),
         (Film(pix_fmt="yuv422p"), "yuv422p"),
+        (Film(pix_fmt="yuv422p10le"), "yuv422p10le"),
         (Film(pix_fmt="yuv444p10le"), "yuv444p10le"),
+        (Film(pix_fmt="yuv444p12le"), "yuv444p12le"),
         (Film(pix_fmt="gray", full_range=True), "yuv420p"),
         (Film(pix_fmt="gray10le", full_range=True), "yuv420p10le"),
         (Film(codec="mjpeg", pix_fmt="yuvj420p", full_range=True), "yuv420p"),
@@ -163,6 +166,71 @@ def test_fewer_bits_are_said(call: Call, tmp_path: Path) -> None:
     ]
     first = read_film(tmp_path / "out.webm").lumas[0]
     assert np.abs(first - luma(Film(pix_fmt="yuv420p10le"), 0) / 4).mean() < 3
+
+
+# -- codecs of editing
+
+
+@pytest.mark.parametrize(
+    ("codec", "profile", "pix_fmt", "suffix", "stated"),
+    [
+        ("prores_ks", "lt", "yuv422p10le", "mov", ("prores", "LT")),
+        ("prores_ks", "4444xq", "yuv444p10le", "mxf", ("prores", "XQ")),
+        ("dnxhd", "dnxhr_lb", "yuv422p", "mov", ("dnxhd", "DNXHR LB")),
+        ("dnxhd", "dnxhr_hqx", "yuv422p10le", "mxf", ("dnxhd", "DNXHR HQX")),
+        ("dnxhd", "dnxhr_444", "yuv444p10le", "mov", ("dnxhd", "DNXHR 444")),
+    ],
+)
+def test_a_profile_is_kept(
+    call: Call, tmp_path: Path, codec: str, profile: str, pix_fmt: str, suffix: str, stated: Any
+) -> None:
+    film = Film(codec, pix_fmt, 256, 128, frames=2, options=(("profile", profile),))
+    source = make_film(tmp_path / "in.mov", film)
+    code, _, lines = call("video", source, "-o", f"out.{suffix}")
+    assert code == 0, lines
+    assert _profile(tmp_path / f"out.{suffix}") == _profile(source) == stated
+    before, after = read_film(source), read_film(tmp_path / f"out.{suffix}")
+    assert after.first.format.name == before.first.format.name
+    bits = before.first.format.components[0].bits
+    error = np.abs(after.lumas[0].astype(int) - before.lumas[0]) / 2 ** (bits - 8)
+    assert error.mean() < 1
+    assert _is_colored(after)
+
+
+def _profile(path: Path) -> tuple[str, str | None]:
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        return context.codec.canonical_name, context.profile
+
+
+def test_a_profile_that_is_asked_for(call: Call, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "in.mp4", Film("libx264", width=256, height=128, frames=2))
+    lines = _color(call, source, "-o", "out.mov", "--codec", "prores_ks", "--profile", "proxy")
+    assert lines == [
+        f"tinct: warning: {source}: prores_ks does not take yuv420p: written as yuv422p10le"
+    ]
+    assert _profile(tmp_path / "out.mov") == ("prores", "Proxy")
+    code, _, lines = call("video", source, "-o", "x.mkv", "--codec", "ffv1", "--profile", "hq")
+    assert (code, lines) == (2, ["tinct: error: ffv1 has no --profile"])
+    code, _, lines = call("video", source, "-o", "x.mxf", "--profile", "hq")
+    assert code == 2
+    assert "--profile hq: dnxhd has dnxhr_lb" in lines[0]
+
+
+def test_mxf_holds_pictures_sound_and_timecode(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", width=256, height=128, frames=25, sound="aac")
+    source = make_film(tmp_path / "in.mp4", film)
+    lines = _color(call, source, "-o", "out.mxf")
+    assert lines[1].endswith("cannot be copied into mxf: encoded anew as pcm_s24le")
+    assert _profile(tmp_path / "out.mxf") == ("dnxhd", "DNXHR HQ")
+    assert len(read_film(tmp_path / "out.mxf").times) == 25
+    with av.open(str(tmp_path / "out.mxf")) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples == 48000
+    odd = make_film(tmp_path / "odd.mkv", Film(width=256, height=128, rate=Fraction(15)))
+    code, _, lines = call("video", odd, "-o", "odd.mxf")
+    assert code == 1
+    assert "not with 15 frames a second" in lines[0]
 
 
 # -- what comes along
@@ -707,6 +775,29 @@ def test_pictures_to_a_film_and_back(call: Call, tmp_path: Path, scans: Path) ->
     assert np.abs(after - before).mean() < 3
 
 
+def test_scans_to_scans_and_a_film(call: Call, tmp_path: Path) -> None:
+    deep = luma(Film(pix_fmt="yuv420p10le", full_range=True), 0)
+    for number in (86400, 86401, 86403):
+        stamp = Stamp(number, Fraction(25), f"01:00:00:{number - 86400:02d}")
+        data = encode_scan(np.dstack([deep] * 3), 10, "dpx", None, stamp)
+        (tmp_path / f"{number:07d}.dpx").write_bytes(data)
+    _color(call, "%07d.dpx", "-o", "new/%07d.dpx")
+    for number in (86400, 86401, 86403):
+        scan = read_scan(tmp_path / f"new/{number:07d}.dpx", "dpx")
+        assert np.abs(scan.luma.astype(int) - deep).max() <= 2
+        assert scan.timecode == f"01:00:00:{number - 86400:02d}"
+    _color(call, "%07d.dpx", "-o", "film.mkv", *_LOSSLESS)
+    film = FilmReader(tmp_path / "film.mkv").facts
+    assert (film.pix_fmt, film.rate, film.timecode) == ("yuv420p10le", 25, "01:00:00:00")
+    _color(call, "film.mkv", "-o", "back/%d.exr", "--start", "0.04")
+    assert read_scan(tmp_path / "back/1.exr", "exr").rate == 25
+    _color(call, "film.mkv", "-o", "back/%d.dpx", "--start", "0.04")
+    scan = read_scan(tmp_path / "back/1.dpx", "dpx")
+    assert (scan.bits, scan.timecode) == (10, "01:00:00:01")
+    with av.open(str(tmp_path / "back/1.dpx")) as container:
+        assert np.ptp(next(container.decode(video=0)).to_ndarray(format="rgb24"), axis=2).max() > 9
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -817,7 +908,7 @@ def test_a_photograph_is_sent_to_the_other_command(call: Call, photo: Path) -> N
     ("arguments", "reason"),
     [
         (("-o", "in.mkv"), "in.mkv: the film itself; choose another name"),
-        (("-o", "out.xyz"), "out.xyz: films end in .mp4, .m4v, .mov, .mkv, .webm, .avi"),
+        (("-o", "out.xyz"), "out.xyz: films end in .mp4, .m4v, .mov, .mkv, .webm, .avi, .mxf"),
         (("-o", "no/out.mp4"), "no/out.mp4: there is no such folder"),
         (("--codec", "nothing"), "no encoder is called 'nothing' here"),
         (("--codec", "aac"), "aac is no encoder of films"),

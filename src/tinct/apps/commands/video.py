@@ -42,7 +42,7 @@ def video(
             "--output",
             "-o",
             show_default="film-color.mp4 beside film.mp4",
-            help="A film (mp4, mov, mkv, webm, avi), pictures (colored/%06d.png), or a folder.",
+            help="A film (mp4, mov, mkv, webm, avi, mxf), pictures (colored/%06d.png), a folder.",
         ),
     ] = None,
     model: Model = FILM_MODEL,
@@ -57,8 +57,8 @@ def video(
     codec: Annotated[
         str | None,
         typer.Option(
-            show_default="libx264, in webm libvpx-vp9",
-            help="Encoder: libx265, libsvtav1, ffv1, h264_nvenc, ... whatever FFmpeg has here.",
+            show_default="libx264; in webm libvpx-vp9, in mxf dnxhd",
+            help="Encoder: libx265, ffv1, prores_ks, h264_nvenc, ... whatever FFmpeg has here.",
         ),
     ] = None,
     crf: Annotated[
@@ -71,6 +71,13 @@ def video(
     pix_fmt: Annotated[
         str | None,
         typer.Option(show_default="as the film's", help="yuv420p, yuv422p10le, ..."),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            show_default="as the film's",
+            help="Of the encoder: hq, 4444 (prores_ks), dnxhr_hqx (dnxhd), ...",
+        ),
     ] = None,
     fps: Annotated[
         str | None,
@@ -145,7 +152,7 @@ def video(
         output,
         ColorizerOptions(model, vividness, cautious, saturation, device, threads),
         FilmOptions(
-            encoder=EncoderChoice(codec, crf, preset, pix_fmt),
+            encoder=EncoderChoice(codec, crf, preset, pix_fmt, profile),
             start=None if start is None else parse_time(start),
             end=None if end is None else parse_time(end),
             preview=preview,

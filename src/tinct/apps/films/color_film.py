@@ -368,7 +368,7 @@ def _identity(job: FilmJob) -> dict[str, object]:
         "film": job.reader.fingerprint,
         "model": model,
         "colors": {k: v for k, v in asdict(job.color).items() if k not in ("model", "threads")},
-        "encoder": plan | {"reordered": job.plan.container != "avi"},
+        "encoder": plan | {"reordered": job.plan.holds_times},
         "cut": [
             str(options.start),
             str(options.end),

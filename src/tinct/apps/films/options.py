@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from tinct.films.filters import FieldMethod
     from tinct.films.reader import FilmSource
 
-USUAL_RATE = Fraction(24)
-"""Pictures a second of pictures in a row."""
-
 
 @dataclass(frozen=True)
 class FilmOptions:
@@ -83,7 +80,7 @@ def open_film(source: str, options: FilmOptions, full_range: bool) -> FilmSource
     if is_pattern(source) and not Path(source).exists():
         if options.following or options.fields != "keep":
             raise OptionError(f"{source}: pictures in a row have no fields, and cannot be joined")
-        return SequenceReader(source, options.rate or USUAL_RATE, full_range=full_range)
+        return SequenceReader(source, options.rate, full_range=full_range)
     if options.rate is not None:
         raise OptionError("--fps is for pictures in a row; a film has times of its own")
     readers = [_open_one(name, options) for name in (source, *options.following)]

@@ -15,19 +15,21 @@ from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import InputError, OptionError
 from tinct.files import make_folder, write_atomically
-from tinct.films.sequence import SequenceReader, encode_frame, numbered
-from tinct.photographs.formats import format_of_path
+from tinct.films.sequence import SequenceReader, numbered, picture_encoder
 from tinct.runtime.parallel import color_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from av.video.frame import VideoFrame
 
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.facts import FilmFacts
     from tinct.films.reader import FilmFrame, FilmSource
     from tinct.frame_format import FrameFormat
-    from tinct.photographs.formats import Format
     from tinct.runtime.film import Samples
+
+    Encoder = Callable[[FilmFrame, VideoFrame], bytes]
 
 WARM_UP = 50
 """Frames that are looked at again before the first one of a run that goes on: two seconds, as far
@@ -39,14 +41,14 @@ class _Encode(Finish):
     """Makes files of colored frames."""
 
     def __init__(
-        self, facts: FilmFacts, form: FrameFormat, target: Format, *, keep_tint: bool
+        self, facts: FilmFacts, form: FrameFormat, encode: Encoder, *, keep_tint: bool
     ) -> None:
         super().__init__(facts, form, keep_tint=keep_tint)
-        self._target, self._tags = target, facts.tags
+        self._encode = encode
 
     def encoded(self, frame: FilmFrame, luma: Samples, cb: Samples, cr: Samples) -> bytes:
         """Return the file of a frame."""
-        return encode_frame(self(frame, luma, cb, cr).frame, self._tags, self._target)
+        return self._encode(frame, self(frame, luma, cb, cr).frame)
 
 
 def color_to_pictures(
@@ -68,8 +70,8 @@ def color_to_pictures(
     """
     if options.preview or any(vars(options.encoder).values()):
         raise OptionError(f"{pattern}: pictures have no encoder, and no preview")
-    target = format_of_path(pattern)
     reader = open_film(source, options, full_range=True)
+    encode = picture_encoder(pattern, reader.facts)
     numbers: Iterable[int] = count(1)
     if isinstance(reader, SequenceReader):  # a picture keeps the number of its scan
         numbers = reader.numbers_between(options.start, options.end)
@@ -89,7 +91,7 @@ def color_to_pictures(
         left = names
     if done:
         print_message(f"{source}: goes on after {done} pictures that are there")
-    made = _color(reader, left, done, color, options, target)
+    made = _color(reader, left, done, color, options, encode)
     if made + done == 0:
         raise InputError(f"{source}: no frames in this part of it")
     for text in reader.damage:
@@ -104,7 +106,7 @@ def _color(
     done: int,
     color: ColorizerOptions,
     options: FilmOptions,
-    target: Format,
+    encode: Encoder,
 ) -> int:
     """Color the rest, and return how many frames that were."""
     facts = reader.facts
@@ -114,7 +116,7 @@ def _color(
     frames = reader.frames(options.start, options.end, done - again)
     if not options.recolor:
         frames = find_own_color(frames, facts.form)
-    finish = _Encode(facts, form, target, keep_tint=options.keep_tint)
+    finish = _Encode(facts, form, encode, keep_tint=options.keep_tint)
     made = 0
     with prefetch(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
         for data in color_frames(
