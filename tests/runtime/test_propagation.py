@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinct.runtime.hint_session import Description
 from tinct.runtime.propagation import Propagation
 from tinct.runtime.similarity import (
     Places,
@@ -23,7 +24,8 @@ def picture(rng: np.random.Generator) -> Propagation:
     confidence = rng.uniform(0, 1, (8, 12)).astype(np.float32)
     keys = rng.normal(0, 0.5, (3, 4, 8, 12)).astype(np.float32)
     strengths = rng.uniform(0.5, 2, (3, 8, 12)).astype(np.float32)
-    return Propagation(ab, confidence, keys, strengths, SPEC)
+    scores = np.zeros((1, 8, 12), np.float32)
+    return Propagation(Description(ab, confidence, scores, keys, strengths), SPEC)
 
 
 def test_similarity_is_the_sum_of_gaussians(rng: np.random.Generator) -> None:

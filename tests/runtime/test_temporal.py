@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tinct.runtime.temporal import TemporalSmoother
+from tinct.runtime.temporal import CutFinder, TemporalSmoother
 
 H, W = 64, 96  # of the maps
 RED, GREEN = (40.0, 25.0), (-30.0, 20.0)
@@ -209,3 +209,11 @@ def test_what_is_given_is_not_changed_and_what_is_returned_is_not_memory():
     second[:] = 0
     third = smoother(working(texture(16)), ab, sure())
     np.testing.assert_allclose(third, flat(RED), atol=1e-4)
+
+
+def test_cuts_are_found_without_colors_and_a_flash_is_none():
+    finder = CutFinder()
+    first, second = texture(1), texture(2)
+    lumas = [first, first, (first * 1.5).clip(0, 1), np.zeros_like(first), first, second, second]
+    found = [finder(luma) for luma in lumas]
+    assert found == [True, False, False, False, False, True, False]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from tinct import color, gamut
-from tinct.errors import ModelError, OptionError
+from tinct.errors import OptionError
 from tinct.runtime.color_names import Color, color_code, parse_color
 from tinct.runtime.colorizer import ColorOptions, adjust, working_luma
 from tinct.runtime.compose import Pixels, compose_rgb, luma_of, white_level
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tinct.runtime.colorizer import Colorizer
-    from tinct.runtime.session import HintSession
+    from tinct.runtime.hint_session import HintSession
 
     Floats = NDArray[np.float32]
     Point = tuple[float, float]
@@ -93,13 +93,10 @@ class Canvas:
         self._luma = working_luma(self._pixels, spec.short_side, spec.multiple)
         lightness = color.luma_to_lightness(self._luma)[None, None]
         level = spec.default_vividness if options.vividness is None else options.vividness
-        encoded = colorizer.session.encode(lightness, level)
-        if not (np.isfinite(encoded.ab).all() and np.isfinite(encoded.confidence).all()):
-            raise ModelError(f"{spec.name}: the model answers NaN or infinity")
-        automatic = adjust(encoded.ab, encoded.confidence, options)  # (2, h, w)
-        keys, strengths = branch.run(encoded.features, lightness)
-        self._picture = Propagation(automatic, encoded.confidence, keys, strengths, branch.spec)
-        self._scores, self._bins = encoded.scores, np.array(branch.spec.bins, np.float32)
+        described = branch.describe(lightness, level)
+        automatic = adjust(described.ab, described.confidence, options)  # (2, h, w)
+        self._picture = Propagation(replace(described, ab=automatic), branch.spec)
+        self._scores, self._bins = described.scores, np.array(branch.spec.bins, np.float32)
         self._hints: list[_Hint] = []  # what is valid of each
         self._said: _Hint | None = None  # all of them together
         self._small: tuple[int, Pixels] | None = None  # the last preview's gray, and its size

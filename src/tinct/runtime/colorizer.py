@@ -20,7 +20,7 @@ from tinct.photographs.read import Source
 from tinct.runtime.compose import Pixels, color_picture, luma_of, white_level
 from tinct.runtime.in_order import in_order
 from tinct.runtime.inputs import SupportsArray, holds_pictures, open_picture
-from tinct.runtime.session import HintSession, Session
+from tinct.runtime.session import Session
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 from tinct.spec import PHOTOGRAPH_MODEL
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from tinct.runtime.canvas import Canvas
+    from tinct.runtime.hint_session import HintSession
 
 MAX_ASPECT = 4
 """A picture longer than this times its short side is squeezed for the network."""
@@ -126,9 +127,19 @@ class Colorizer:
         from tinct.runtime.canvas import Canvas
 
         options = self._options_with(vividness, cautious, saturation)
+        return Canvas(self, self.load_hints(), image, options)
+
+    def load_hints(self) -> HintSession:
+        """Return the branch for hints of the model, loaded when it is first asked for.
+
+        Raises:
+            ModelError: The model takes no hints.
+        """
+        from tinct.runtime.hint_session import HintSession
+
         if self._hints is None:  # loaded twice by two threads: no harm
             self._hints = HintSession(self.session, self._threads)
-        return Canvas(self, self._hints, image, options)
+        return self._hints
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the branch for hints out of a pickle: it is loaded again where it is needed."""

@@ -7,8 +7,9 @@ planes at their own size. The luma plane itself is only read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -18,16 +19,23 @@ from tinct.color import Plane, luma_to_lightness
 from tinct.errors import InputError
 from tinct.frame_format import FrameFormat
 from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
-from tinct.runtime.compose import compose_planes, display_luma
+from tinct.runtime.compose import Pixels, compose_planes, display_luma
 from tinct.runtime.presence import find_presence, is_blank
+from tinct.runtime.reference import MOTION, Reference, ab_of, color_like
 from tinct.runtime.temporal import TemporalSmoother
 from tinct.runtime.upsample import ChromaModel, fit_chroma
+
+if TYPE_CHECKING:
+    from tinct.runtime.hint_session import Description
+    from tinct.runtime.reference import Weighted
 
 SHORT_SIDE = 224
 """Of a frame as the network sees it, in pixels, whatever its model says of photographs: on 300 of
 them 224 loses 0.01 dB against 256, within the noise, 192 0.06 dB and 160 0.25 dB."""
 FIT_SHRINK = 4
 """Working size over that of the fit of chroma; half of it gains 0.004 to 0.018 dB."""
+
+_LEAST_SATURATION = 0.01
 
 Samples = NDArray[Any]
 """A plane of uint8, or of uint16 beyond 8 bits."""
@@ -89,23 +97,59 @@ class FilmColorizer:
         """Color the next frame: the four steps in turn."""
         return self.compose(luma, self.fit(self.smooth(self.predict(luma))))
 
-    def predict(self, luma: Samples) -> View:
+    def predict(self, luma: Samples, references: Sequence[Weighted] = ()) -> View:
         """Show a frame to the network.
 
         Args:
             luma: (H, W) of the format's size, dtype and range.
+            references: Frames whose colors are known, and their weights above 0.
 
         Raises:
             InputError: It is of another size or dtype.
-            ModelError: The model answers NaN or infinity.
+            ModelError: The model answers NaN or infinity, or takes no hints, which references are.
         """
+        small = self._working(luma)
+        lightness = self._gray.lightness(small)[None, None]
+        if references:
+            ab, confidence = color_like(self._describe(lightness), references)
+            return View(self._gray.luma(small), ab, confidence)
+        answer = self._colorizer.predict(lightness, self.options.vividness)
+        return View(self._gray.luma(small), answer[0][0], answer[1][0, 0])
+
+    def reference(self, luma: Samples, rgb: Pixels) -> Reference:
+        """Return what a frame whose colors are known says about the others of its scene.
+
+        Args:
+            luma: Of the frame, as with ``predict``.
+            rgb: The frame in color, (h, w, 3) uint8, uint16 or float in 0..1, of any size.
+
+        Raises:
+            InputError, ModelError: As ``predict``.
+        """
+        lightness = self._gray.lightness(self._working(luma))[None, None]
+        picture = self._describe(lightness)
+        ab = ab_of(rgb, picture.confidence.shape)
+        # Saturation is applied to everything later on: to be as they are here, these come first.
+        wanted = ab / np.float32(max(self.options.saturation, _LEAST_SATURATION))
+        return Reference(picture, wanted, self._colorizer.load_hints().spec, MOTION)
+
+    def small_luma(self, luma: Samples) -> Plane:
+        """Return the gray values of a frame, 0..1, at about the size of the map of ab."""
+        spec = self._colorizer.session.spec
+        side, multiple = (number // spec.stride for number in (self.short_side, spec.multiple))
+        return self._gray.luma(working_pixels(luma, side, multiple, cv2.INTER_LINEAR))
+
+    def _working(self, luma: Samples) -> Samples:
+        """Return the luma of a frame as the network sees it."""
         self._check(luma)
         multiple = self._colorizer.session.spec.multiple
         # By halves and then linearly: by area the last step would take five times as long.
-        small = working_pixels(luma, self.short_side, multiple, cv2.INTER_LINEAR)
-        lightness = self._gray.lightness(small)[None, None]
-        ab, confidence = self._colorizer.predict(lightness, self.options.vividness)
-        return View(self._gray.luma(small), ab[0], confidence[0, 0])
+        return working_pixels(luma, self.short_side, multiple, cv2.INTER_LINEAR)
+
+    def _describe(self, lightness: Plane) -> Description:
+        vividness = self.options.vividness
+        level = self._colorizer.vividness if vividness is None else vividness
+        return self._colorizer.load_hints().describe(lightness, level, coarse=True)
 
     def smooth(self, view: View) -> View:
         """Average the colors of the next frame over time, and find where there are none to be."""

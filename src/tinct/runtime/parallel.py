@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tinct.runtime.film import FilmColorizer, Samples
+
+if TYPE_CHECKING:
+    from tinct.runtime.reference import Weighted
 
 FRAMES_AHEAD = 2
 """Frames taken beforehand for each in work, so that a slow one does not make the others wait."""
@@ -25,6 +28,7 @@ def color_frames(
     *,
     jobs: int,
     warm_up: int = 0,
+    references: Callable[[Frame], Sequence[Weighted]] = lambda frame: (),
 ) -> Iterator[Result]:
     """Color the frames of a film, several at a time, with one thread for each.
 
@@ -40,6 +44,8 @@ def color_frames(
         jobs: Frames in work at once.
         warm_up: So many frames at the beginning only prepare the colors of the next, as when work
             on a film goes on; they have no result.
+        references: Gives the frames whose colors are known to a frame, see
+            ``FilmColorizer.predict``.
 
     Yields:
         The results, in the order of the frames.
@@ -51,7 +57,7 @@ def color_frames(
     def work(frame: Frame, number: int, before: Event, after: Event) -> Result | None:
         try:
             samples = luma(frame)
-            view = film.predict(samples)
+            view = film.predict(samples, references(frame))
             before.wait()
             view = film.smooth(view)
         finally:

@@ -19,6 +19,7 @@ from tinct.runtime.similarity import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tinct.runtime.hint_session import Description
     from tinct.spec import HintSpec
 
     Floats = NDArray[np.float32]
@@ -40,24 +41,19 @@ class Propagation:
         near: Places that are alike only where they are nearly the same, (h * w): for corrections.
     """
 
-    def __init__(
-        self, ab: Floats, confidence: Floats, keys: Floats, strengths: Floats, spec: HintSpec
-    ) -> None:
-        """Take what a model and its branch for hints answer.
+    def __init__(self, picture: Description, spec: HintSpec) -> None:
+        """Take what a model and its branch for hints say of a picture.
 
         Args:
-            ab: (2, h, w).
-            confidence: (h, w).
-            keys: Of the heads, (H, D, h, w).
-            strengths: Of the heads, (H, h, w).
+            picture: The description, with automatic colors as they shall be.
             spec: Of the branch.
         """
-        self.ab, self.confidence, self._middle = ab, confidence, spec.middle
-        places = _all_places(keys, strengths, spec.reach)
+        self.ab, self.confidence, self._middle = picture.ab, picture.confidence, spec.middle
+        places = all_places(picture.keys, picture.strengths, spec.reach)
         first = spec.heads[0]
         small, large = places.of_heads(slice(None, first)), places.of_heads(slice(first, None))
         self._processes = tuple(zip((small, large), spec.noise, strict=True))
-        self.near = _near_places(keys[first])
+        self.near = _near_places(picture.keys[first])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -122,7 +118,7 @@ class Propagation:
         return Places.of(np.ascontiguousarray(known[..., :-1]), known[..., -1])
 
 
-def _all_places(keys: Floats, strengths: Floats, reach: Iterable[float]) -> Places:
+def all_places(keys: Floats, strengths: Floats, reach: Iterable[float]) -> Places:
     """Make places of keys (H, D, h, w) and strengths (H, h, w), row after row."""
     heads, _, height, width = keys.shape
     positions = _positions(height, width) / min(height, width)

@@ -14,18 +14,15 @@ from tinct.errors import ModelError
 from tinct.runtime.engines import DEVICES, load_engine
 from tinct.spec import (
     HINTS_ENDING,
-    HINTS_KEY,
     METADATA_KEY,
     MODEL_FOLDER,
     PHOTOGRAPH_MODEL,
-    HintSpec,
     ModelSpec,
 )
 
 __all__ = [
     "DEVICES",
     "Encoded",
-    "HintSession",
     "Session",
     "hints_path",
     "model_names",
@@ -159,50 +156,3 @@ class Session:
         answer = self._engine.run({"lightness": lightness, "vividness": level}, names)
         ab, confidence, features, scores = (array[0] for array in answer)
         return Encoded(ab, confidence[0], features, scores)
-
-
-class HintSession:
-    """The branch for hints of a loaded model; safe to use from several threads at once.
-
-    Attributes:
-        spec: What its file says about itself.
-    """
-
-    def __init__(self, model: Session, threads: int | None = None) -> None:
-        """Load the file beside that of the model.
-
-        Args:
-            model: As it is loaded.
-            threads: Processor threads; None is one for each physical core that this process may
-                use.
-
-        Raises:
-            ModelError: There is none, or it belongs to other weights.
-        """
-        path = hints_path(model.path)
-        if not path.is_file():
-            raise ModelError(f"{model.path}: takes no hints: {path.name} is not beside it")
-        self._engine = load_engine(path, model.device, threads)
-        text = self._engine.metadata.get(HINTS_KEY)
-        if text is None:
-            raise ModelError(f"{path}: an ONNX file, but not a branch for hints")
-        self.spec = HintSpec.from_json(text, str(path))
-        if self.spec.weights != model.spec.weights:
-            raise ModelError(f"{path}: trained behind other weights than those of {model.path}")
-
-    def run(
-        self, features: NDArray[np.float32], lightness: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Describe the places of one picture.
-
-        Args:
-            features: Of the model, (C, h, w).
-            lightness: L* as the model got it, (1, 1, 4h, 4w).
-
-        Returns:
-            Keys (H, D, h, w) and strengths (H, h, w) of the heads.
-        """
-        feed = {"features": features[None], "lightness": lightness}
-        keys, strengths = self._engine.run(feed, ("keys", "strengths"))
-        heads, (height, width) = strengths.shape[1], strengths.shape[2:]
-        return keys.reshape(heads, -1, height, width), strengths[0]

@@ -10,7 +10,7 @@ products of matrices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+
+_EXPLAINED = 1e-5
+"""Of the largest variance: what is left of it then is rounding."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,43 @@ def solve(hints: Places, values: Floats, noise: float) -> Floats:
     return np.linalg.solve(among, values.astype(np.float64)).astype(np.float32)
 
 
+def representatives(places: Places, most: int) -> NDArray[np.intp]:
+    """Choose places that stand for all: each next one is that which the others explain least.
+
+    Args:
+        places: P of them.
+        most: How many at most.
+
+    Returns:
+        Their numbers, fewer than ``most`` where these explain all the rest.
+    """
+    left = own_similarity(places)
+    nothing = _EXPLAINED * float(left.max())
+    factor = np.zeros((min(most, len(left)), len(left)), np.float32)
+    chosen: list[int] = []
+    for row in range(len(factor)):
+        first = int(left.argmax())
+        if left[first] <= nothing:
+            break
+        column = similarity(places, places[[first]])[:, 0]
+        column -= factor[:row, first] @ factor[:row]
+        factor[row] = column / np.sqrt(left[first])
+        left -= np.square(factor[row])
+        chosen.append(first)
+    return np.array(chosen, np.intp)
+
+
 def small_part(differences: Floats, middle: float) -> Floats:
     """Return what of differences (M, 2) is of the process of small ones."""
     square = np.square(differences).sum(axis=1, keepdims=True)
     return np.asarray(differences * (middle**2 / (middle**2 + square)), np.float32)
+
+
+def halved(maps: Floats) -> Floats:
+    """Return the means of two by two places of maps (..., h, w); h and w are even."""
+    upper, lower = maps[..., ::2, :], maps[..., 1::2, :]
+    both = upper + lower
+    return cast("Floats", (both[..., ::2] + both[..., 1::2]) * np.float32(0.25))
 
 
 def sample(maps: Floats, at: Floats) -> Floats:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tinct.color import Plane
 from tinct.runtime.presence import is_blank
 
-__all__ = ["TemporalSmoother"]
+__all__ = ["CutFinder", "TemporalSmoother"]
 
 STILL_FRAMES = 50
 """Answers that are averaged where the picture stands still: two seconds of film."""
@@ -75,6 +75,8 @@ class TemporalSmoother:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._flow.setFinestScale(_FINEST_SCALE)
         self._memory: NDArray[np.float32] | None = None  # (h, w, 4): a, b, evidence, luma
+        self.begins_scene = False
+        """Whether the last frame was the first one of a scene, or of all."""
 
     def reset(self) -> None:
         """Forget everything: the next frame has its own colors."""
@@ -113,8 +115,10 @@ class TemporalSmoother:
         small: Any = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA)
         weight: Plane = np.maximum(confidence, np.float32(LEAST_CONFIDENCE))
         if self._memory is not None and is_blank(small):
+            self.begins_scene = False
             return ab  # it says nothing about the scene: memory outlives it
         recall = self._recall(small)
+        self.begins_scene = recall is None
         if recall is None:
             self._memory = _merge(*ab, weight, small)
             return ab
@@ -148,6 +152,24 @@ class TemporalSmoother:
         moves = x * x + y * y >= STILL**2
         limit = np.where(moves, np.float32(MOVING_FRAMES), np.float32(STILL_FRAMES))
         return x * moves, y * moves, limit
+
+
+class CutFinder:
+    """Finds the cuts of a film as the averaging does, without any colors."""
+
+    def __init__(self) -> None:
+        """Begin before the first frame."""
+        self._smoother = TemporalSmoother()
+
+    def __call__(self, luma: Plane) -> bool:
+        """Tell whether the next frame is the first one of a scene; the first of all is.
+
+        Args:
+            luma: Of the frame, (h, w), 0..1, at about the size of the map of ab.
+        """
+        nothing = np.zeros((2, *luma.shape), np.float32)
+        self._smoother(luma, nothing, np.ones_like(luma))
+        return self._smoother.begins_scene
 
 
 def _merge(*planes: Plane) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,6 +86,23 @@ def video(
             metavar="RATE", show_default="24", help="Of pictures in a row: 16, 24000/1001."
         ),
     ] = None,
+    key_frame: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER=PICTURE|FOLDER",
+            help="A frame as it should be: its colors go to the ends of its scene. May be given "
+            "many times; of a folder, the numbers at the end of the names count.",
+        ),
+    ] = None,
+    still: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="NUMBER",
+            help="Only write this frame in color as a picture, to be corrected and given as a key "
+            "frame; the first one is 1.",
+        ),
+    ] = None,
     start: Annotated[
         str | None, typer.Option(metavar=_TIME, help="Leave out what comes before.")
     ] = None,
@@ -139,6 +157,7 @@ def video(
     """
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.films.color_films import color_films
+    from tinct.apps.films.key_frame_files import find_key_frames
     from tinct.apps.films.options import FilmOptions
     from tinct.apps.films.times import parse_rate, parse_time
     from tinct.films.encoder import EncoderChoice
@@ -147,23 +166,27 @@ def video(
     if deinterlace and inverse_telecine:
         raise OptionError("--deinterlace and --inverse-telecine: one of them")
     fields: FieldMethod = "inverse telecine" if inverse_telecine else "keep"
-    return color_films(
-        films,
-        output,
-        ColorizerOptions(model, vividness, cautious, saturation, device, threads),
-        FilmOptions(
-            encoder=EncoderChoice(codec, crf, preset, pix_fmt, profile),
-            start=None if start is None else parse_time(start),
-            end=None if end is None else parse_time(end),
-            preview=preview,
-            steady=steady,
-            overwrite=overwrite,
-            recolor=recolor,
-            keep_tint=keep_tint,
-            resume=resume,
-            rate=None if fps is None else parse_rate(fps),
-            fields="deinterlace" if deinterlace else fields,
-        ),
-        json,
-        join=join,
+    key_frames = find_key_frames(key_frame or ())
+    if len(films) > 1 and not join and (key_frames or still is not None):
+        raise OptionError("--key-frame and --still are about one film: name that one alone")
+    color = ColorizerOptions(model, vividness, cautious, saturation, device, threads)
+    options = FilmOptions(
+        encoder=EncoderChoice(codec, crf, preset, pix_fmt, profile),
+        start=None if start is None else parse_time(start),
+        end=None if end is None else parse_time(end),
+        preview=preview,
+        steady=steady,
+        overwrite=overwrite,
+        recolor=recolor,
+        keep_tint=keep_tint,
+        resume=resume,
+        rate=None if fps is None else parse_rate(fps),
+        fields="deinterlace" if deinterlace else fields,
+        key_frames=key_frames,
     )
+    if still is not None:
+        from tinct.apps.films.stills import color_still
+
+        color_still(films[0], still, output, color, replace(options, following=tuple(films[1:])))
+        return 0
+    return color_films(films, output, color, options, json, join=join)

@@ -246,7 +246,7 @@ def run(job: FilmJob) -> FilmRecord:
         raise
     if not parts.segments:
         raise InputError(f"{job.facts.name}: no frames in this part of it")
-    warnings = [*job.reader.damage]
+    warnings = [*dict.fromkeys(job.reader.damage)]  # with key frames it has been read twice
     if kept:
         warnings.append(f"{kept} frames are in color already and stay so (--recolor: anew)")
     warnings += _join(job, parts, job.cut, job.target, job.options.overwrite)
@@ -291,11 +291,14 @@ def _color(job: FilmJob, parts: Parts) -> int:
     """Color what is not finished yet; return how many frames were in color already."""
     # ONNX Runtime: not before the film is known to be one.
     from tinct.apps.films.frames import Finish, encode_segments, make_colorizer
+    from tinct.apps.films.key_frames import read_key_frames
     from tinct.apps.films.own_color import find_own_color
 
     source = job.facts.form
     form = replace(job.plan.form(source), width=source.width, height=source.height)
     film = make_colorizer(job.color, form, job.options.steady)
+    finish = Finish(job.facts, form, preview=job.options.preview, keep_tint=job.options.keep_tint)
+    film.key_frames = read_key_frames(job.options.key_frames, job.reader, film, finish)
     if parts.segments:
         film.memory = parts.load(len(parts.segments) - 1).memory
     options, done = job.options, parts.frames
@@ -307,7 +310,6 @@ def _color(job: FilmJob, parts: Parts) -> int:
 
     if not options.recolor:
         frames = find_own_color(frames, job.facts.form)
-    finish = Finish(job.facts, form, preview=options.preview, keep_tint=options.keep_tint)
     with (
         prefetch(frames, _WAITING) as decoded,
         consume_in_thread(encode, _WAITING) as put,
@@ -364,7 +366,9 @@ def _identity(job: FilmJob) -> dict[str, object]:
     model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
     plan = {key: str(value) for key, value in asdict(job.plan).items() if key != "container"}
     options = job.options
+    key_frames = {str(one.number): one.digest for one in options.key_frames}
     return {
+        **({"key frames": key_frames} if key_frames else {}),
         "film": job.reader.fingerprint,
         "model": model,
         "colors": {k: v for k, v in asdict(job.color).items() if k not in ("model", "threads")},

@@ -14,6 +14,7 @@ from tinct.films.pixels import build_frame, change_depth
 from tinct.films.segments import Parts, SegmentEncoder
 from tinct.runtime import Colorizer
 from tinct.runtime.film import FilmColorizer, Samples, View
+from tinct.runtime.key_frames import KeyFrames
 from tinct.runtime.parallel import color_frames
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ class Colored:
 
 
 class RememberingColorizer(FilmColorizer):
-    """Colors a film, and says of every frame what must be known to go on after it."""
+    """Colors a film, and says of every frame what must be known to go on after it.
+
+    Attributes:
+        key_frames: Frames whose colors are known.
+    """
 
     def __init__(self, colorizer: Colorizer, format: FrameFormat, *, steady: bool) -> None:
         """Prepare for a film; arguments are those of ``FilmColorizer``."""
         super().__init__(colorizer, format, steady=steady)
+        self.key_frames = KeyFrames()
         self._memories: deque[NDArray[np.float32] | None] = deque()
 
     def smooth(self, view: View) -> View:
@@ -71,8 +77,9 @@ class RememberingColorizer(FilmColorizer):
             warm_up: So many frames are only looked at.
         """
         made = color_frames(
-            self, frames, finish.luma, finish, jobs=count_processors() + 1, warm_up=warm_up
-        )
+            self, frames, finish.luma, finish, jobs=count_processors() + 1, warm_up=warm_up,
+            references=lambda frame: self.key_frames.near(frame.time),
+        )  # fmt: skip
         for item in made:
             while warm_up:
                 self._memories.popleft()

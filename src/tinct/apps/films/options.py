@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinct.apps.films.arrivals import Arrival
+    from tinct.apps.films.key_frame_files import KeyFrameFile
     from tinct.films.filters import FieldMethod
     from tinct.films.reader import FilmSource
 
@@ -42,6 +43,8 @@ class FilmOptions:
     """Pictures a second, where the film consists of pictures in a row."""
     fields: FieldMethod = "keep"
     """What becomes of the fields of an interlaced film."""
+    key_frames: tuple[KeyFrameFile, ...] = ()
+    """Pictures that say what the colors of frames are."""
     following: tuple[str, ...] = ()
     """Films that are joined to the first."""
     arrivals: Mapping[str, Arrival] = field(default_factory=dict)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from tinct.apps.console import print_message, print_warning, progress_bar
 from tinct.apps.films.frames import Finish, make_colorizer
+from tinct.apps.films.key_frames import frame_numbers, read_key_frames
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.films.own_color import find_own_color
 from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
-from tinct.errors import InputError, OptionError
+from tinct.errors import InputError, OptionError, OutputError
 from tinct.files import make_folder, write_atomically
 from tinct.films.sequence import SequenceReader, numbered, picture_encoder
 from tinct.runtime.parallel import color_frames
@@ -100,6 +101,56 @@ def color_to_pictures(
     return FilmRecord(source, pattern, "done", made + done, done, warnings=notes)
 
 
+def color_still(
+    source: str, number: int, output: str | None, color: ColorizerOptions, options: FilmOptions
+) -> None:
+    """Color one frame of a film, and write it as a picture: a key frame, once it is corrected.
+
+    Args:
+        source: The film, or the pattern of pictures.
+        number: Of the frame; the first one of a film is 1.
+        output: The picture; None for ``film-120.png`` beside ``film.mp4``.
+        color: How it is colored.
+        options: How the film is read.
+
+    Raises:
+        InputError: The film cannot be read, or has no such frame.
+        OutputError: The picture cannot be written, or is there already.
+        OptionError: The name of the picture is none of a picture.
+        ModelError, DeviceError: The model or the device cannot be used.
+    """
+    reader = open_film(source, options, full_range=True)
+    target = reader.path.with_name(f"{reader.path.stem}-{number}.png")
+    target = target if output is None else Path(output)
+    if target.exists() and not options.overwrite:
+        raise OutputError(f"{target}: is there already (--overwrite replaces it)")
+    encode = picture_encoder(str(target), reader.facts)
+    frame = _frame(reader, number)
+    form = replace(reader.facts.form, shift=(0, 0))
+    film = make_colorizer(color, form, steady=False)
+    finish = _Encode(reader.facts, form, encode, keep_tint=options.keep_tint)
+    film.key_frames = read_key_frames(options.key_frames, reader, film, finish)
+    luma = finish.luma(frame)
+    view = film.smooth(film.predict(luma, film.key_frames.near(frame.time)))
+    data = finish.encoded(frame, luma, *film.compose(luma, film.fit(view)))
+    write_atomically(data, target, overwrite=options.overwrite)
+    print_message(f"{source}: frame {number} -> {target}")
+
+
+def _frame(reader: FilmSource, number: int) -> FilmFrame:
+    """Return the frame of a number.
+
+    Raises:
+        InputError: There is none.
+    """
+    last = 0
+    for last, frame in zip(frame_numbers(reader), reader.frames(), strict=False):
+        if last == number:
+            return frame
+    name = reader.facts.name
+    raise InputError(f"{name}: there is no frame {number}, the last one is {last}")
+
+
 def _color(
     reader: FilmSource,
     names: Iterator[Path],
@@ -112,16 +163,18 @@ def _color(
     facts = reader.facts
     form = replace(facts.form, shift=(0, 0))
     film = make_colorizer(color, form, options.steady)
+    finish = _Encode(facts, form, encode, keep_tint=options.keep_tint)
+    film.key_frames = read_key_frames(options.key_frames, reader, film, finish)
     again = min(done, WARM_UP)
     frames = reader.frames(options.start, options.end, done - again)
     if not options.recolor:
         frames = find_own_color(frames, facts.form)
-    finish = _Encode(facts, form, encode, keep_tint=options.keep_tint)
     made = 0
     with prefetch(frames, _WAITING) as decoded, progress_bar(None, "frames") as advance:
         for data in color_frames(
-            film, decoded, finish.luma, finish.encoded, jobs=count_processors() + 1, warm_up=again
-        ):
+            film, decoded, finish.luma, finish.encoded, jobs=count_processors() + 1, warm_up=again,
+            references=lambda frame: film.key_frames.near(frame.time),
+        ):  # fmt: skip
             write_atomically(data, next(names), overwrite=options.overwrite)
             made += 1
             advance()

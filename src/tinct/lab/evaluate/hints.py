@@ -20,8 +20,8 @@ from tinct.lab.metrics import metrics
 from tinct.lab.peers.resize import resize
 from tinct.lab.train.hints import find_thing
 from tinct.runtime import Colorizer
+from tinct.runtime.hint_session import HintSession
 from tinct.runtime.propagation import Propagation
-from tinct.runtime.session import HintSession
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -198,9 +198,7 @@ def _examine(
     truth = rgb.astype(np.float32) / np.float32(255)
     lab = color.rgb_to_lab(truth)
     lightness = np.ascontiguousarray(lab[None, None, ..., 0])
-    encoded = colorizer.session.encode(lightness, colorizer.vividness)
-    described = branch.run(encoded.features, lightness)
-    picture = Propagation(encoded.ab, encoded.confidence, *described, branch.spec)
+    picture = Propagation(branch.describe(lightness, colorizer.vividness), branch.spec)
     rng = np.random.default_rng(seed)
     corners = rng.integers(0, LAB_SIZE - PATCH + 1, (max(COUNTS), 2))
     psnr = [_psnr(picture, corners[:count], lab, truth) for count in COUNTS]
