@@ -1,8 +1,11 @@
-"""Write web/src/constants.json: the numbers that the page shares with Python, whose source is here.
+"""Write what the page shares with Python, whose source is here.
 
     python scripts/page_constants.py
 
-The file is committed, so that building the page needs no Python; a test notices when it is old.
+``web/src/constants.json`` holds numbers. ``web/src/graphs/NAME-readout.onnx`` is the end of a
+network, from scores to ab: vividness enters there, so that a page in which a slider is moved need
+not run the whole network again. The files are committed, so that building the page needs no
+Python; a test notices when they are old.
 """
 
 from __future__ import annotations
@@ -11,13 +14,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import onnx
+from onnx.utils import Extractor
+
 from tinct import __version__, color, gamut
 from tinct.photographs import xmp
-from tinct.runtime import colorizer, upsample
-from tinct.runtime.session import Session
-from tinct.spec import ModelSpec
+from tinct.runtime import canvas, color_names, colorizer, hint_file, propagation, upsample
+from tinct.runtime.session import HintSession, Session, model_path
 
-PATH = Path(__file__).parents[1] / "web" / "src" / "constants.json"
+SOURCES = Path(__file__).parents[1] / "web" / "src"
+PATH = SOURCES / "constants.json"
+MODELS = ("nano", "base")
 
 
 def constants() -> dict[str, Any]:
@@ -29,7 +36,7 @@ def constants() -> dict[str, Any]:
             "gone": sorted(xmp.GONE),
             "ofOtherParts": sorted(xmp.OF_OTHER_PARTS),
         },
-        "models": {name: _facts(Session(name, threads=1).spec) for name in ("nano", "base")},
+        "models": {name: _facts(Session(name, threads=1)) for name in MODELS},
         "color": {
             "slope": color.SRGB_SLOPE,
             "offset": color.SRGB_OFFSET,
@@ -39,15 +46,34 @@ def constants() -> dict[str, Any]:
             "delta": color.DELTA,
             "lumaWeights": color.LUMA_WEIGHTS["bt601"],
             "linearRgbFromRelative": color.LINEAR_RGB_FROM_RELATIVE.tolist(),
+            "relativeFromLinearRgb": color.RELATIVE_FROM_LINEAR_RGB.tolist(),
+            "abLimit": color_names.AB_LIMIT,
         },
         "gamut": {
+            "tolerance": gamut.GAMUT_TOLERANCE,
+            "mappingSteps": gamut.MAPPING_STEPS,
             "lumaTolerance": gamut.LUMA_TOLERANCE,
             "lightnessTolerance": gamut.LIGHTNESS_TOLERANCE,
             "newtonRounds": gamut.NEWTON_ROUNDS,
             "maxRounds": gamut.MAX_ROUNDS,
             "leastSlope": gamut.LEAST_SLOPE,
         },
-        "colorizer": {"maxAspect": colorizer.MAX_ASPECT},
+        "colorizer": {
+            "maxAspect": colorizer.MAX_ASPECT,
+            "maxSaturation": colorizer.MAX_SATURATION,
+            "cautionWidth": colorizer.CAUTION_WIDTH,
+        },
+        "hints": {
+            "format": hint_file.FORMAT,
+            "mostHints": hint_file.MOST_HINTS,
+            "ratioTolerance": hint_file.RATIO_TOLERANCE,
+            "mostPoints": canvas.MOST_POINTS,
+            "corrections": canvas.CORRECTIONS,
+            "correctionNoise": canvas.CORRECTION_NOISE,
+            "suggestionSpread": canvas.SUGGESTION_SPREAD,
+            "candidateStep": propagation.CANDIDATE_STEP,
+            "near": propagation.NEAR,
+        },
         "upsample": {
             "fitShrink": upsample.FIT_SHRINK,
             "windowRadius": upsample.WINDOW_RADIUS,
@@ -58,18 +84,37 @@ def constants() -> dict[str, Any]:
     }
 
 
-def _facts(spec: ModelSpec) -> dict[str, Any]:
+def readout(name: str) -> onnx.ModelProto:
+    """Return the end of a network: scores and vividness in, ab and confidence out."""
+    whole = onnx.load(model_path(name))
+    return Extractor(whole).extract_model(["scores", "vividness"], ["ab", "confidence"])
+
+
+def readout_path(name: str) -> Path:
+    """Return where the end of a network is kept."""
+    return SOURCES / "graphs" / f"{name}-readout.onnx"
+
+
+def _facts(session: Session) -> dict[str, Any]:
+    spec, hints = session.spec, HintSession(session, threads=1).spec
     return {
         "shortSide": spec.short_side,
         "multiple": spec.multiple,
         "stride": spec.stride,
         "defaultVividness": spec.default_vividness,
+        "heads": hints.heads,
+        "reach": hints.reach,
+        "noise": hints.noise,
+        "middle": hints.middle,
+        "bins": hints.bins,
     }
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     PATH.write_text(json.dumps(constants(), indent=2) + "\n", "utf-8")
+    for name in MODELS:
+        onnx.save(readout(name), readout_path(name))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ import { defineConfig } from "vitest/config";
 const WEIGHTS = resolve(import.meta.dirname, "../src/tinct/weights");
 const OUTPUT = resolve(import.meta.dirname, "../dist/page");
 /** Fetched when it is first asked for, and kept then. */
-const LATER = "models/base.onnx";
+const LATER = ["models/base.onnx", "models/base-hints.onnx"];
 
 /** Put the package's own model files beside the page. */
 function models(): Plugin {
   return {
     name: "models",
     generateBundle() {
-      for (const name of ["nano", "base"]) {
+      for (const name of ["nano", "nano-hints", "base", "base-hints"]) {
         this.emitFile({ type: "asset", fileName: `models/${name}.onnx`, source: readFileSync(join(WEIGHTS, `${name}.onnx`)) });
       }
     },
@@ -34,7 +34,7 @@ function listedFiles(): Plugin {
         .sort();
       const hash = createHash("sha256");
       for (const path of files) hash.update(path.slice(OUTPUT.length)).update(readFileSync(path));
-      const names = files.map((path) => relative(OUTPUT, path).split(sep).join("/")).filter((name) => name !== LATER);
+      const names = files.map((path) => relative(OUTPUT, path).split(sep).join("/")).filter((name) => !LATER.includes(name));
       const list = JSON.stringify(["./", ...names.filter((name) => name !== "index.html")]);
       const text = readFileSync(script, "utf8");
       writeFileSync(script, text.replace("__FILES__", list).replace("__VERSION__", JSON.stringify(hash.digest("hex").slice(0, 16))));

@@ -1,20 +1,52 @@
 /** What the page and its worker say to each other. */
 export type ModelName = "nano" | "base";
 
-/** How large a picture is shown: for the row of pictures, while a slider moves, at rest. */
+/** How large a picture is shown: for the row of pictures, while something is dragged, at rest. */
 export type ViewSize = "thumbnail" | "draft" | "fine";
+
+export type SavedType = "image/jpeg" | "image/png" | "image/webp";
+
+/** x and y in pixels of an upright picture, from its upper left corner; or width and height. */
+export type Point = readonly [number, number];
+
+export interface Area {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 export interface Settings {
   readonly model: ModelName;
   /** 0 the most faithful colors, 1 the most vivid. */
   readonly vividness: number;
+  /** 0 shows every color; towards 1 those that the network is unsure of fade to gray. */
+  readonly caution: number;
+  /** Chroma is multiplied by this. */
+  readonly saturation: number;
+}
+
+/** What somebody says of the color of a spot, or of a stroke where there are several points. */
+export interface Hint {
+  readonly points: readonly Point[];
+  /** `#rrggbb` or `lab(l, a, b)`; the lightness does not matter. */
+  readonly color: string;
+  /** In pixels of the picture. */
+  readonly radius: number;
+}
+
+/** All that somebody chooses for one picture. */
+export interface Edits {
+  readonly settings: Settings;
+  /** In the order in which they were said: the later counts. */
+  readonly hints: readonly Hint[];
 }
 
 interface ForPicture {
   /** Number of the picture; the worker keeps what it has read of the last ones. */
   readonly picture: number;
   readonly file: Blob;
-  readonly settings: Settings;
+  readonly edits: Edits;
 }
 
 /** Show a picture in color. */
@@ -25,20 +57,6 @@ export interface ViewRequest extends ForPicture {
   readonly withBefore: boolean;
 }
 
-/** Color a picture at full size and encode it. */
-export interface EncodeRequest extends ForPicture {
-  readonly kind: "encode";
-  readonly type: "image/jpeg" | "image/png";
-}
-
-/** Load a network before the first picture comes. */
-export interface PrepareRequest {
-  readonly kind: "prepare";
-  readonly model: ModelName;
-}
-
-export type Request = ViewRequest | EncodeRequest | PrepareRequest;
-
 export interface View {
   /** Size of the picture itself. */
   readonly width: number;
@@ -47,14 +65,99 @@ export interface View {
   readonly after: ImageBitmap;
 }
 
+/** Show part of a picture, pixel by pixel. */
+export interface DetailRequest extends ForPicture {
+  readonly kind: "detail";
+  readonly area: Area;
+}
+
+export interface Detail {
+  readonly before: ImageBitmap;
+  readonly after: ImageBitmap;
+}
+
+/** Color a picture at full size and encode it. */
+export interface EncodeRequest extends ForPicture {
+  readonly kind: "encode";
+  readonly type: SavedType;
+  /** The picture; its colors alone, over middle gray; or a sheet, the picture before and after. */
+  readonly what: "picture" | "layer" | "sheet";
+}
+
 export interface Encoded {
   readonly blob: Blob;
   readonly width: number;
   readonly height: number;
 }
 
-/** What a request brings: null where it only prepares. */
-export type Result = View | Encoded | null;
+/** Name likely colors of a place, and all that it can have. */
+export interface SuggestRequest extends ForPicture {
+  readonly kind: "suggest";
+  readonly at: Point;
+}
+
+export interface Suggestion {
+  /** `#rrggbb`, at the lightness of the place. */
+  readonly color: string;
+  /** 0..1. */
+  readonly probability: number;
+}
+
+export interface Suggestions {
+  /** Of the place, 0..1. */
+  readonly luma: number;
+  readonly likely: readonly Suggestion[];
+  /** Every color that sRGB has at this luma: hue around, from gray in the middle to the strongest. */
+  readonly wheel: ImageBitmap;
+}
+
+/** Find the place where one more hint helps most. */
+export interface WhereRequest extends ForPicture {
+  readonly kind: "where";
+}
+
+/** Color a frame of a camera. */
+export interface FrameRequest {
+  readonly kind: "frame";
+  readonly frame: ImageBitmap;
+  readonly settings: Settings;
+}
+
+export interface Frame {
+  readonly gray: ImageBitmap;
+  readonly after: ImageBitmap;
+  /** Mean distance of a and b from those of the camera, in CIE units. */
+  readonly distance: number;
+}
+
+/** Load a network before the first picture comes. */
+export interface PrepareRequest {
+  readonly kind: "prepare";
+  readonly model: ModelName;
+}
+
+export type Request =
+  | ViewRequest
+  | DetailRequest
+  | EncodeRequest
+  | SuggestRequest
+  | WhereRequest
+  | FrameRequest
+  | PrepareRequest;
+
+interface Results {
+  view: View;
+  detail: Detail;
+  encode: Encoded;
+  suggest: Suggestions;
+  where: Point;
+  frame: Frame;
+  prepare: null;
+}
+
+/** What a request brings. */
+export type ResultOf<Asked extends Request> = Results[Asked["kind"]];
+export type Result = Results[keyof Results];
 
 /** Why a request failed, as a text of texts.ts. */
 export type Failure = "unreadable" | "tooLarge" | "noModel" | "failed";

@@ -6,6 +6,7 @@ import { lumaToLightness } from "../src/color/lightness";
 import { makePlane, type Plane } from "../src/color/plane";
 import { enlarge, halve, roundHalfToEven, shrink, workingLuma, workingSize } from "../src/color/resize";
 
+const WHOLE = { left: 0, top: 0, width: 200, height: 101 };
 const SPEC = { shortSide: 256, multiple: 32 };
 
 function plane(width: number, height: number, value: (x: number, y: number) => number): Plane {
@@ -93,25 +94,29 @@ describe("composing", () => {
 
   test("no chroma leaves the gray picture as it is", () => {
     const pixels = new Uint8ClampedArray(4 * full.data.length);
-    composer(full, null, fitChroma(luma, new Float32Array(2 * 16 * 8), 4))(0, pixels);
+    composer(full, null, fitChroma(luma, new Float32Array(2 * 16 * 8), 4))(WHOLE, pixels);
     expect(full.data.every((code, i) => [0, 1, 2].every((channel) => pixels[4 * i + channel] === code))).toBe(true);
   });
   test("luma stays within rounding, whatever the chroma", () => {
     const ab = Float32Array.from({ length: 2 * 16 * 8 }, (_, i) => 80 * Math.sin(i));
     const pixels = new Uint8ClampedArray(4 * full.data.length);
-    composer(full, null, fitChroma(luma, ab, 4))(0, pixels);
+    composer(full, null, fitChroma(luma, ab, 4))(WHOLE, pixels);
     full.data.forEach((code, i) => {
       const [red, green, blue] = pixels.subarray(4 * i, 4 * i + 3);
       expect(Math.abs(0.299 * red! + 0.587 * green! + 0.114 * blue! - code)).toBeLessThanOrEqual(0.51);
     });
   });
-  test("strips are the same as the whole", () => {
+  test("areas are the same as in the whole", () => {
     const ab = Float32Array.from({ length: 2 * 16 * 8 }, (_, i) => 40 * Math.cos(i));
     const compose = composer(full, null, fitChroma(luma, ab, 4));
     const whole = new Uint8ClampedArray(4 * full.data.length);
-    compose(0, whole);
-    const strip = new Uint8ClampedArray(4 * full.width * 7);
-    compose(50, strip);
-    expect(strip).toEqual(whole.slice(4 * full.width * 50, 4 * full.width * 57));
+    compose(WHOLE, whole);
+    const area = { left: 30, top: 50, width: 21, height: 7 };
+    const part = new Uint8ClampedArray(4 * area.width * area.height);
+    compose(area, part);
+    for (let row = 0; row < area.height; row++) {
+      const begin = 4 * ((area.top + row) * full.width + area.left);
+      expect(part.slice(4 * row * area.width, 4 * (row + 1) * area.width)).toEqual(whole.slice(begin, begin + 4 * area.width));
+    }
   });
 });

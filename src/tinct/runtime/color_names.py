@@ -17,7 +17,7 @@ Color = str | Sequence[float]
 _KNOWN = "a CSS name, #rrggbb, rgb(46, 125, 50), hsl(120, 50%, 30%) or lab(46, -39, 32)"
 _NUMBER = r"\s*([-+]?\d+(?:\.\d+)?)\s*"
 _LAB = re.compile(rf"lab\({_NUMBER}%?[,\s]{_NUMBER}[,\s]{_NUMBER}\)", re.IGNORECASE)
-_AB_LIMIT = 128.0
+AB_LIMIT = 128.0
 
 
 def parse_color(name: Color) -> NDArray[np.float32]:
@@ -31,7 +31,7 @@ def parse_color(name: Color) -> NDArray[np.float32]:
     found = _LAB.fullmatch(name.strip())
     if found:
         lab = np.array([float(part) for part in found.groups()], np.float32)
-        if not (0 <= lab[0] <= 100 and np.abs(lab[1:]).max() <= _AB_LIMIT):
+        if not (0 <= lab[0] <= 100 and np.abs(lab[1:]).max() <= AB_LIMIT):
             raise OptionError(f"{name!r}: L* is 0 to 100, a and b are -128 to 128")
         return lab
     from PIL import ImageColor

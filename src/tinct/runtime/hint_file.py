@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 MOST_HINTS = 1000
 _KEYS = {"x", "y", "points", "color", "radius"}
-_RATIO = 0.01  # by how much the ratio of the sides may differ, where a picture was scaled
+RATIO_TOLERANCE = 0.01
+"""By how much the ratio of the sides may differ, where a picture was scaled."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class HintFile:
         if self.size is None:
             return 1.0, 1.0
         scale = size[0] / self.size[0], size[1] / self.size[1]
-        if abs(scale[0] / scale[1] - 1) > _RATIO:
+        if abs(scale[0] / scale[1] - 1) > RATIO_TOLERANCE:
             made_for = f"{self.size[0]:g} x {self.size[1]:g}"
             raise InputError(
                 f"{self.name}: made for a picture of {made_for} pixels, not {size[0]} x {size[1]}"

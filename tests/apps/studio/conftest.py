@@ -1,17 +1,27 @@
-"""A running studio."""
+"""A running studio, and its page in a real browser: Chromium.
+
+``scripts/test`` installs it where it can.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from studio_page import PATIENCE
 
+from tinct.apps.studio.page import find_page
 from tinct.apps.studio.server import StudioServer
+from tinct.errors import InputError
 
 Serve = Callable[[Path, Sequence[Path]], StudioServer]
+Open = Callable[..., Any]
 
 
 @contextmanager
@@ -29,3 +39,73 @@ def serve() -> Iterator[Serve]:
     """Start a studio with a page and pictures; it ends with the test."""
     with ExitStack() as stack:
         yield lambda page, pictures: stack.enter_context(_serving(page, pictures))
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """Return the folder of the built page."""
+    try:
+        return find_page()
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def browser(built: Path) -> Iterator[Any]:
+    """Start Chromium, with a camera that shows a moving test picture."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip extra dev")
+    path = os.environ.get("TINCT_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium (Debian: apt-get install chromium; TINCT_CHROMIUM names another)")
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
+        yield started
+        started.close()
+
+
+@contextmanager
+def _opening(browser: Any, server: StudioServer, **settings: Any) -> Iterator[Any]:
+    """Open the page as ``tinct studio`` does; whatever goes wrong in it fails the test."""
+    trouble: list[str] = []
+
+    def watch(request: Any) -> None:
+        if not request.url.startswith((server.address.url, "blob:")):
+            trouble.append(f"asked elsewhere: {request.url}")
+
+    context = browser.new_context(**settings)
+    context.on("request", watch)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
+    page.goto(server.url)
+    yield page
+    context.close()
+    assert not trouble
+
+
+@pytest.fixture
+def open_page(browser: Any, built: Path, serve: Serve) -> Iterator[Open]:
+    """Open the page with pictures, in a window of its own."""
+    with ExitStack() as stack:
+
+        def open_one(pictures: Sequence[Path] = (), **settings: Any) -> Any:
+            return stack.enter_context(_opening(browser, serve(built, pictures), **settings))
+
+        yield open_one
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Any, built: Path) -> Iterator[Any]:
+    """Open one page for all tests of a module."""
+    with _serving(built, ()) as server, _opening(browser, server) as page:
+        yield page
+
+
+@pytest.fixture
+def page(shared_page: Any) -> Any:
+    """Return the page of the module, without pictures."""
+    shared_page.eval_on_selector("#forget", "button => button.click()")
+    shared_page.wait_for_selector("#start:not([hidden])")
+    return shared_page

@@ -2,22 +2,28 @@
 import { upsample } from "../constants.json";
 import type { ChromaModel } from "./chroma-model";
 import { BLUE_CB, excessOf, GREEN_CB, GREEN_CR, RED_CR } from "./gamut";
+import type { Area } from "../messages";
 import type { Bytes, Plane } from "./plane";
 import { makePlane } from "./plane";
 
+const MIDDLE_GRAY = 128;
+
 /**
- * Color rows of a picture. Luma stays: where it and chroma together would leave the gamut, chroma
+ * Color an area of a picture. Luma stays: where it and chroma together would leave the gamut, chroma
  * gives way.
+ *
+ * @param pixels Receives RGBA of the area.
+ */
+export type Composer = (area: Area, pixels: Uint8ClampedArray) => void;
+
+/**
+ * Prepare to color a picture of any size.
  *
  * @param luma Of the whole picture.
  * @param alpha Of the whole picture, or null where it is opaque.
- * @param top First row.
- * @param pixels Receives RGBA of as many rows as it holds.
+ * @param onGray Whether the colors are laid over middle gray instead of the picture's own luma.
  */
-export type Composer = (top: number, pixels: Uint8ClampedArray) => void;
-
-/** Prepare to color the rows of a picture of any size. */
-export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaModel): Composer {
+export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaModel, onGray = false): Composer {
   const { width, height } = luma;
   const cellRows = model.slopeCb.height;
   const rowsPerCell = Math.min(Math.max(Math.floor(height / cellRows), 1), upsample.maxRowsPerCell);
@@ -52,12 +58,12 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
     });
   }
 
-  return (top, pixels) => {
-    const rows = pixels.length / (4 * width);
-    for (let row = 0, to = 0; row < rows; row++) {
-      blendRow(top + row);
-      for (let x = 0, from = (top + row) * width; x < width; x++, from++, to += 4) {
-        const code = luma.data[from]!;
+  return (area, pixels) => {
+    for (let row = area.top, to = 0; row < area.top + area.height; row++) {
+      blendRow(row);
+      const begin = row * width;
+      for (let x = area.left; x < area.left + area.width; x++, to += 4) {
+        const code = luma.data[begin + x]!;
         const value = code / 255;
         const left = lefts[x]!;
         const weight = weights[x]!;
@@ -67,11 +73,13 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
         const cr =
           (slopesCr[left]! + weight * (slopesCr[left + 1]! - slopesCr[left]!)) * value +
           offsetsCr[left]! + weight * (offsetsCr[left + 1]! - offsetsCr[left]!);
-        const scale = 255 / excessOf(cb, cr, value);
-        pixels[to] = code + cr * scale * RED_CR; // clamped arrays round to the nearest
-        pixels[to + 1] = code + (cb * GREEN_CB + cr * GREEN_CR) * scale;
-        pixels[to + 2] = code + cb * scale * BLUE_CB;
-        pixels[to + 3] = alpha === null ? 255 : alpha[from]!;
+        const excess = excessOf(cb, cr, value);
+        const scale = 255 / (onGray ? Math.max(excess, excessOf(cb, cr, MIDDLE_GRAY / 255)) : excess);
+        const base = onGray ? MIDDLE_GRAY : code;
+        pixels[to] = base + cr * scale * RED_CR; // clamped arrays round to the nearest
+        pixels[to + 1] = base + (cb * GREEN_CB + cr * GREEN_CR) * scale;
+        pixels[to + 2] = base + cb * scale * BLUE_CB;
+        pixels[to + 3] = alpha === null ? 255 : alpha[begin + x]!;
       }
     }
   };

@@ -35,19 +35,21 @@ export function chromaFromLab(luma: Plane, ab: Float32Array): [Plane, Plane] {
   const cb = makePlane(luma.width, luma.height);
   const cr = makePlane(luma.width, luma.height);
   const count = luma.data.length;
-  const encoded = new Float64Array(6);
-  for (let i = 0; i < count; i++) {
-    const target = luma.data[i]!;
-    solveLightness(target, ab[i]!, ab[count + i]!, encoded);
-    const [red, green, blue] = encoded as unknown as [number, number, number];
-    const own = WEIGHT_RED * red + WEIGHT_GREEN * green + WEIGHT_BLUE * blue;
-    const blueLess = (blue - own) / BLUE_CB;
-    const redLess = (red - own) / RED_CR;
-    const excess = excessOf(blueLess, redLess, target);
-    cb.data[i] = blueLess / excess;
-    cr.data[i] = redLess / excess;
-  }
+  for (let i = 0; i < count; i++) [cb.data[i], cr.data[i]] = chromaOf(luma.data[i]!, ab[i]!, ab[count + i]!);
   return [cb, cr];
+}
+
+const encoded = new Float64Array(6); // of the color that is being solved
+
+/** Return Cb and Cr of the color that has this luma and these a, b, as far as sRGB shows it. */
+export function chromaOf(luma: number, a: number, b: number): [number, number] {
+  solveLightness(luma, a, b, encoded);
+  const [red, green, blue] = encoded as unknown as [number, number, number];
+  const own = WEIGHT_RED * red + WEIGHT_GREEN * green + WEIGHT_BLUE * blue;
+  const cb = (blue - own) / BLUE_CB;
+  const cr = (red - own) / RED_CR;
+  const excess = excessOf(cb, cr, luma);
+  return [cb / excess, cr / excess];
 }
 
 /**

@@ -8,6 +8,13 @@ export function srgbToLinear(encoded: number): number {
   return ((encoded + color.offset) / (1 + color.offset)) ** color.power;
 }
 
+/** The sRGB transfer curve; below 0 it goes on, mirrored. */
+export function linearToSrgb(linear: number): number {
+  const size = Math.abs(linear);
+  const encoded = size <= color.kneeLinear ? size * color.slope : (1 + color.offset) * size ** (1 / color.power) - color.offset;
+  return Math.sign(linear) * encoded;
+}
+
 /** Return the L*, 0..100, of the neutral color of a luma of 0..1 (CIE 15). */
 export function lumaToLightness(luma: number): number {
   const linear = srgbToLinear(luma);

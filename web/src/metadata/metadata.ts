@@ -2,7 +2,7 @@
 import { upright } from "./exif";
 import { readJpeg, writeJpeg } from "./jpeg";
 import { readPng, writePng } from "./png";
-import { readWebp } from "./webp";
+import { isWebp, readWebp, writeWebp } from "./webp";
 import { markColored } from "./xmp";
 
 export interface Metadata {
@@ -31,7 +31,7 @@ export function readMetadata(bytes: Uint8Array): Metadata | null {
  * The colors of the result are sRGB and it stands upright: the original's color profile and
  * thumbnail are left out, its orientation becomes 1.
  *
- * @param result JPEG or PNG, as the browser wrote it.
+ * @param result JPEG, PNG or WebP, as the browser wrote it.
  * @param model Name of the network.
  */
 export function withMetadata(
@@ -42,5 +42,6 @@ export function withMetadata(
     ...(original.exif === undefined ? {} : { exif: upright(original.exif, size) }),
     xmp: markColored(original.xmp, model),
   };
+  if (isWebp(result)) return writeWebp(result, metadata, size);
   return result[0] === 0xff ? writeJpeg(result, metadata) : writePng(result, metadata);
 }

@@ -10,9 +10,10 @@ export function element<Type extends HTMLElement>(id: string, type: new () => Ty
 
 /** Put the texts where index.html asks for them. */
 export function fillTexts(): void {
-  const named = texts as unknown as Record<string, string>;
+  const named = texts as unknown as Readonly<Record<string, string>>;
   document.title = texts.title;
   for (const place of document.querySelectorAll<HTMLElement>("[data-text]")) place.textContent = named[place.dataset["text"]!]!;
+  for (const place of document.querySelectorAll<HTMLElement>("[data-title]")) place.title = named[place.dataset["title"]!]!;
   for (const place of document.querySelectorAll<HTMLElement>("[data-label]")) {
     place.setAttribute("aria-label", named[place.dataset["label"]!]!);
   }

@@ -2,14 +2,17 @@
 
 const TOKEN_KEY = "tinct-token";
 
-/** Return the token that the address holds behind `#`, and forget it there; null in a page of the web. */
-export function takeToken(): string | null {
+/**
+ * Return the token that the address holds behind `#`, and forget it there; null in a page of the web. It is new where
+ * the page was not just loaded again.
+ */
+export function takeToken(): { token: string | null; isNew: boolean } {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token !== null) {
     sessionStorage.setItem(TOKEN_KEY, token); // for a reload
     history.replaceState(null, "", location.pathname);
   }
-  return token ?? sessionStorage.getItem(TOKEN_KEY);
+  return { token: token ?? sessionStorage.getItem(TOKEN_KEY), isNew: token !== null };
 }
 
 /** Fetch the pictures that `tinct studio` was given. */

@@ -1,54 +1,112 @@
-/** The page: pictures come in, are shown in color, and are saved. */
-import { models } from "../constants.json";
-import type { ModelName, Settings, ViewSize } from "../messages";
+/** The page: pictures come in, are shown in color, are told what color things have, and are saved. */
+import type { Edits, Hint, Point, ViewSize } from "../messages";
 import { PictureError } from "../messages";
+import { codeOf } from "../color/lab";
+import { HintFileError, readHints, writeHints } from "../hints/hint-file";
 import { WorkerClient } from "../worker/client";
-import { Comparison } from "./comparison";
+import { toCode } from "./colors";
+import { Controls, DEFAULT_SETTINGS } from "./controls";
 import { element, fillTexts } from "./elements";
 import { Gallery, type OpenPicture } from "./gallery";
+import { HintPanel } from "./hint-panel";
 import { takeFiles } from "./intake";
 import { fetchPictures, takeToken } from "./local";
-import { download, finish, type SavedType } from "./saving";
+import { download, finish, nameOf, SAVED_KINDS, type SavedFile, type SavedKind, zip } from "./saving";
+import { Store } from "./store";
 import { texts } from "./texts";
+import { Viewer } from "./viewer";
+
+/** What the open panel is about: a hint of the picture by its number, or one that is to become its last. */
+interface Asked {
+  readonly picture: OpenPicture;
+  readonly hint: Hint;
+  readonly index: number;
+}
+
+const NO_COLOR = ""; // of a hint that is only asked about
 
 class Page {
   private readonly client = new WorkerClient();
-  private readonly comparison = new Comparison();
+  private readonly store = new Store();
   private readonly gallery = new Gallery((picture) => this.select(picture));
+  private readonly controls = new Controls(
+    () => this.show("draft", { ...this.edits, settings: this.controls.settings }),
+    () => this.change({ ...this.edits, settings: this.controls.settings }),
+  );
+  private readonly viewer = new Viewer(this.client, {
+    onShown: (picture, size) => this.say(texts.ready(picture.file.name, ...size)),
+    onFailed: (picture, error) => this.fail(picture, error),
+    onPlace: (points, inWindow) => this.place(points, inWindow),
+    onOpen: (index, inWindow) => void this.ask({ picture: this.selected!, hint: this.edits.hints[index]!, index }, inWindow),
+    onMove: (index, hint, isAtRest) => this.put(index, hint, isAtRest),
+    onRemove: (index) => this.remove(index),
+  });
+  private readonly panel = new HintPanel({
+    onColor: (color, isChosen) => this.color(color, isChosen),
+    onRemove: () => this.removeAsked(),
+    onPick: () => this.pick(true),
+    onClose: () => this.leavePanel(),
+  });
   private readonly start = element("start", HTMLElement);
   private readonly studio = element("studio", HTMLElement);
-  private readonly viewer = element("viewer", HTMLElement);
   private readonly caption = element("caption", HTMLElement);
   private readonly problem = element("problem", HTMLElement);
-  private readonly vividness = element("vividness", HTMLInputElement);
-  private readonly controls = element("controls", HTMLFormElement);
+  private readonly undoButton = element("undo", HTMLButtonElement);
+  private readonly redoButton = element("redo", HTMLButtonElement);
+  private readonly saveAs = element("save-as", HTMLSelectElement);
   private selected: OpenPicture | undefined;
-  private shown: OpenPicture | undefined;
-  private wanted: ViewSize | undefined;
-  private isShowing = false;
+  private asked: Asked | undefined;
+  /** Whether what is shown has a color that was not chosen yet. */
+  private isTrying = false;
+  /** Whether a click takes a color out of a picture. */
+  private isPicking = false;
   private isFilling = false;
 
   constructor() {
     this.client.prepare("nano");
-    this.vividness.value = String(models.nano.defaultVividness);
-    this.vividness.addEventListener("input", () => this.show("draft"));
-    this.vividness.addEventListener("change", () => this.show("fine"));
-    this.controls.addEventListener("change", (event) => {
-      if ((event.target as HTMLInputElement).name === "model") this.show("fine");
+    this.controls.settings = DEFAULT_SETTINGS;
+    for (const kind of SAVED_KINDS) this.saveAs.add(new Option(texts.savedKinds[kind.text], kind.text));
+    this.saveAs.add(new Option(texts.savedKinds.hints, "hints"));
+    this.onClick("undo", () => this.travel("undo"));
+    this.onClick("redo", () => this.travel("redo"));
+    this.onClick("where", () => void this.askWhere());
+    this.onClick("for-all", () => this.useForAll());
+    this.onClick("save", () => void this.save());
+    this.onClick("save-all", () => void this.saveAll());
+    this.onClick("forget", () => void this.forget());
+    const hintFile = element("hint-file", HTMLInputElement);
+    hintFile.addEventListener("change", () => {
+      if (hintFile.files?.[0] !== undefined) void this.openHints(hintFile.files[0]);
+      hintFile.value = "";
     });
-    this.controls.addEventListener("submit", (event) => event.preventDefault());
-    for (const button of this.controls.querySelectorAll<HTMLButtonElement>("[data-save]")) {
-      button.addEventListener("click", () => void this.save(button));
-    }
+    document.addEventListener("keydown", (event) => this.pressKey(event));
+  }
+
+  /** Open the pictures that were open before a reload; returns whether there were any. */
+  async reopen(): Promise<boolean> {
+    const kept = await this.store.read();
+    this.begin(kept.map(([number, { file, edits }]) => this.gallery.add(file, edits, number)));
+    return kept.length > 0;
   }
 
   open(files: readonly File[]): void {
     this.problem.textContent = "";
-    const added = files.map((file) => this.gallery.add(file));
-    this.start.hidden = true;
-    this.studio.hidden = false;
-    if (added[0] !== undefined) this.select(added[0]);
-    void this.fillGallery();
+    const added = files.map((file) => this.gallery.add(file, { settings: this.controls.settings, hints: [] }));
+    for (const picture of added) this.keep(picture);
+    this.begin(added);
+  }
+
+  /** Close all pictures, and forget what was kept of them. */
+  async forget(): Promise<void> {
+    this.panel.close();
+    this.gallery.clear();
+    this.viewer.close();
+    this.selected = undefined;
+    this.controls.settings = DEFAULT_SETTINGS;
+    this.showStart(true);
+    this.say("");
+    this.complain("");
+    await this.store.clear();
   }
 
   /** Say what went wrong. */
@@ -56,84 +114,274 @@ class Page {
     this.problem.textContent = text;
   }
 
-  private get settings(): Settings {
-    const model = new FormData(this.controls).get("model") as ModelName;
-    return { model, vividness: this.vividness.valueAsNumber };
+  private begin(added: readonly OpenPicture[]): void {
+    if (added[0] === undefined) return;
+    this.showStart(false);
+    const areMany = this.gallery.pictures.length < 2;
+    for (const id of ["for-all", "save-all"]) element(id, HTMLElement).hidden = areMany;
+    this.select(added[0]);
+    void this.fillGallery();
+  }
+
+  private showStart(isShown: boolean): void {
+    this.start.hidden = !isShown;
+    this.studio.hidden = isShown;
+  }
+
+  // What is chosen for the selected picture
+
+  private get edits(): Edits {
+    return this.selected?.history.edits ?? { settings: DEFAULT_SETTINGS, hints: [] };
   }
 
   private select(picture: OpenPicture): void {
+    if (!this.isPicking) this.panel.close();
     this.selected = picture;
     this.gallery.mark(picture);
-    this.show("fine");
+    this.say(texts.working);
+    this.showEdits();
   }
 
-  /** Show the selected picture with the settings as they are; of several calls only the last counts. */
-  private show(size: ViewSize): void {
-    this.wanted = size;
-    if (!this.isShowing) void this.showWanted();
+  private change(edits: Edits): void {
+    this.selected?.history.change(edits);
+    this.showChanged();
   }
 
-  private async showWanted(): Promise<void> {
-    this.isShowing = true;
-    this.viewer.setAttribute("aria-busy", "true");
-    while (this.wanted !== undefined && this.selected !== undefined) {
-      const size = this.wanted;
-      this.wanted = undefined;
-      await this.showOnce(this.selected, size);
+  private travel(direction: "undo" | "redo"): void {
+    this.panel.close();
+    this.selected?.history[direction]();
+    this.showChanged();
+  }
+
+  private showChanged(): void {
+    this.showEdits();
+    if (this.selected === undefined) return;
+    this.selected.isStale = true;
+    this.keep(this.selected);
+    void this.fillGallery();
+  }
+
+  /** Show the selected picture, and all controls, as it has been chosen. */
+  private showEdits(): void {
+    const picture = this.selected;
+    if (picture === undefined) return;
+    const { history } = picture;
+    this.undoButton.disabled = !history.canUndo;
+    this.redoButton.disabled = !history.canRedo;
+    this.controls.settings = history.edits.settings;
+    this.show("fine", history.edits);
+  }
+
+  private show(size: ViewSize, edits: Edits): void {
+    if (this.selected !== undefined) this.viewer.show(this.selected, edits, size);
+  }
+
+  private useForAll(): void {
+    const { settings } = this.edits;
+    for (const picture of this.gallery.pictures) {
+      picture.history.change({ ...picture.history.edits, settings });
+      picture.isStale = true;
+      this.keep(picture);
     }
-    this.viewer.removeAttribute("aria-busy");
-    this.isShowing = false;
+    this.showChanged();
   }
 
-  private async showOnce(picture: OpenPicture, size: ViewSize): Promise<void> {
-    const isOther = picture !== this.shown;
-    if (isOther) this.caption.textContent = texts.working;
+  private keep({ number, file, history, state }: OpenPicture): void {
+    if (state !== "failed") void this.store.keep(number, { file, edits: history.edits });
+  }
+
+  // Hints
+
+  private place(points: readonly Point[], inWindow: Point): void {
+    if (this.isPicking) return this.takeColor(inWindow);
+    const hint = { points, color: NO_COLOR, radius: this.viewer.hints.radius };
+    if (this.selected !== undefined) void this.ask({ picture: this.selected, hint, index: this.edits.hints.length }, inWindow);
+  }
+
+  private async ask(asked: Asked, inWindow: Point): Promise<void> {
+    if (this.isPicking) return this.takeColor(inWindow);
+    this.panel.close();
+    this.viewer.revealAfter(inWindow);
+    this.asked = asked;
+    const { picture, hint } = asked;
+    const at = hint.points[Math.floor(hint.points.length / 2)]!;
+    const { number, file, history } = picture;
     try {
-      const { number, file } = picture;
-      const request = { picture: number, file, settings: this.settings, size, withBefore: isOther };
-      const view = await this.client.view(request, true);
-      this.comparison.show(view.before, view.after);
-      this.shown = picture;
-      this.caption.textContent = texts.ready(file.name, view.width, view.height);
-      this.viewer.dataset["shown"] = `${number} ${size}`;
+      const suggestions = await this.client.ask({ kind: "suggest", picture: number, file, edits: history.edits, at });
+      if (this.asked === asked) this.panel.open(suggestions, hint.color === NO_COLOR ? null : hint.color, inWindow);
     } catch (error) {
       this.fail(picture, error);
     }
   }
+
+  private async askWhere(): Promise<void> {
+    const picture = this.selected;
+    if (picture === undefined) return;
+    const { number, file, history } = picture;
+    try {
+      const at = await this.client.ask({ kind: "where", picture: number, file, edits: history.edits });
+      this.viewer.hints.moveCross(at);
+      this.place([at], this.viewer.viewport.toWindow(at));
+    } catch (error) {
+      this.fail(picture, error);
+    }
+  }
+
+  private color(color: string, isChosen: boolean): void {
+    if (this.asked === undefined) return;
+    this.asked = { ...this.asked, hint: { ...this.asked.hint, color } };
+    this.isTrying = !isChosen;
+    this.put(this.asked.index, this.asked.hint, isChosen);
+  }
+
+  /** Put a hint in the place of one of the picture, or behind them. */
+  private put(index: number, hint: Hint, isAtRest: boolean): void {
+    const hints = [...this.edits.hints];
+    hints[index] = hint;
+    if (isAtRest) this.change({ ...this.edits, hints });
+    else this.show("draft", { ...this.edits, hints });
+  }
+
+  private remove(index: number): void {
+    this.panel.close();
+    this.change({ ...this.edits, hints: this.edits.hints.filter((_, other) => other !== index) });
+  }
+
+  private removeAsked(): void {
+    const { asked } = this;
+    if (asked !== undefined) this.remove(asked.index);
+  }
+
+  private leavePanel(): void {
+    this.asked = undefined;
+    this.pick(false);
+    if (this.isTrying) this.showEdits(); // as it is without what was only tried
+    this.isTrying = false;
+    this.viewer.viewport.stage.focus({ preventScroll: true });
+  }
+
+  // The eyedropper
+
+  private pick(isPicking: boolean): void {
+    this.isPicking = isPicking;
+    document.body.classList.toggle("picking", isPicking);
+    if (!isPicking) return;
+    this.say(texts.picking);
+    this.viewer.viewport.stage.focus({ preventScroll: true });
+  }
+
+  private takeColor(inWindow: Point): void {
+    const seen = this.viewer.colorSeen(inWindow);
+    const { asked } = this;
+    if (seen === null || asked === undefined) return;
+    this.pick(false);
+    if (asked.picture !== this.selected) {
+      this.selected = asked.picture;
+      this.gallery.mark(asked.picture);
+    }
+    this.panel.take(codeOf(seen.map((value) => value / 255) as unknown as readonly [number, number, number]));
+  }
+
+  // The row of pictures
 
   /** Color the pictures of the row, one after the other, behind what the user asks for. */
   private async fillGallery(): Promise<void> {
     if (this.isFilling) return;
     this.isFilling = true;
-    for (const picture of this.gallery.pictures) {
-      if (picture.state !== "waiting") continue;
-      const { number, file } = picture;
-      const request = { picture: number, file, settings: this.settings, size: "thumbnail" as const, withBefore: false };
-      await this.client.view(request, false).then(
-        (view) => this.gallery.showColored(picture, view.after),
-        (error: unknown) => this.fail(picture, error),
-      );
+    const next = (): OpenPicture | undefined => this.gallery.pictures.find((one) => one.isStale && one.state !== "failed");
+    for (let picture = next(); picture !== undefined; picture = next()) {
+      picture.isStale = false;
+      const { number, file, history } = picture;
+      const request = { kind: "view", picture: number, file, edits: history.edits, size: "thumbnail", withBefore: false } as const;
+      try {
+        this.gallery.showColored(picture, (await this.client.ask(request, false)).after);
+      } catch (error) {
+        this.fail(picture, error);
+      }
     }
     this.isFilling = false;
   }
 
-  private async save(button: HTMLButtonElement): Promise<void> {
+  // Saving
+
+  private async save(): Promise<void> {
     const picture = this.selected;
     if (picture === undefined || picture.state === "failed") return;
-    const { settings } = this;
-    const type = button.dataset["save"] as SavedType;
-    button.disabled = true;
-    this.caption.textContent = texts.saving;
-    try {
-      const encoded = await this.client.encode({ picture: picture.number, file: picture.file, settings, type });
-      const saved = await finish(picture.file, encoded, settings.model, type);
-      download(saved);
-      this.caption.textContent = (saved.isComplete ? texts.saved : texts.savedWithout)(saved.name);
-    } catch (error) {
-      this.fail(picture, error);
-    } finally {
-      button.disabled = false;
+    const kind = this.savedKind;
+    if (kind === undefined) return this.saveHints(picture);
+    await this.whileSaving(picture, async () => {
+      const { blob, name, isComplete } = await this.finished(picture, kind);
+      download(blob, name);
+      this.say((isComplete ? texts.saved : texts.savedWithout)(name));
+    });
+  }
+
+  private async saveAll(): Promise<void> {
+    const kind = this.savedKind ?? SAVED_KINDS[0]!;
+    const pictures = this.gallery.pictures.filter((picture) => picture.state !== "failed");
+    const files: SavedFile[] = [];
+    for (const [index, picture] of pictures.entries()) {
+      this.say(texts.savingAll(index + 1, pictures.length));
+      await this.whileSaving(picture, async () => void files.push(await this.finished(picture, kind)));
     }
+    download(await zip(files), texts.zipName);
+    this.say(texts.savedAll(files.length));
+  }
+
+  private async finished({ number, file, history }: OpenPicture, kind: SavedKind): Promise<SavedFile> {
+    const { edits } = history;
+    const encoded = await this.client.ask({ kind: "encode", picture: number, file, edits, type: kind.type, what: kind.what });
+    return finish(file, encoded, edits.settings.model, kind);
+  }
+
+  private async whileSaving(picture: OpenPicture, work: () => Promise<void>): Promise<void> {
+    const button = element("save", HTMLButtonElement);
+    button.disabled = true;
+    if (this.savedKind !== undefined) this.say(texts.saving);
+    await work().catch((error: unknown) => this.fail(picture, error));
+    button.disabled = false;
+  }
+
+  private get savedKind(): SavedKind | undefined {
+    return SAVED_KINDS.find((kind) => kind.text === this.saveAs.value);
+  }
+
+  private saveHints({ file, history }: OpenPicture): void {
+    const name = nameOf(file, "-hints.json");
+    const text = writeHints(history.edits.hints, this.viewer.pictureSize);
+    download(new Blob([text], { type: "application/json" }), name);
+    this.say(texts.saved(name));
+  }
+
+  private async openHints(file: File): Promise<void> {
+    try {
+      const hints = readHints(await file.text(), this.viewer.pictureSize, toCode);
+      this.complain("");
+      this.change({ ...this.edits, hints });
+    } catch (error) {
+      if (!(error instanceof HintFileError)) throw error;
+      this.complain(texts[error.failure](file.name, error.number));
+    }
+  }
+
+  // Everything else
+
+  private pressKey(event: KeyboardEvent): void {
+    if (event.key === "Escape" && this.isPicking) this.pick(false);
+    if (!(event.ctrlKey || event.metaKey)) return;
+    const key = event.key.toLowerCase();
+    if (key === "z") this.travel(event.shiftKey ? "redo" : "undo");
+    else if (key === "y") this.travel("redo");
+    else return;
+    event.preventDefault();
+  }
+
+  private say(text: string): void {
+    this.caption.textContent = text;
+  }
+
+  private onClick(id: string, action: () => void): void {
+    element(id, HTMLButtonElement).addEventListener("click", action);
   }
 
   private fail(picture: OpenPicture, error: unknown): void {
@@ -141,18 +389,18 @@ class Page {
     const reason = texts[failure](picture.file.name);
     console.warn(reason, error);
     this.complain(reason);
-    if (picture === this.selected) this.caption.textContent = picture.file.name;
-    const isOfFile = failure === "unreadable" || failure === "tooLarge";
-    if (isOfFile) this.gallery.showFailed(picture, reason);
-    if (isOfFile && picture === this.selected) this.selectReadable();
+    if (picture === this.selected) this.say(picture.file.name);
+    if (failure !== "unreadable" && failure !== "tooLarge") return;
+    this.gallery.showFailed(picture, reason);
+    void this.store.remove(picture.number);
+    if (picture === this.selected) this.selectReadable();
   }
 
   /** Go on to a picture that may be readable; where there is none, begin again. */
   private selectReadable(): void {
     const other = this.gallery.pictures.find((picture) => picture.state !== "failed");
-    this.start.hidden = other !== undefined;
-    this.studio.hidden = other === undefined;
     this.selected = undefined;
+    this.showStart(other === undefined);
     if (other !== undefined) this.select(other);
   }
 }
@@ -165,13 +413,13 @@ async function main(): Promise<void> {
   }
   const page = new Page();
   takeFiles((files) => page.open(files));
-  const token = takeToken();
-  if (token !== null) {
+  const { token, isNew } = takeToken();
+  if (isNew) await page.forget(); // what an earlier studio was opened with
+  if (!(await page.reopen()) && token !== null) {
     const files = await fetchPictures(token).catch(() => page.complain(texts.noStudio));
     if (files !== undefined && files.length > 0) page.open(files);
-  } else if ("serviceWorker" in navigator) {
-    await navigator.serviceWorker.register("service-worker.js");
   }
+  if (token === null && "serviceWorker" in navigator) await navigator.serviceWorker.register("service-worker.js");
 }
 
 void main();

@@ -1,9 +1,23 @@
-/** The result as a file, with the metadata of the original. */
-import type { Encoded, ModelName } from "../messages";
+/** Results as files, with the metadata of the original. */
+import { downloadZip } from "client-zip";
+import type { Encoded, EncodeRequest, ModelName, SavedType } from "../messages";
 import { readMetadata, withMetadata } from "../metadata/metadata";
 
-const SUFFIXES = { "image/jpeg": "jpg", "image/png": "png" } as const;
-export type SavedType = keyof typeof SUFFIXES;
+/** What can be saved of a picture: a text of texts.ts, and how its file is made and named. */
+export interface SavedKind {
+  readonly text: "jpeg" | "png" | "webp" | "layer" | "sheet";
+  readonly type: SavedType;
+  readonly what: EncodeRequest["what"];
+  readonly ending: string;
+}
+
+export const SAVED_KINDS: readonly SavedKind[] = [
+  { text: "jpeg", type: "image/jpeg", what: "picture", ending: "-color.jpg" },
+  { text: "png", type: "image/png", what: "picture", ending: "-color.png" },
+  { text: "webp", type: "image/webp", what: "picture", ending: "-color.webp" },
+  { text: "layer", type: "image/png", what: "layer", ending: "-layer.png" },
+  { text: "sheet", type: "image/jpeg", what: "sheet", ending: "-sheet.jpg" },
+];
 
 export interface SavedFile {
   readonly blob: Blob;
@@ -12,23 +26,40 @@ export interface SavedFile {
   readonly isComplete: boolean;
 }
 
-export async function finish(original: File, encoded: Encoded, model: ModelName, type: SavedType): Promise<SavedFile> {
+export async function finish(original: File, encoded: Encoded, model: ModelName, kind: SavedKind): Promise<SavedFile> {
   const [source, result] = await Promise.all([original, encoded.blob].map(bytesOf));
   const metadata = readMetadata(source!);
   const bytes = withMetadata(result!, metadata ?? {}, model, [encoded.width, encoded.height]);
-  const stem = original.name.replace(/\.[^.]+$/, "") || "picture";
-  return { blob: new Blob([bytes], { type }), name: `${stem}-color.${SUFFIXES[type]}`, isComplete: metadata !== null };
+  const blob = new Blob([bytes], { type: kind.type });
+  return { blob, name: nameOf(original, kind.ending), isComplete: metadata !== null };
+}
+
+/** Return the name of a file that is made of a picture. */
+export function nameOf(original: File, ending: string): string {
+  return `${original.name.replace(/\.[^.]+$/, "") || "picture"}${ending}`;
+}
+
+/** Put files into one; of several of one name the later get a number. */
+export async function zip(files: readonly SavedFile[]): Promise<Blob> {
+  const taken = new Set<string>();
+  const entries = files.map(({ blob, name }) => {
+    let free = name;
+    for (let number = 2; taken.has(free); number++) free = name.replace(/(\.[^.]+)$/, ` (${number})$1`);
+    taken.add(free);
+    return { name: free, input: blob, lastModified: new Date() };
+  });
+  return downloadZip(entries).blob();
+}
+
+/** Hand a file to the browser's downloads. */
+export function download(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may be asking where to
 }
 
 async function bytesOf(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.arrayBuffer());
-}
-
-/** Hand a file to the browser's downloads. */
-export function download(file: SavedFile): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file.blob);
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may be asking where to
 }

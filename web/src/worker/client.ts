@@ -1,5 +1,5 @@
 /** The page's side of the worker: requests wait in a line, the urgent ones first. */
-import type { Encoded, EncodeRequest, ModelName, Reply, Request, Result, View, ViewRequest } from "../messages";
+import type { ModelName, Reply, Request, Result, ResultOf } from "../messages";
 import { PictureError } from "../messages";
 
 interface Waiting {
@@ -14,24 +14,22 @@ export class WorkerClient {
   private readonly line: Waiting[] = [];
   private current: Waiting | undefined;
 
-  view(request: Omit<ViewRequest, "kind">, urgent: boolean): Promise<View> {
-    return this.ask({ kind: "view", ...request }, urgent) as Promise<View>;
-  }
-
-  encode(request: Omit<EncodeRequest, "kind">): Promise<Encoded> {
-    return this.ask({ kind: "encode", ...request }, true) as Promise<Encoded>;
+  /**
+   * Let the worker do something.
+   *
+   * @param urgent Whether it goes before what is not.
+   * @throws PictureError
+   */
+  ask<Asked extends Request>(request: Asked, urgent = true): Promise<ResultOf<Asked>> {
+    return new Promise((resolve, reject) => {
+      this.line.push({ request, urgent, resolve: resolve as (result: Result) => void, reject });
+      this.next();
+    });
   }
 
   /** Load a network before the first picture comes; where that fails, the first picture says so. */
   prepare(model: ModelName): void {
     this.ask({ kind: "prepare", model }, false).catch(() => undefined);
-  }
-
-  private ask(request: Request, urgent: boolean): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      this.line.push({ request, urgent, resolve, reject });
-      this.next();
-    });
   }
 
   private next(): void {

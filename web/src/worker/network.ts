@@ -4,6 +4,9 @@ import loaderUrl from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { lightnessOf } from "../color/lightness";
 import type { Plane } from "../color/plane";
+import baseReadoutUrl from "../graphs/base-readout.onnx?url";
+import nanoReadoutUrl from "../graphs/nano-readout.onnx?url";
+import type { Described } from "../hints/propagation";
 import type { ModelName } from "../messages";
 import { PictureError } from "../messages";
 
@@ -14,42 +17,84 @@ ort.env.wasm.wasmPaths = { mjs: absolute(loaderUrl), wasm: absolute(wasmUrl) };
 // Threads share memory, which browsers allow to isolated pages alone.
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
 
-const sessions = new Map<ModelName, Promise<ort.InferenceSession>>();
+/** A network, the end of it from scores to ab, and its branch for hints. */
+type Graph = ModelName | `${ModelName}-readout` | `${ModelName}-hints`;
+
+const READOUTS: Record<ModelName, string> = { nano: nanoReadoutUrl, base: baseReadoutUrl };
+const sessions = new Map<Graph, Promise<ort.InferenceSession>>();
+
+/** What a network sees in a picture, whatever the settings. */
+export interface Seen {
+  readonly lightness: ort.Tensor;
+  readonly scores: ort.Tensor;
+  readonly features: ort.Tensor;
+}
+
+/** What a network answers for all cells of its map. */
+export interface Answer {
+  /** a of all cells, then b, in CIE units. */
+  readonly ab: Float32Array;
+  /** 0..1. */
+  readonly confidence: Float32Array;
+}
+
+/** Load a network and its end, once. */
+export async function load(model: ModelName): Promise<void> {
+  await Promise.all([session(model), session(`${model}-readout`)]);
+}
 
 /**
- * Predict colors.
+ * Let a network look at a picture.
  *
  * @param luma At working size, 0..1.
- * @returns a of all cells, then b of all cells, in CIE units.
  */
-export async function predict(luma: Plane, model: ModelName, vividness: number): Promise<Float32Array> {
-  const session = await load(model);
-  const inputs = {
-    lightness: new ort.Tensor("float32", lightnessOf(luma), [1, 1, luma.height, luma.width]),
-    vividness: new ort.Tensor("float32", [vividness], [1]),
-  };
-  const answer = await session.run(inputs, ["ab"]);
-  const ab = (await answer["ab"]!.getData()) as Float32Array;
-  if (!ab.every(Number.isFinite)) throw new PictureError("failed", `${model}: the model answers NaN or infinity`);
-  return ab;
+export async function see(luma: Plane, model: ModelName): Promise<Seen> {
+  const network = await session(model);
+  const lightness = new ort.Tensor("float32", lightnessOf(luma), [1, 1, luma.height, luma.width]);
+  const { scores, features } = await network.run({ lightness, vividness: scalar(0) }, ["scores", "features"]);
+  return { lightness, scores: scores!, features: features! };
 }
 
-/** Load a network, once. */
-export function load(model: ModelName): Promise<ort.InferenceSession> {
-  let session = sessions.get(model);
-  if (session === undefined) {
-    session = fetchModel(model).then((bytes) => ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] }));
-    session.catch(() => sessions.delete(model)); // the next picture tries again
-    sessions.set(model, session);
+/** Read colors out of what a network has seen. */
+export async function readOut({ scores }: Seen, model: ModelName, vividness: number): Promise<Answer> {
+  const readout = await session(`${model}-readout`);
+  const answer = await readout.run({ scores, vividness: scalar(vividness) });
+  const [ab, confidence] = [answer["ab"]!.data as Float32Array, answer["confidence"]!.data as Float32Array];
+  if (!(ab.every(Number.isFinite) && confidence.every(Number.isFinite))) {
+    throw new PictureError("failed", `${model}: the model answers NaN or infinity`);
   }
-  return session;
+  return { ab, confidence };
 }
 
-async function fetchModel(model: ModelName): Promise<Uint8Array> {
-  const url = new URL(`../models/${model}.onnx`, self.location.href); // this script is in assets/
+/** Describe the places of a picture, for hints. */
+export async function describe({ features, lightness }: Seen, model: ModelName): Promise<Described> {
+  const branch = await session(`${model}-hints`);
+  const { keys, strengths } = await branch.run({ features, lightness });
+  const [height, width] = strengths!.dims.slice(2) as [number, number];
+  return { width, height, keys: keys!.data as Float32Array, strengths: strengths!.data as Float32Array };
+}
+
+function scalar(value: number): ort.Tensor {
+  return new ort.Tensor("float32", [value], [1]);
+}
+
+function session(graph: Graph): Promise<ort.InferenceSession> {
+  let loaded = sessions.get(graph);
+  if (loaded === undefined) {
+    loaded = fetchGraph(graph).then((bytes) => ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] }));
+    loaded.catch(() => sessions.delete(graph)); // the next picture tries again
+    sessions.set(graph, loaded);
+  }
+  return loaded;
+}
+
+async function fetchGraph(graph: Graph): Promise<Uint8Array> {
+  const [model, part] = graph.split("-") as [ModelName, string | undefined];
+  // This script is in assets/.
+  const url = part === "readout" ? absolute(READOUTS[model]) : absolute(`../models/${graph}.onnx`);
   const response = await fetch(url).catch((error: unknown) => {
     throw new PictureError("noModel", String(error));
   });
-  if (!response.ok) throw new PictureError("noModel", `${url.href}: ${response.status}`);
+  if (!response.ok) throw new PictureError("noModel", `${url}: ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }

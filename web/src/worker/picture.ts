@@ -1,6 +1,6 @@
 /** A picture as the worker holds it: its luma at full size, and smaller views of it. */
 import type { Bytes } from "../color/plane";
-import type { ViewSize } from "../messages";
+import type { Area, ViewSize } from "../messages";
 import { PictureError } from "../messages";
 
 /** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
@@ -16,6 +16,7 @@ export class Picture {
     /** Opacity at full size; null where nothing is transparent. */
     readonly alpha: Uint8Array | null,
     private readonly fine: OffscreenCanvas,
+    private readonly file: Blob,
   ) {}
 
   /** Decode a file, upright and in sRGB, by the browser. */
@@ -27,7 +28,7 @@ export class Picture {
       const { width, height } = bitmap;
       if (width * height > MOST_PIXELS) throw new PictureError("tooLarge", `${width} x ${height}`);
       const [data, alpha] = readLuma(bitmap);
-      return new Picture({ width, height, data }, alpha, scaled(bitmap, VIEW_PIXELS.fine));
+      return new Picture({ width, height, data }, alpha, scaled(bitmap, VIEW_PIXELS.fine), file);
     } finally {
       bitmap.close();
     }
@@ -44,6 +45,11 @@ export class Picture {
   /** Return the picture as it was, at the size of the finest view. */
   before(): Promise<ImageBitmap> {
     return createImageBitmap(this.fine);
+  }
+
+  /** Return an area of the picture as it was, pixel by pixel. */
+  detail({ left, top, width, height }: Area): Promise<ImageBitmap> {
+    return createImageBitmap(this.file, left, top, width, height);
   }
 
   /** Return luma at the size of a view. */
@@ -77,7 +83,7 @@ export function context2d(canvas: OffscreenCanvas): OffscreenCanvasRenderingCont
 }
 
 /** Return BT.601 luma, with the integer weights of OpenCV, and alpha where anything is transparent. */
-function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Uint8Array | null] {
+export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Uint8Array | null] {
   const { width, height } = source;
   const luma = new Uint8Array(width * height);
   let alpha: Uint8Array | null = null;

@@ -1,22 +1,27 @@
 /** All heavy work: decoding, the network, composing, encoding. One request at a time. */
-import { models } from "../constants.json";
 import type { ChromaModel } from "../color/chroma-model";
-import { fitChroma } from "../color/chroma-model";
 import { composer } from "../color/compose";
-import { workingLuma } from "../color/resize";
-import type { Encoded, EncodeRequest, Reply, Request, Result, Settings, View, ViewRequest } from "../messages";
+import type { Bytes } from "../color/plane";
+import { drawWheel } from "../hints/wheel";
+import type {
+  Detail, DetailRequest, Edits, Encoded, EncodeRequest, ModelName, Point, Reply, Request, Result, Suggestions, SuggestRequest,
+  View, ViewRequest, WhereRequest,
+} from "../messages";
 import { PictureError } from "../messages";
-import { load, predict } from "./network";
+import { colorFrame } from "./camera-frame";
+import { Coloring } from "./coloring";
+import { load } from "./network";
 import { context2d, Picture } from "./picture";
 
 const KEPT = 2; // pictures whose luma stays in memory
 const STRIP_ROWS = 256;
-const JPEG_QUALITY = 0.95;
+const QUALITY = 0.95; // of JPEG and WebP
+const WHEEL_SIZE = 160;
 
 interface Opened {
   readonly picture: Picture;
-  /** Chroma, and the settings that it was made with. */
-  chroma?: { readonly settings: Settings; readonly model: ChromaModel };
+  /** By the network that was asked last. */
+  coloring?: Coloring;
 }
 
 const opened = new Map<number, Opened>(); // the one used last is the last
@@ -40,8 +45,16 @@ async function resultOf(request: Request): Promise<Result> {
   switch (request.kind) {
     case "view":
       return view(request);
+    case "detail":
+      return detail(request);
     case "encode":
       return encode(request);
+    case "suggest":
+      return suggest(request);
+    case "where":
+      return where(request);
+    case "frame":
+      return colorFrame(request);
     case "prepare":
       await load(request.model);
       return null;
@@ -49,41 +62,98 @@ async function resultOf(request: Request): Promise<Result> {
 }
 
 function bitmapsOf(result: Result): Transferable[] {
-  if (result === null || !("after" in result)) return [];
-  return result.before === null ? [result.after] : [result.before, result.after];
+  return result === null ? [] : Object.values(result).filter((value): value is ImageBitmap => value instanceof ImageBitmap);
 }
 
 async function view(request: ViewRequest): Promise<View> {
-  const entry = await open(request.picture, request.file);
-  const { picture } = entry;
-  const chroma = await chromaOf(entry, request.settings);
-  const luma = picture.view(request.size);
-  const pixels = new ImageData(luma.width, luma.height);
-  composer(luma, null, chroma)(0, pixels.data);
-  const after = await createImageBitmap(pixels);
+  const { picture, chroma } = await color(request);
+  const after = await createImageBitmap(composed(picture.view(request.size), chroma));
   const before = request.withBefore ? await picture.before() : null;
   return { width: picture.width, height: picture.height, before, after };
 }
 
+async function detail({ area, ...request }: DetailRequest): Promise<Detail> {
+  const { picture, chroma } = await color(request);
+  const pixels = new ImageData(area.width, area.height);
+  composer(picture.luma, picture.alpha, chroma)(area, pixels.data);
+  const [before, after] = await Promise.all([picture.detail(area), createImageBitmap(pixels)]);
+  return { before, after };
+}
+
+async function suggest(request: SuggestRequest): Promise<Suggestions> {
+  const { coloring } = await look(request);
+  const { luma, likely } = coloring.suggest(request.at);
+  return { luma, likely, wheel: await createImageBitmap(drawWheel(luma, WHEEL_SIZE)) };
+}
+
+async function where(request: WhereRequest): Promise<Point> {
+  const { coloring } = await look(request);
+  return coloring.where(request.edits.hints);
+}
+
 async function encode(request: EncodeRequest): Promise<Encoded> {
-  const entry = await open(request.picture, request.file);
-  const { luma, alpha, width, height } = entry.picture;
-  const compose = composer(luma, alpha, await chromaOf(entry, request.settings));
-  const canvas = new OffscreenCanvas(width, height);
-  const context = context2d(canvas);
-  for (let top = 0; top < height; top += STRIP_ROWS) {
-    const strip = new ImageData(width, Math.min(STRIP_ROWS, height - top));
-    compose(top, strip.data);
-    context.putImageData(strip, 0, top);
-  }
-  if (request.type === "image/jpeg" && alpha !== null) {
+  const { picture, chroma } = await color(request);
+  const canvas = request.what === "sheet" ? await sheet(picture, chroma) : full(picture, chroma, request.what === "layer");
+  const { width, height } = canvas;
+  if (request.type === "image/jpeg" && picture.alpha !== null) {
+    const context = context2d(canvas);
     context.globalCompositeOperation = "destination-over"; // JPEG has no transparency: over white
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
   }
-  const blob = await canvas.convertToBlob({ type: request.type, quality: JPEG_QUALITY });
+  const blob = await canvas.convertToBlob({ type: request.type, quality: QUALITY });
   if (blob.type !== request.type) throw new PictureError("failed", `${request.type} cannot be written`);
   return { blob, width, height };
+}
+
+/** Color a picture at full size, strip by strip. */
+function full({ luma, alpha, width, height }: Picture, chroma: ChromaModel, onGray: boolean): OffscreenCanvas {
+  const compose = composer(luma, alpha, chroma, onGray);
+  const canvas = new OffscreenCanvas(width, height);
+  const context = context2d(canvas);
+  for (let top = 0; top < height; top += STRIP_ROWS) {
+    const area = { left: 0, top, width, height: Math.min(STRIP_ROWS, height - top) };
+    const strip = new ImageData(width, area.height);
+    compose(area, strip.data);
+    context.putImageData(strip, 0, top);
+  }
+  return canvas;
+}
+
+/** Put a picture before and after beside each other, or above where it is wide. */
+async function sheet(picture: Picture, chroma: ChromaModel): Promise<OffscreenCanvas> {
+  const before = await picture.before();
+  const { width, height } = before;
+  const isWide = width > height;
+  const canvas = new OffscreenCanvas(isWide ? width : 2 * width, isWide ? 2 * height : height);
+  const context = context2d(canvas);
+  context.drawImage(before, 0, 0);
+  context.putImageData(composed(picture.view("fine"), chroma), isWide ? 0 : width, isWide ? height : 0);
+  return canvas;
+}
+
+function composed(luma: Bytes, chroma: ChromaModel): ImageData {
+  const { width, height } = luma;
+  const pixels = new ImageData(width, height);
+  composer(luma, null, chroma)({ left: 0, top: 0, width, height }, pixels.data);
+  return pixels;
+}
+
+interface OfPicture {
+  readonly picture: number;
+  readonly file: Blob;
+  readonly edits: Edits;
+}
+
+async function color(request: OfPicture): Promise<{ picture: Picture; chroma: ChromaModel }> {
+  const { picture, coloring } = await look(request);
+  return { picture, chroma: await coloring.chroma(request.edits) };
+}
+
+/** Read a picture and let the network look at it, as far as that is not done. */
+async function look({ picture: number, file, edits }: OfPicture): Promise<{ picture: Picture; coloring: Coloring }> {
+  const entry = await open(number, file);
+  return { picture: entry.picture, coloring: await coloringOf(entry, edits.settings.model) };
 }
 
 async function open(number: number, file: Blob): Promise<Opened> {
@@ -97,13 +167,7 @@ async function open(number: number, file: Blob): Promise<Opened> {
   return entry;
 }
 
-async function chromaOf(entry: Opened, settings: Settings): Promise<ChromaModel> {
-  const known = entry.chroma;
-  if (known?.settings.model === settings.model && known.settings.vividness === settings.vividness) return known.model;
-  const spec = models[settings.model];
-  const luma = workingLuma(entry.picture.luma, spec);
-  const ab = await predict(luma, settings.model, settings.vividness);
-  const model = fitChroma(luma, ab, spec.stride);
-  entry.chroma = { settings, model };
-  return model;
+async function coloringOf(entry: Opened, model: ModelName): Promise<Coloring> {
+  if (entry.coloring?.model !== model) entry.coloring = await Coloring.of(entry.picture.luma, model);
+  return entry.coloring;
 }

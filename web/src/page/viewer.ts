@@ -1,0 +1,130 @@
+/** Shows one picture: before and after, at any zoom, with its hints. Of several wishes to show it only the last counts. */
+import type { Edits, Point, ViewSize } from "../messages";
+import type { WorkerClient } from "../worker/client";
+import { Comparison } from "./comparison";
+import { element } from "./elements";
+import type { OpenPicture } from "./gallery";
+import { HintLayer, type HintActions } from "./hint-layer";
+import { Viewport } from "./viewport";
+
+/** What is to be shown. */
+interface Wanted {
+  readonly picture: OpenPicture;
+  readonly edits: Edits;
+  readonly size: ViewSize;
+}
+
+export interface ViewerActions extends HintActions {
+  readonly onShown: (picture: OpenPicture, size: Point) => void;
+  readonly onFailed: (picture: OpenPicture, error: unknown) => void;
+}
+
+export class Viewer {
+  readonly viewport = new Viewport(() => this.move());
+  readonly hints: HintLayer;
+  private readonly comparison = new Comparison();
+  private readonly figure = element("viewer", HTMLElement);
+  private wanted: Wanted | undefined;
+  private shown: Wanted | undefined;
+  /** Of the shown picture, in pixels. */
+  private size: Point = [1, 1];
+  /** The picture that the worker was last asked about. */
+  private attempted: OpenPicture | undefined;
+  private wantsDetail = false;
+  private isShowing = false;
+
+  constructor(
+    private readonly client: WorkerClient,
+    private readonly actions: ViewerActions,
+  ) {
+    this.hints = new HintLayer(this.viewport, actions);
+  }
+
+  /** Size of the shown picture. */
+  get pictureSize(): Point {
+    return this.size;
+  }
+
+  show(picture: OpenPicture, edits: Edits, size: ViewSize): void {
+    if (picture === this.shown?.picture) this.hints.show(edits.hints);
+    this.wanted = { picture, edits, size };
+    void this.showWanted();
+  }
+
+  /** Return the color that is seen at a point of the window, red, green and blue, 0..255; null beside the picture. */
+  colorSeen(inWindow: Point): readonly [number, number, number] | null {
+    const point = this.viewport.toPicture(inWindow);
+    const isInside = point.every((value, axis) => value >= 0 && value < this.size[axis]!);
+    return isInside ? this.comparison.colorShown(point, this.size, inWindow[0]) : null;
+  }
+
+  /** Let the color of a point of the window be seen. */
+  revealAfter(inWindow: Point): void {
+    this.comparison.revealAfter(inWindow[0]);
+  }
+
+  /** Forget the picture. */
+  close(): void {
+    this.shown = undefined;
+    delete this.figure.dataset["shown"];
+  }
+
+  private async showWanted(): Promise<void> {
+    if (this.isShowing) return;
+    this.isShowing = true;
+    this.figure.setAttribute("aria-busy", "true");
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      await next().catch((error: unknown) => this.actions.onFailed(this.attempted!, error));
+    }
+    this.figure.removeAttribute("aria-busy");
+    this.isShowing = false;
+  }
+
+  private next(): (() => Promise<void>) | undefined {
+    const { wanted, shown } = this;
+    if (wanted !== undefined) {
+      this.wanted = undefined;
+      this.attempted = wanted.picture;
+      return () => this.showOnce(wanted);
+    }
+    if (!this.wantsDetail || shown === undefined) return undefined;
+    this.wantsDetail = false;
+    this.attempted = shown.picture;
+    return () => this.showDetail(shown);
+  }
+
+  private async showOnce(wanted: Wanted): Promise<void> {
+    const { picture, edits, size } = wanted;
+    const { number, file } = picture;
+    const isOther = picture !== this.shown?.picture;
+    const view = await this.client.ask({ kind: "view", picture: number, file, edits, size, withBefore: isOther });
+    this.comparison.hideDetail();
+    this.comparison.show(view.before, view.after);
+    this.shown = wanted;
+    if (isOther) {
+      this.size = [view.width, view.height];
+      this.hints.open(this.size);
+      this.hints.show(edits.hints);
+      this.viewport.open(this.size);
+    }
+    this.wantsDetail = size === "fine";
+    this.actions.onShown(picture, this.size);
+    this.figure.dataset["shown"] = size;
+  }
+
+  /** Show what is seen pixel by pixel, where the view of the whole has fewer pixels than the screen. */
+  private async showDetail({ picture, edits }: Wanted): Promise<void> {
+    const resolution = this.comparison.resolution(this.size[0]);
+    const isFineEnough = resolution >= 1 || this.viewport.scale * devicePixelRatio <= resolution;
+    if (isFineEnough) return this.comparison.hideDetail();
+    const area = this.viewport.visible;
+    const detail = await this.client.ask({ kind: "detail", picture: picture.number, file: picture.file, edits, area });
+    if (this.shown?.picture === picture) this.comparison.showDetail(detail, area, this.size);
+  }
+
+  private move(): void {
+    this.comparison.layOut();
+    this.wantsDetail = true;
+    if (this.shown !== undefined) void this.showWanted();
+  }
+}
