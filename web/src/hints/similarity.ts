@@ -12,6 +12,8 @@ export interface Places {
   readonly offsets: Float32Array;
 }
 
+const LEAST_EXPONENT = -25; // 1e-11: most places are not alike, and an exponential takes as long as all the rest
+
 export function makePlaces(count: number, heads: number, length: number): Places {
   return { count, heads, length, keys: new Float32Array(heads * count * length), offsets: new Float32Array(heads * count) };
 }
@@ -27,7 +29,7 @@ export function similarity(places: Places, others: Places, index: number): Float
     for (let i = 0, key = head * count * length, own = head * count; i < count; i++, own++) {
       let exponent = offset + places.offsets[own]!;
       for (let k = 0; k < length; k++, key++) exponent += keys[key]! * other[k]!;
-      total[i]! += Math.exp(exponent);
+      if (exponent > LEAST_EXPONENT) total[i]! += Math.exp(exponent);
     }
   }
   return total;

@@ -4,6 +4,7 @@ import { PictureError } from "../messages";
 import { codeOf } from "../color/lab";
 import { HintFileError, readHints, writeHints } from "../hints/hint-file";
 import { WorkerClient } from "../worker/client";
+import { Camera } from "./camera";
 import { toCode } from "./colors";
 import { Controls, DEFAULT_SETTINGS } from "./controls";
 import { element, fillTexts } from "./elements";
@@ -47,6 +48,7 @@ class Page {
     onPick: () => this.pick(true),
     onClose: () => this.leavePanel(),
   });
+  private readonly camera = new Camera(this.client, DEFAULT_SETTINGS, (text) => this.complain(text));
   private readonly start = element("start", HTMLElement);
   private readonly studio = element("studio", HTMLElement);
   private readonly caption = element("caption", HTMLElement);
@@ -67,6 +69,8 @@ class Page {
     this.controls.settings = DEFAULT_SETTINGS;
     for (const kind of SAVED_KINDS) this.saveAs.add(new Option(texts.savedKinds[kind.text], kind.text));
     this.saveAs.add(new Option(texts.savedKinds.hints, "hints"));
+    this.onClick("show-photographs", () => this.showPlace("photographs"));
+    this.onClick("show-camera", () => this.showPlace("camera"));
     this.onClick("undo", () => this.travel("undo"));
     this.onClick("redo", () => this.travel("redo"));
     this.onClick("where", () => void this.askWhere());
@@ -116,11 +120,22 @@ class Page {
 
   private begin(added: readonly OpenPicture[]): void {
     if (added[0] === undefined) return;
+    this.showPlace("photographs");
     this.showStart(false);
     const areMany = this.gallery.pictures.length < 2;
     for (const id of ["for-all", "save-all"]) element(id, HTMLElement).hidden = areMany;
     this.select(added[0]);
     void this.fillGallery();
+  }
+
+  private showPlace(shown: "photographs" | "camera"): void {
+    this.panel.close();
+    this.complain("");
+    if (shown !== "camera") this.camera.stop();
+    for (const place of ["photographs", "camera"]) {
+      element(place, HTMLElement).hidden = place !== shown;
+      element(`show-${place}`, HTMLButtonElement).setAttribute("aria-current", place === shown ? "page" : "false");
+    }
   }
 
   private showStart(isShown: boolean): void {

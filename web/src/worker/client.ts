@@ -36,7 +36,8 @@ export class WorkerClient {
     if (this.current !== undefined || this.line.length === 0) return;
     const first = this.line.findIndex((waiting) => waiting.urgent);
     [this.current] = this.line.splice(Math.max(first, 0), 1);
-    this.worker.postMessage(this.current!.request);
+    const { request } = this.current!;
+    this.worker.postMessage(request, request.kind === "frame" ? [request.frame] : []);
   }
 
   private start(): Worker {

@@ -93,13 +93,15 @@ export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Ui
   for (let top = 0, to = 0; top < height; top += rows) {
     const count = Math.min(rows, height - top);
     context.drawImage(source, 0, top, width, count, 0, 0, width, count);
-    const { data } = context.getImageData(0, 0, width, count);
-    for (let from = 0; from < data.length; from += 4, to++) {
-      luma[to] = (data[from]! * 9798 + data[from + 1]! * 19235 + data[from + 2]! * 3735 + 16384) >> 15;
-      if (data[from + 3] !== 255) {
+    // Pixel by pixel, not byte by byte: red is the lowest byte on every machine that has a browser.
+    const pixels = new Uint32Array(context.getImageData(0, 0, width, count).data.buffer);
+    for (const pixel of pixels) {
+      luma[to] = ((pixel & 255) * 9798 + ((pixel >>> 8) & 255) * 19235 + ((pixel >>> 16) & 255) * 3735 + 16384) >> 15;
+      if (pixel < 0xff000000) {
         alpha ??= new Uint8Array(width * height).fill(255);
-        alpha[to] = data[from + 3]!;
+        alpha[to] = pixel >>> 24;
       }
+      to++;
     }
   }
   return [luma, alpha];

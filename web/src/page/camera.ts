@@ -1,0 +1,97 @@
+/** The demonstration of the paper: a camera, what is left of it in gray, and the colors made of that. */
+import type { Settings } from "../messages";
+import type { WorkerClient } from "../worker/client";
+import { draw, element } from "./elements";
+import { texts } from "./texts";
+
+const SIZE = { width: 640, height: 480 };
+const MEASURED = 30; // frames that the numbers are about
+const CURVE = 160; // frames of the curve
+const CURVE_TOP = 40; // the largest distance that the curve shows
+const CURVE_HEIGHT = 120; // of its picture
+
+interface Measured {
+  /** When the frame was shown, and how long after it was taken, in milliseconds. */
+  readonly shownAt: number;
+  readonly latency: number;
+  readonly distance: number;
+}
+
+export class Camera {
+  private readonly startButton = element("camera-start", HTMLButtonElement);
+  private readonly stopButton = element("camera-stop", HTMLButtonElement);
+  private readonly views = element("camera-views", HTMLElement);
+  private readonly numbers = element("camera-numbers", HTMLElement);
+  private readonly video = element("camera-video", HTMLVideoElement);
+  private readonly gray = element("camera-gray", HTMLCanvasElement);
+  private readonly colored = element("camera-colored", HTMLCanvasElement);
+  private readonly curve = document.querySelector("#camera-curve polyline")!;
+  private measured: Measured[] = [];
+  private stream: MediaStream | undefined;
+
+  /** @param complain Is told why there is no picture. */
+  constructor(
+    private readonly client: WorkerClient,
+    private readonly settings: Settings,
+    private readonly complain: (text: string) => void,
+  ) {
+    this.startButton.addEventListener("click", () => void this.start());
+    this.stopButton.addEventListener("click", () => this.stop());
+  }
+
+  stop(): void {
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.stream = undefined;
+    this.startButton.hidden = false;
+    this.stopButton.hidden = true;
+  }
+
+  private async start(): Promise<void> {
+    this.complain("");
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: SIZE });
+      this.video.srcObject = this.stream;
+      await this.video.play();
+    } catch (error) {
+      console.warn(error);
+      this.stop();
+      this.complain(texts.noCamera);
+      return;
+    }
+    this.startButton.hidden = true;
+    this.stopButton.hidden = false;
+    this.views.hidden = false;
+    this.numbers.hidden = false;
+    this.measured = [];
+    await this.showFrames(this.stream).catch((error: unknown) => {
+      console.warn(error);
+      this.complain(texts.failed(texts.camera));
+      this.stop();
+    });
+  }
+
+  private async showFrames(stream: MediaStream): Promise<void> {
+    while (this.stream === stream) {
+      const takenAt = performance.now();
+      const taken = await createImageBitmap(this.video);
+      const { gray, after, distance } = await this.client.ask({ kind: "frame", frame: taken, settings: this.settings });
+      draw(this.gray, gray);
+      draw(this.colored, after);
+      const shownAt = performance.now();
+      this.measured = [...this.measured, { shownAt, latency: shownAt - takenAt, distance }].slice(-CURVE);
+      this.showNumbers();
+    }
+  }
+
+  private showNumbers(): void {
+    const last = this.measured.slice(-MEASURED);
+    const [first, newest] = [last[0]!, last.at(-1)!];
+    const seconds = (newest.shownAt - first.shownAt) / 1000;
+    const latencies = last.map(({ latency }) => latency).sort((one, other) => one - other);
+    element("camera-rate", HTMLElement).textContent = seconds > 0 ? texts.oneDecimal((last.length - 1) / seconds) : "";
+    element("camera-latency", HTMLElement).textContent = texts.milliseconds(latencies[latencies.length >> 1]!);
+    element("camera-distance", HTMLElement).textContent = texts.oneDecimal(newest.distance);
+    const points = this.measured.map(({ distance }, frame) => `${frame},${CURVE_HEIGHT * (1 - Math.min(distance / CURVE_TOP, 1))}`);
+    this.curve.setAttribute("points", points.join(" "));
+  }
+}
