@@ -16,6 +16,7 @@ from PIL import Image
 from tinct.errors import InputError
 from tinct.photographs import Comment, Metadata, Picture, encode_picture, losses, read_picture
 from tinct.photographs.exif import exif_orientation, read_fields
+from tinct.photographs.jxl import stored_size
 from tinct.photographs.metadata import iptc_of, photoshop_of_iptc
 
 RAMP = np.tile(np.rint(np.linspace(0, 255, 96)), (64, 1)).astype(np.uint8)
@@ -636,6 +637,25 @@ def test_jpeg_xl(channels: int, pixels: NDArray[Any]) -> None:
         read = read_picture(data)
         assert read.source_format == "JXL"
         assert np.array_equal(read.pixels, stored)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (300, 200), (1080, 1920), (9000, 1), (257, 513)])
+@pytest.mark.parametrize("container", [True, False])
+def test_size_of_jpeg_xl(shape: tuple[int, int], container: bool) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    pixels = np.zeros(shape, np.uint8)
+    data = imagecodecs.jpegxl_encode(pixels, lossless=True, usecontainer=container)
+    assert stored_size(data) == shape
+
+
+def test_jpeg_xl_above_the_limit_is_not_decoded() -> None:
+    pytest.importorskip("imagecodecs")
+    side = (1 << 30) - 1
+    bits = 3 << 1 | side << 3 | 1 << 33  # any side, of 30 bits; the other one is as long
+    head = b"\xff\x0a" + bits.to_bytes(8, "little")
+    assert stored_size(head) == (1 << 30, 1 << 30)
+    assert "more than the limit" in reason(head + bytes(100))
+    assert reason(head[:1] + b"\x0a") == "damaged beyond reading"
 
 
 def test_raw_files_are_named() -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import PurePath
 from types import MappingProxyType
 
 from tinct.errors import OptionError
+
+
+@cache
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,13 @@ class Format:
     metadata: tuple[str, ...] = ()  # fields of Metadata that are written
     pages: bool = False  # more than one picture in a file
     written_as: str = ""  # suffix of what tinct writes instead; "" where the format is written
-    extra: str = ""  # what has to be installed to read it, if it is not there by itself
+    package: str = ""  # what reads it where that comes with an extra
+    is_document: bool = False  # colored if it is named; in a folder it is more likely a text
+
+    @property
+    def is_found_in_folders(self) -> bool:
+        """Whether it is a photograph, and there is what reads it."""
+        return not self.is_document and (not self.package or _is_installed(self.package))
 
 
 _ALL = ("exif", "icc", "xmp", "dpi")
@@ -51,9 +64,10 @@ _KNOWN = (
     ),
     Format("GIF", (".gif",), written_as=".png"),
     Format("HEIC", (".heic", ".heif", ".hif"), written_as=".jpg"),
-    Format("JXL", (".jxl",), written_as=".png", extra="jxl"),
+    Format("JXL", (".jxl",), written_as=".png", package="imagecodecs"),
     Format("PSD", (".psd",), written_as=".tif"),
-    Format("RAW", tuple(_RAW_SUFFIXES.split()), written_as=".tif", extra="raw"),
+    Format("PDF", (".pdf",), written_as=".tif", package="pypdfium2", is_document=True),
+    Format("RAW", tuple(_RAW_SUFFIXES.split()), written_as=".tif", package="rawpy"),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType(

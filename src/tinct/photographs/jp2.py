@@ -109,7 +109,7 @@ def _encode_small(pixels: NDArray[Any]) -> bytes:
     return target.getvalue()
 
 
-class _Jp2Box(NamedTuple):
+class Box(NamedTuple):
     """One box: its name and where its content begins and ends."""
 
     name: bytes
@@ -117,7 +117,8 @@ class _Jp2Box(NamedTuple):
     end: int
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[_Jp2Box]:
+def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    """Walk the boxes between two places of a file; damage ends it."""
     for _ in range(_MAX_BOXES):
         if start + 8 > end:
             return
@@ -129,7 +130,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[_Jp2Box]:
         length = length or end - start  # zero: the rest of the file
         if length < head:
             return
-        yield _Jp2Box(name, start + head, min(start + length, end))
+        yield Box(name, start + head, min(start + length, end))
         start += length
 
 
@@ -138,7 +139,7 @@ def read_metadata(data: bytes) -> Metadata:
     exif = icc = xmp = dpi = None
     if data[4:8] not in (b"jP  ", b"JXL "):
         return Metadata()
-    for box in _boxes(data, 0, len(data)):
+    for box in boxes(data, 0, len(data)):
         if box.name == b"uuid":
             content = data[box.start : box.end]
             if content.startswith(_EXIF_UUID):
@@ -155,9 +156,9 @@ def read_metadata(data: bytes) -> Metadata:
     return Metadata(exif, icc, xmp, dpi or exif_dpi(exif))
 
 
-def _read_header(data: bytes, header: _Jp2Box) -> tuple[bytes | None, tuple[float, float] | None]:
+def _read_header(data: bytes, header: Box) -> tuple[bytes | None, tuple[float, float] | None]:
     icc = dpi = None
-    for box in _boxes(data, header.start, header.end):
+    for box in boxes(data, header.start, header.end):
         content = data[box.start : box.end]
         if box.name == b"colr" and content[:1] in _PROFILE_METHODS and len(content) > 131:
             icc = content[3:]
@@ -166,8 +167,8 @@ def _read_header(data: bytes, header: _Jp2Box) -> tuple[bytes | None, tuple[floa
     return icc, dpi
 
 
-def _read_resolution(data: bytes, parent: _Jp2Box) -> tuple[float, float] | None:
-    for box in _boxes(data, parent.start, parent.end):
+def _read_resolution(data: bytes, parent: Box) -> tuple[float, float] | None:
+    for box in boxes(data, parent.start, parent.end):
         if box.name in (b"resc", b"resd") and box.end - box.start >= 10:
             y, y_by, x, x_by, y_power, x_power = struct.unpack_from(">HHHHbb", data, box.start)
             if x_by and y_by and abs(x_power) < 20 and abs(y_power) < 20:
@@ -179,7 +180,7 @@ def _read_resolution(data: bytes, parent: _Jp2Box) -> tuple[float, float] | None
 def with_metadata(encoded: bytes, metadata: Metadata) -> bytes:
     """Put resolution into the header box, and EXIF and XMP behind everything else."""
     parts: list[bytes] = []
-    for box in _boxes(encoded, 0, len(encoded)):
+    for box in boxes(encoded, 0, len(encoded)):
         content = encoded[box.start : box.end]
         if box.name == b"jp2h" and metadata.dpi:
             content += _resolution(metadata.dpi)

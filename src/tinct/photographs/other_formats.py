@@ -1,4 +1,4 @@
-"""Formats that need a library each: HEIC, JPEG XL, PSD, raw files of cameras."""
+"""Formats that need a library each: HEIC, PSD, raw files of cameras."""
 
 from __future__ import annotations
 
@@ -48,29 +48,6 @@ def _profile_of_nclx(stated: dict[str, Any] | None) -> bytes | None:
         (stated or {}).get("transfer_characteristics", 0),
     )
     return profile_of_code_points(*codes) if knows_code_points(*codes) else None
-
-
-def decode_jxl(data: bytes, limit: Limit) -> Decoded:
-    """Decode JPEG XL, turned as the file says.
-
-    No wheel of libvips, Pillow or FFmpeg reads it. The library states no size before it decodes, so
-    that one above the limit is refused afterwards only.
-
-    Raises:
-        UnreadableError: It cannot be decoded.
-        MissingExtraError: The library that reads such files is not installed.
-    """
-    try:
-        import imagecodecs
-    except ImportError as error:
-        raise MissingExtraError("a JPEG XL picture", "jxl") from error
-    from tinct.photographs.jp2 import read_metadata
-
-    pixels = np.asarray(imagecodecs.jpegxl_decode(data))
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim > 3:
-        raise UnreadableError("JPEG XL of floats or of several frames, which tinct does not read")
-    limit.check(*pixels.shape[:2])
-    return Decoded(pixels, space_of(pixels), read_metadata(data), orientation=1)
 
 
 def _deep_psd(data: bytes, limit: Limit) -> NDArray[np.uint16]:

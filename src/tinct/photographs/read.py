@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,17 @@ _SIGNATURES = {
     b"GIF87a": "GIF",
     b"GIF89a": "GIF",
     b"BM": "BMP",
+    b"%PDF": "PDF",
+}
+_DECODERS = {  # imported when the first file of a kind asks for it; Pillow reads all others
+    "PNG": "png.decode_png",
+    "WEBP": "vips.decode_with_metadata",
+    "JPEG2000": "jp2.decode_jp2",
+    "JXL": "jxl.decode_jxl",
+    "PDF": "pdf.decode_pdf",
+    "HEIC": "other_formats.decode_heic",
+    "PSD": "other_formats.decode_psd",
+    "RAW": "other_formats.decode_raw",
 }
 _HEVC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -63,7 +75,6 @@ _SEQUENCE_BRANDS = {b"avis", b"msf1", b"hevc", b"hevx"}
 _STILL_BRANDS = {b"mif1", b"mif2", b"msf1", b"miaf"}  # of any picture in this container
 # What people hand over that is no picture for tinct, and what helps
 _OTHERS = {
-    b"%PDF": "a PDF; take the photographs out of it first: pdfimages -all file.pdf photo",
     b"<svg": "a drawing (SVG), not a photograph",
     b"8BPS\0\x02": "a large Photoshop document (PSB), which tinct does not read; save it as TIFF",
     b"II\xbc": "JPEG XR, which tinct does not read",
@@ -217,36 +228,18 @@ def _decode(data: bytes, kind: str, limit: Limit, gray: bool) -> Decoded:
 
 
 def _decode_other(data: bytes, kind: str, limit: Limit) -> Decoded:
-    if kind == "PNG":
-        from tinct.photographs.png import decode_png
-
-        return decode_png(data, limit)
     if kind == "TIFF":
         from tinct.photographs import tiff
 
         if not tiff.is_raw(data):
             return tiff.decode_tiff(data, limit)
         kind = "RAW"
-    if kind == "WEBP":
-        from tinct.photographs.vips import decode_with_metadata
-
-        return decode_with_metadata(data, limit)
     if kind == "PPM" and data[1:2] in b"56":
         return pnm.decode_pnm(data, limit)
-    if kind == "JPEG2000":
-        from tinct.photographs.jp2 import decode_jp2
-
-        return decode_jp2(data, limit)
-    if kind in ("HEIC", "JXL", "PSD", "RAW"):
-        from tinct.photographs import other_formats as other
-
-        decoders = {
-            "HEIC": other.decode_heic,
-            "JXL": other.decode_jxl,
-            "PSD": other.decode_psd,
-            "RAW": other.decode_raw,
-        }
-        return decoders[kind](data, limit)
+    if kind in _DECODERS:
+        module, function = _DECODERS[kind].split(".")
+        decode = getattr(import_module(f"tinct.photographs.{module}"), function)
+        return cast(Decoded, decode(data, limit))
     from tinct.photographs.pillow_formats import decode_by_pillow
 
     try:

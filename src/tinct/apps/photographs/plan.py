@@ -231,7 +231,7 @@ def list_folder(folder: Path, ignored: Collection[Path | None] = ()) -> FolderCo
             known = FORMATS.get(suffix)
             if name in results:
                 contents.results += 1
-            elif known is not None and not known.extra:
+            elif known is not None and known.is_found_in_folders:
                 contents.pictures.append(here / name)
             elif suffix in FILM_SUFFIXES:
                 contents.films.append(here / name)
