@@ -144,7 +144,7 @@ def make_config(photographs: SimpleNamespace, cache_folder: Path):
             "learning_rate": 0.01,
             "validate_every": 5,
             "threads": 1,
-            "workers": 1,
+            "workers": 0,  # a process that prepares photographs takes seconds to start
         }
         return config_from_dict(table | changes, "test")
 

@@ -113,6 +113,15 @@ def test_a_stroke_holds_along_its_whole_length(canvas: Canvas) -> None:
         assert lab[1] < -15, (x, y, lab)
 
 
+def test_a_stroke_touches_what_lies_between_its_corners_and_nothing_else(canvas: Canvas) -> None:
+    """Under a stroke two hints of other colors are forgotten, beside it one is not."""
+    for x in (60, 160, 260):
+        canvas.hint(x, 40, "red")
+    canvas.stroke([(20, 40), (200, 40)], "seagreen")
+    red = [lab_at(canvas, x, 40)[1] > 15 for x in (60, 160, 260)]
+    assert red == [False, False, True]
+
+
 def test_many_points_are_thinned_out(canvas: Canvas) -> None:
     for x in range(20, 320, 40):
         canvas.hint(x, 120, "olive", radius=60)

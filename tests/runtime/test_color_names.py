@@ -20,7 +20,9 @@ def test_all_ways_to_name_a_color_agree(name: object) -> None:
 
 @pytest.mark.parametrize("name", ["lab(46.5, -39, 32)", "lab(46.5 -39 32)", "LAB(46.5% -39.0 +32)"])
 def test_lab_is_taken_as_it_is(name: str) -> None:
-    np.testing.assert_allclose(parse_color(name), [46.5, -39, 32])
+    found = parse_color(name)
+    np.testing.assert_allclose(found, [46.5, -39, 32])
+    assert found.dtype == np.float32
 
 
 def test_names_of_css_and_hsl_are_known() -> None:

@@ -15,7 +15,7 @@ import tinct
 from benchmarks.footprint import peak_memory
 from tinct.errors import ModelError, OptionError
 from tinct.runtime import Colorizer, model_path
-from tinct.runtime.colorizer import ColorOptions, adjust, working_luma
+from tinct.runtime.colorizer import ColorOptions, adjust, working_luma, working_pixels
 from tinct.runtime.compose import luma_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -187,6 +187,15 @@ def test_working_size() -> None:
         luma = working_luma(np.zeros(shape, np.uint8), 256, 32)
         assert luma.shape == wanted
         assert luma.dtype == np.float32
+
+
+def test_working_pixels_are_means_of_what_they_cover(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 256, (480, 480), np.uint8)
+    found = working_pixels(pixels, 320, 32)
+    np.testing.assert_array_equal(
+        found, cv2.resize(pixels, (320, 320), interpolation=cv2.INTER_AREA)
+    )
+    assert found.std() < 0.75 * pixels.std()
 
 
 @pytest.mark.slow

@@ -92,6 +92,15 @@ def test_planes_agree_with_rgb(rng: np.random.Generator) -> None:
     assert cr.std() > 0
 
 
+def test_planes_without_a_format_have_the_codes_of_a_jpeg() -> None:
+    flat = np.zeros((8, 8), np.float32)
+    cb, cr = compose_planes(
+        np.full((8, 8), 128, np.uint8), ChromaModel(flat, flat, flat - 0.1, flat + 0.2)
+    )
+    np.testing.assert_array_equal(cb, round(128 - 0.1 * 255))
+    np.testing.assert_array_equal(cr, round(128 + 0.2 * 255))
+
+
 def vars_of(chroma: ChromaModel) -> list[np.ndarray]:
     return [chroma.slope_cb, chroma.slope_cr, chroma.offset_cb, chroma.offset_cr]
 

@@ -29,7 +29,8 @@ def config(photographs, tmp_path):
     """A file with the choices of a short run."""
     path = tmp_path / "short.toml"
     path.write_text(
-        "crop = 64\nbatch = 4\nsteps = 3\nwarmup = 2\nvalidate_every = 2\nthreads = 1\n"
+        "crop = 64\nbatch = 4\nsteps = 3\nwarmup = 2\nvalidate_every = 2\n"
+        "threads = 1\nworkers = 0\n"
         f"[data]\ntrain = {list(photographs.both)}\ncache = '{tmp_path / 'cache'}'\n"
     )
     return path
@@ -209,6 +210,7 @@ def test_ctrl_c_saves_first_and_says_how_to_go_on(config, tmp_path, program, num
 @pytest.mark.slow
 def test_signals_to_the_whole_group_save_too(config, tmp_path):
     """As terminals send them: the process that makes batches is told as well."""
+    config.write_text(config.read_text().replace("workers = 0", "workers = 1"))
     folder = tmp_path / "run"
     arguments = ["lab", "train", str(config), "--steps", "100000", "-o", str(folder)]
     environment = os.environ | {"PYTHONPATH": str(SOURCES)}

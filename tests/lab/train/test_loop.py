@@ -121,15 +121,17 @@ def test_last_checkpoint_has_everything(finished):
     assert len(last.part("optimizer")) == 3 * len(list(build("nano").parameters()))
 
 
-@pytest.mark.parametrize("step", [5, 7])  # at a validation, and between two
-def test_interrupted_run_goes_on_identically(finished, tmp_path, step):
+# At a validation, and between two; photographs prepared in the process itself, and in another one
+@pytest.mark.parametrize(("step", "workers"), [(5, 0), (7, 1)])
+def test_interrupted_run_goes_on_identically(finished, make_config, tmp_path, step, workers):
     folder = tmp_path / "run"
-    last = train(finished.config, folder, on_progress=interrupt_at(step))
+    config = make_config(workers=workers)
+    last = train(config, folder, on_progress=interrupt_at(step))
     checkpoint = load_checkpoint(last)
     assert checkpoint.step == step
     assert len(checkpoint.losses) == step - 5
     assert [row["step"] for row in rows_of(folder)] == [5]
-    train(finished.config, folder, resume=True)
+    train(config, folder, resume=True)
     assert_same_tensors(last, finished.last)
     assert_same_tensors(folder / "best.safetensors", finished.folder / "best.safetensors")
     assert without_seconds(rows_of(folder)) == without_seconds(rows_of(finished.folder))
@@ -154,11 +156,6 @@ def test_a_run_whose_last_steps_are_different_goes_on_identically(make_config, t
     assert_same_tensors(train(config, tmp_path / "parts", resume=True), whole)
     plain = train(make_config(finish_steps=4, picture_weight=1.0), tmp_path / "plain")
     assert not torch.equal(*(load_checkpoint(p).tensors["ema.head.bias"] for p in (plain, whole)))
-
-
-def test_batches_made_in_the_process_itself_are_the_same(finished, make_config, tmp_path):
-    last = train(make_config(workers=0), tmp_path / "run")
-    assert_same_tensors(last, finished.last)
 
 
 def test_what_came_after_the_checkpoint_is_removed_from_the_curves(finished, tmp_path):
@@ -235,14 +232,14 @@ def test_fewer_photographs_than_a_batch(photographs, generated, make_config, tmp
         data = generated.encoded(generated.picture(seed), "PNG")
         (folder / f"{seed}.png").write_bytes(data)
     data = {"train": [str(folder)], "cache": str(tmp_path / "cache")}
-    last = train(make_config(data=data, steps=2, workers=0), tmp_path / "run")
+    last = train(make_config(data=data, steps=2), tmp_path / "run")
     assert load_checkpoint(last).step == 2
 
 
 @pytest.mark.parametrize("name", ["paper", "paper-rgb", "paper-skip"])
 def test_networks_of_the_paper_are_trained_by_regression(make_config, tmp_path, name):
     changes = {"objective": "regression", "optimizer": "adam", "ema": 0, "learning_rate": 1e-3}
-    config = make_config(network=name, crop=32, steps=6, workers=0, **changes)
+    config = make_config(network=name, crop=32, steps=6, **changes)
     told = []
     last = train(config, tmp_path / "run", on_progress=told.append)
     assert told[-1].loss < told[0].loss < 1
