@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -575,3 +576,16 @@ def test_stopping_leaves_whole_files_only(
     assert report["totals"]["done"] + report["totals"]["stopped"] == 200
     done = [Path(file["output"]).name for file in report["files"] if file["status"] == "done"]
     assert done == written
+
+
+def test_one_photograph_is_one_line_with_verbose_as_well(call: Call, photo: Path) -> None:
+    for options in ([], ["--overwrite"], []):
+        _, _, lines = call("image", str(photo), "-v", *options)
+        assert len(lines) == 1
+
+
+def test_help_names_arguments_and_no_types(call: Call) -> None:
+    for command in (["image"], ["video"], ["live"], ["studio"], ["info"], ["lab", "train"]):
+        code, out, _ = call(*command, "--help")
+        assert code == 0
+        assert not re.search(r"<(str|list|path|bool|float)", out), command

@@ -187,7 +187,7 @@ def make_command(
 
 
 def _name_types(command: Any) -> None:
-    """Show no ``<bool>`` or ``<float range>`` in help, but a word, and nothing behind a flag.
+    """Show no ``<bool>`` or ``<float range>`` in help, but a word; none behind flags and arguments.
 
     Args:
         command: A command or group of Typer, whose own types are private.
@@ -196,14 +196,23 @@ def _name_types(command: Any) -> None:
 
     help_option = command.get_help_option(Context(command, **command.context_settings))
     for parameter in (*command.params, help_option):
-        if parameter.metavar is None:
-            annotation = parameter.type_descriptor.annotation
-            if getattr(parameter, "is_flag", False):
-                parameter.metavar = ""
-            elif annotation in (int, float, str):
-                parameter.metavar = "TEXT" if annotation is str else "NUMBER"
+        if parameter.param_type_name == "argument":
+            several = "..." if parameter.nargs != 1 else ""
+            parameter.metavar = parameter.metavar or parameter.name.upper() + several
+            parameter.display_type_rich = lambda ctx: None  # its name says what it is
+        elif parameter.metavar is None:
+            parameter.metavar = _word_for(parameter)
     for inner in getattr(command, "commands", {}).values():
         _name_types(inner)
+
+
+def _word_for(option: Any) -> str | None:
+    """Name what an option of Typer takes; None leaves a choice as Typer shows it."""
+    if getattr(option, "is_flag", False):
+        return ""
+    annotation = option.type_descriptor.annotation
+    words = {int: "NUMBER", float: "NUMBER", str: "TEXT", list[str]: "TEXT", Path: "PATH"}
+    return words.get(annotation)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:

@@ -121,6 +121,8 @@ def decode_raw(data: bytes, limit: Limit) -> Decoded:
             pixels: NDArray[Any] = raw.postprocess(use_camera_wb=True, output_bps=16)
     except rawpy.LibRawError as error:
         raise UnreadableError("a raw file that LibRaw cannot read") from error
+    if pixels.min() == pixels.max():  # LibRaw does not tell when the file ends too early
+        raise UnreadableError("damaged: there is no picture in this raw file")
     return Decoded(np.ascontiguousarray(pixels), "rgb", _raw_metadata(data), orientation=1)
 
 

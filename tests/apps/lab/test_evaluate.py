@@ -178,6 +178,11 @@ def test_info_of_a_shipped_model_shows_what_its_file_says():
     text = call(info, "nano").stdout
     assert "nano.onnx" in text
     assert "Default vividness:" in text
+    assert max(len(line) for line in text.splitlines()) < 100
+    made = json.loads(call(info, "nano", "--provenance").stdout)
+    assert made["config"]["network"] == "nano"
+    with pytest.raises(ModelError, match="paper: a network"):
+        call(info, "paper", "--provenance")
 
 
 def test_info_of_a_missing_file_is_one_clear_line():

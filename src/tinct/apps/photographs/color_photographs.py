@@ -101,8 +101,7 @@ def color_photographs(
         for job, reason in finished
     ]
     for record in (*plan.decided, *skipped):
-        run.records.append(record)
-        _announce(record)
+        _take(record, run)
     try:
         if todo:
             _color(todo, run, journal, hints)
@@ -172,8 +171,7 @@ def _color(
     with progress_bar(len(jobs), "photographs") as advance:
 
         def record_and_note(job: PhotographJob, record: PhotographRecord) -> None:
-            run.records.append(record)
-            _announce(record)
+            _take(record, run)
             advance()
             if record.status == "done":
                 journal.note(job)
@@ -220,13 +218,16 @@ def _color_films(run: _PhotographRun) -> None:
                 )
         except TinctError as error:
             status, reason = "failed", str(error).removeprefix(f"{source}: ")
-        record = PhotographRecord(str(source), str(target), status, reason)
-        run.records.append(record)
-        _announce(record)
+        _take(PhotographRecord(str(source), str(target), status, reason), run)
 
 
-def _announce(record: PhotographRecord) -> None:
-    """Print what went other than well with a file; with --verbose, what went well, too."""
+def _take(record: PhotographRecord, run: _PhotographRun) -> None:
+    """Add the record of a file to a run, and print what went other than well with it.
+
+    With --verbose, what went well is printed, too, unless it is all that the summary will say.
+    """
+    run.records.append(record)
+    is_alone = len(run.plan.jobs) + len(run.plan.decided) == 1
     for text in record.warnings:
         print_warning(f"{record.input}: {text}")
     if record.status == "failed":
@@ -234,8 +235,9 @@ def _announce(record: PhotographRecord) -> None:
     elif record.status == "skipped":
         important = record.reason == IN_COLOR
         least = Verbosity.NORMAL if important else Verbosity.VERBOSE
-        print_message(f"{record.input}: {record.reason}", least)
-    elif record.status == "done" and record.width is not None:
+        if important or not is_alone:
+            print_message(f"{record.input}: {record.reason}", least)
+    elif record.status == "done" and record.width is not None and not is_alone:
         size = f"{record.width} x {record.height} pixels"
         line = f"{record.input} -> {record.output} ({size}, {record.seconds:.2f} s)"
         print_message(line, Verbosity.VERBOSE)
