@@ -43,6 +43,13 @@ def _card(level: float, ink: float, vignette: float = 0.0) -> Gray:
     return ground + card / 255 * (ink - ground)
 
 
+def _logo(level: float) -> Gray:
+    """A thick sign beside letters."""
+    card = _card(level, 90)
+    cv2.circle(card, (80, 240), 45, 130, -1)
+    return card
+
+
 def _with_bars(scene: Gray, top: int, left: int, level: float) -> Gray:
     framed = np.full((480, 640), level)
     inner = framed[top : 480 - top, left : 640 - left]
@@ -71,6 +78,11 @@ def _chroma(
         _card(90, 180, vignette=8),
         _card(38, 220, vignette=30),
         np.full((480, 640), 60.0),
+        _card(235, 20),
+        _card(252, 120),
+        _card(205, 40, vignette=6),
+        _card(150, 240),
+        _logo(250),
     ],
 )
 def test_a_title_card_stays_gray(
@@ -103,6 +115,15 @@ def test_scenes_have_all_their_colors(name: str, darker: float) -> None:
     luma = read_picture(EXAMPLES / f"{name}.jpg", gray=True).pixels
     small = cv2.resize(luma, (72, 56), interpolation=cv2.INTER_AREA)
     assert find_presence(np.float32(darker / 255) * small).mean() > 0.97
+
+
+@pytest.mark.parametrize("level", [0.5, 0.6, 0.7, 0.8])
+def test_a_clear_sky_has_all_its_colors(level: float) -> None:
+    """It becomes lighter towards the horizon, and there is no card as uneven as that."""
+    sky = np.linspace(level - 0.04, level + 0.04, 56, dtype=np.float32)[:, None].repeat(72, 1)
+    sky[20:24, 30:40] = 0.2  # a bird
+    sky[50:] = 0.3 + 0.1 * np.sin(np.arange(72))
+    assert find_presence(sky).mean() > 0.97
 
 
 def test_a_fade_takes_the_colors_along() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tinct.color import Plane
 
@@ -19,8 +20,15 @@ BLANK_CONTRAST = 0.02
 FULL_CONTRAST = 0.06
 """... and of one that has all its colors; a fade lies in between."""
 _FLAT = 0.012  # luma by which a flat cell differs from what is around it: three steps of 8 bits
-_DARK = 0.45  # luma of the brightest bar and card: what is flat and brighter may be sky
-_REACH = 9  # cells: letters and lines are thinner than half of that
+_DARK = 0.45  # luma of the brightest bar: what is flat and brighter may be sky
+_WHITE = 0.75  # luma of a ground that is brighter than clear sky
+_SKY_RANGE = 0.035, 0.02  # as _CARD_RANGE, of a ground that might be sky: that is less even
+_GROUND = 0.03  # luma by which what is seen between letters differs from a light ground
+_REACH = 9  # cells: of what is around one; thin letters and lines are less than half of it
+_INK = 0.1  # luma by which letters differ from a light ground at least
+_DARK_REACH, _LIGHT_REACH = 13, 17
+"""Cells: letters and lines of them are thinner. A light ground so even is no scene: one of 2,000
+photographs in color has one, and it is white there."""
 _CARD_SHARE = 0.5, 0.65  # of the frame that is flat, from a scene to a title card
 _CARD_RANGE = 0.05, 0.03  # luma over which the flat part varies, from a scene to a title card
 _SHADED_SHARE = 0.6, 0.75  # of the frame that is flat, to a card whose ground is not even ...
@@ -72,16 +80,43 @@ def _card(luma: Plane) -> Plane:
     """Return 1 on the ground of a title card and on the letters in it, 0 elsewhere."""
     around: Any = cv2.medianBlur(cv2.convertScaleAbs(luma, alpha=255), _REACH)
     around = around.astype(np.float32) / 255
-    flat = (np.abs(luma - around) < _FLAT) & (around < _DARK)
+    flat = np.abs(luma - around) < _FLAT
+    is_dark = around < _DARK
+    dark, light = flat & is_dark, flat & ~is_dark
+    return _light_card(luma, light) if light.sum() > dark.sum() else _dark_card(luma, dark)
+
+
+def _dark_card(luma: Plane, flat: NDArray[np.bool_]) -> Plane:
     share = float(_ramp(flat.mean(), *_CARD_SHARE))
     if not share:
         return np.zeros_like(luma)
+    brightest = _brightest(luma[flat])
     even = float(_ramp(_spread(luma[flat]), *_CARD_RANGE))
-    shaded = _ramp(flat.mean(), *_SHADED_SHARE) * _ramp(_brightest(luma[flat]), *_SHADED_LUMA)
+    shaded = _ramp(flat.mean(), *_SHADED_SHARE) * _ramp(brightest, *_SHADED_LUMA)
     weight = share * max(even, float(shaded))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
-    closed: Any = cv2.morphologyEx(flat.astype(np.float32), cv2.MORPH_CLOSE, disc)
-    return np.asarray(weight * closed, np.float32)
+    if not weight:
+        return np.zeros_like(luma)
+    return weight * _close(flat | (luma < brightest + _GROUND), _DARK_REACH)
+
+
+def _light_card(luma: Plane, flat: NDArray[np.bool_]) -> Plane:
+    level = np.float32(np.median(luma[flat]))
+    flat = flat & (np.abs(luma - level) < _INK)  # thick letters are flat, too
+    share = float(_ramp(flat.mean(), *_CARD_SHARE))
+    if not share:
+        return np.zeros_like(luma)
+    limits = _CARD_RANGE if level > _WHITE else _SKY_RANGE
+    weight = share * float(_ramp(_spread(luma[flat]), *limits))
+    if not weight:
+        return np.zeros_like(luma)
+    return weight * _close(np.abs(luma - level) < _GROUND, _LIGHT_REACH)
+
+
+def _close(ground: NDArray[np.bool_], reach: int) -> Plane:
+    """Return the ground as 0 and 1, with what is thinner than so many cells in it."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    closed: Any = cv2.morphologyEx(ground.astype(np.float32), cv2.MORPH_CLOSE, disc)
+    return np.asarray(closed, np.float32)
 
 
 def _bars(luma: Plane) -> Plane:
