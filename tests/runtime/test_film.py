@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from tinct import color, gamut
 from tinct.errors import InputError, ModelError
 from tinct.frame_format import FrameFormat
 from tinct.runtime import Colorizer, ColorOptions
-from tinct.runtime.film import FilmColorizer, View
+from tinct.runtime.film import FilmColorizer, View, estimate_noise
 from tinct.runtime.upsample import ChromaModel
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -278,3 +279,34 @@ def test_several_threads_give_the_same(colorizer: Colorizer, gray: NDArray[np.fl
     with ThreadPoolExecutor(4) as pool:
         for one, other in zip(pool.map(film, lumas), wanted, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("deviation", [0.0, 1.0, 4.0, 12.0])
+def test_noise_is_told_from_slopes_and_edges(
+    rng: np.random.Generator, bits: int, deviation: float
+) -> None:
+    y, x = np.mgrid[:240, :320]
+    scene = 60 + 60 * np.sin(x / 20) + 40 * (y > 100) + 30 * (x % 60 < 20)
+    noisy = scene + rng.normal(0, deviation, scene.shape)
+    codes = np.rint(noisy * 2 ** (bits - 8)).clip(0, 2**bits - 1)
+    found = estimate_noise(codes.astype(np.uint8 if bits == 8 else np.uint16)) / 2 ** (bits - 8)
+    assert found == pytest.approx(deviation, rel=0.15, abs=0.4)
+
+
+def test_chroma_does_not_follow_noise(colorizer: Colorizer, rng: np.random.Generator) -> None:
+    """The answer of the network is the same for all frames: what changes is luma alone."""
+    picture = tinct.read_picture(EXAMPLES / "migrant-mother-1936.jpg", gray=True).pixels
+    scene = cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA).astype(np.float64)
+    film = FilmColorizer(colorizer, FrameFormat(320, 240, shift=(0, 0), full_range=True))
+    frames = [scene + rng.normal(0, 10, scene.shape) for _ in range(6)]
+    lumas = [np.rint(frame).clip(0, 255).astype(np.uint8) for frame in frames]
+    view = film.smooth(film.predict(lumas[0]))
+
+    def deviation(noise: float) -> float:
+        fitted = film.fit(replace(view, noise=noise))
+        chroma = [np.stack(film.compose(luma, fitted)).astype(float) for luma in lumas]
+        return float(np.std(chroma, axis=0).mean())
+
+    assert view.noise == pytest.approx(10 / 255, rel=0.25)
+    assert deviation(view.noise) < 0.7 * deviation(0)

@@ -32,6 +32,9 @@ result of the first, whose edges are sharp already."""
 EPSILON = 4e-4
 """Regularization of the guided filter, in squared luma: where the variance of luma is below this, a
 window counts as flat and chroma follows the network's map alone."""
+NOISE_WEIGHT = 4.0
+"""Variances of noise that are added to it. Chroma takes the noise of luma over, times the slope: a
+flatter one is steadier in films, and nearer to the truth."""
 
 MAX_ROWS_PER_CELL = 8
 """Rows of the picture to one row of the model, at most. Every strip enlarges up to two rows of the
@@ -95,7 +98,11 @@ class ChromaModel:
 
 
 def fit_chroma(
-    luma: Plane, ab: NDArray[np.float32], standard: Standard = "bt601", shrink: int = FIT_SHRINK
+    luma: Plane,
+    ab: NDArray[np.float32],
+    standard: Standard = "bt601",
+    shrink: int = FIT_SHRINK,
+    noise: float = 0.0,
 ) -> ChromaModel:
     """Fit chroma, as a function of luma, to the a and b that the network predicts.
 
@@ -104,6 +111,7 @@ def fit_chroma(
         ab: (2, H / stride, W / stride) float32, CIE units.
         standard: Whose luma and chroma: "bt601", "bt709" or "bt2020".
         shrink: The function is fitted at the working size divided by this.
+        noise: Standard deviation of the noise of the luma that the function will be given, 0..1.
 
     Returns:
         A model with planes of (H / shrink, W / shrink), rounded up.
@@ -116,15 +124,16 @@ def fit_chroma(
     )
     chroma = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
     split: Any = cv2.split(chroma)
-    planes = [_fit_plane(small, channel, WINDOW_RADIUS // shrink) for channel in split]
+    epsilon = EPSILON + NOISE_WEIGHT * noise**2
+    planes = [_fit_plane(small, channel, WINDOW_RADIUS // shrink, epsilon) for channel in split]
     return ChromaModel(planes[0][0], planes[1][0], planes[0][1], planes[1][1])
 
 
-def _fit_plane(luma: Plane, chroma: Plane, radius: int) -> tuple[Plane, Plane]:
+def _fit_plane(luma: Plane, chroma: Plane, radius: int, epsilon: float) -> tuple[Plane, Plane]:
     """Return slope and offset of chroma over luma in the window around each pixel, (h, w) each."""
     mean = partial(_mean, side=2 * radius + 1)
     mean_luma = mean(luma)
-    variance = mean(luma * luma) - mean_luma * mean_luma + np.float32(EPSILON)
+    variance = mean(luma * luma) - mean_luma * mean_luma + np.float32(epsilon)
     for _ in range(FIT_ROUNDS):
         mean_chroma = mean(chroma)
         window_slope = (mean(chroma * luma) - mean_chroma * mean_luma) / variance

@@ -151,7 +151,7 @@ def measure_clip(clip: Clip, colorizer: Colorizer) -> ClipResult:
     Raises:
         ModelError: The model answers NaN or infinity.
     """
-    film = _film(clip, colorizer)
+    film, steady = (_film(clip, colorizer, steady=steady) for steady in (False, True))
     luma = [_luma(frame) for frame in clip.frames]
     views = [film.predict(plane) for plane in luma]
     truth = [frame.astype(np.float32) / np.float32(255) for frame in clip.frames]
@@ -161,9 +161,9 @@ def measure_clip(clip: Clip, colorizer: Colorizer) -> ClipResult:
         "truth": _measure("truth", truth, truth, scene),
     }
     ways = {
-        "frame by frame": views,
-        "plain average": list(_average(views)),
-        "steadied": list(_steady(views)),
+        "frame by frame": [film.smooth(view) for view in views],
+        "plain average": [film.smooth(view) for view in _average(views)],
+        "steadied": [steady.smooth(view) for view in views],
     }
     for name, way in ways.items():
         row = _measure(name, _colored(film, luma, way), truth, scene)
@@ -202,11 +202,11 @@ def measure_cost(clip: Clip, colorizer: Colorizer) -> SteadinessCost:
     return SteadinessCost(Timing.of(seconds["smoother"]), Timing.of(seconds["frame"]))
 
 
-def _film(clip: Clip, colorizer: Colorizer) -> FilmColorizer:
-    """Make what colors a clip; colors are steadied outside of it, to be looked at."""
+def _film(clip: Clip, colorizer: Colorizer, *, steady: bool) -> FilmColorizer:
+    """Make what colors a clip."""
     height, width = clip.frames[0].shape[:2]
     form = FrameFormat(width, height, bits=16, shift=(0, 0), full_range=True, matrix="bt601")
-    return FilmColorizer(colorizer, form, steady=False)
+    return FilmColorizer(colorizer, form, steady=steady)
 
 
 def _luma(frame: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -225,12 +225,6 @@ def _average(views: Sequence[View]) -> Iterator[View]:
         yield replace(view, ab=mean)
 
 
-def _steady(views: Sequence[View]) -> Iterator[View]:
-    smoother = TemporalSmoother()
-    for view in views:
-        yield replace(view, ab=smoother(view.luma, view.ab, view.confidence))
-
-
 def _deviation_of_maps(views: Sequence[View], scene: SceneMotion) -> float:
     maps = [np.moveaxis(view.ab, 0, -1) for view in views]
     windows = [window.resized(*maps[0].shape[:2]) for window in scene.windows]
@@ -242,7 +236,7 @@ def _colored(
 ) -> Iterator[Floats]:
     """Yield frames (H, W, 3), 0..1."""
     for plane, view in zip(luma, views, strict=True):
-        chroma = np.dstack(film.compose(plane, film.fit(film.smooth(view))))
+        chroma = np.dstack(film.compose(plane, film.fit(view)))
         rgb = luma_chroma_to_rgb(_gray(plane)[..., 0], dequantize_chroma(chroma, film.format.bits))
         yield rgb.clip(0, 1)
 
