@@ -547,8 +547,9 @@ def test_stopping_leaves_whole_files_only(
     number: signal.Signals,
     code: int,
 ) -> None:
-    for index in range(200):
-        save_gray(tmp_path / f"album/{index:03d}.png", 600, 500)
+    first = save_gray(tmp_path / "album/000.png", 600, 500).read_bytes()
+    for index in range(1, 200):
+        (tmp_path / f"album/{index:03d}.png").write_bytes(first)
     command = [sys.executable, "-m", "tinct", "image", "album", "-o", "out", "--verbose"]
     command += ["--json", "report.json"]
     with subprocess.Popen(
