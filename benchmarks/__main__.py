@@ -134,6 +134,22 @@ def clicks(
 
 
 @app.command()
+def serve(
+    photographs: Photographs = _EXAMPLES,
+    model: Model = "base",
+    jobs: Jobs = None,
+    requests: Annotated[int, typer.Option(min=1, help="So many in all.")] = 500,
+    clients: Annotated[int, typer.Option(min=1, help="So many at once.")] = 16,
+) -> None:
+    """The server under load: answers by status, seconds, memory."""
+    from benchmarks.publish import photographs_in
+    from benchmarks.serve import Load, bench_server
+
+    found = photographs_in(photographs)
+    typer.echo(bench_server(found, Load(requests, clients, model, jobs)))
+
+
+@app.command()
 def film(
     photographs: Photographs = _EXAMPLES,
     model: Model = "nano",

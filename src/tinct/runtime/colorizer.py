@@ -257,20 +257,33 @@ class Colorizer:
             OptionError: An option is out of range.
         """
         options = self._options_with(vividness, cautious, saturation)
-        on_processor = self.session.device in ("cpu", "openvino")
-        size = batch if batch is not None else 1 if on_processor else GPU_BATCH
+        size = self.batch_size if batch is None else batch
         count = count_cores() if jobs is None else jobs
         for name, value in (("jobs", count), ("batch", size)):
             if value < 1:
                 raise OptionError(f"{name} must be at least 1, not {value}")
 
         def work(group: list[Any]) -> list[Any]:
-            return self._colorize_batch(group, options)
+            return self.colorize_batch(group, options)
 
         return in_order(work, images, jobs=count, batch=size)
 
-    def _colorize_batch(self, images: list[Any], options: ColorOptions) -> list[Any]:
-        """Color a few pictures in one run of the network; an error stands in place of a result."""
+    @property
+    def batch_size(self) -> int:
+        """How many pictures it pays to color in one run of the network."""
+        return 1 if self.session.device in ("cpu", "openvino") else GPU_BATCH
+
+    def colorize_batch(self, images: list[Any], options: ColorOptions | None = None) -> list[Any]:
+        """Color a few pictures, those of one shape in one run of the network.
+
+        Args:
+            images: Pictures of any kinds that ``colorizer(image)`` takes.
+            options: How colorful, and how careful; None takes those of the colorizer.
+
+        Returns:
+            The results in the same order; where a picture fails, its error stands in place of one.
+        """
+        options = options or self.options
         name = self.session.spec.name
         opened = [_attempt(partial(open_picture, name=name), image) for image in images]
         pixels = [entry[0] for entry in opened if not isinstance(entry, Exception)]

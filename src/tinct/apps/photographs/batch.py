@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tinct.apps.photographs.plan import PhotographJob
     from tinct.photographs import Picture
+    from tinct.photographs.read import Source
 
 IN_COLOR = "in color already, left as it is (--recolor colors it all the same)"
 
@@ -139,24 +140,45 @@ def _explain(error: Exception) -> tuple[Literal["skipped", "failed", "stopped"],
 
 
 def _read(job: PhotographJob, options: BatchOptions) -> Picture:
-    """Read the picture of a job; for the colorizer alone only its luma is needed.
+    """Read the picture of a job.
 
     Raises:
         _InColorError: It was found in a folder and is in color.
     """
     source = sys.stdin.buffer if job.source is None else job.source
-    picture = read_picture(
-        source, max_pixels=options.max_pixels, gray=not options.restore, name=job.input_name
-    )
+    picture = _open(source, job.input_name, options)
     keeps_color = job.is_from_folder and not options.recolor
     if keeps_color and job.source is not None and file_is_in_color(job.source, picture):
         raise _InColorError
-    if options.restore:
-        from tinct.runtime.restore import restore
+    return _restored(picture) if options.restore else picture
 
-        pages = tuple(replace(page, pixels=restore(page.pixels)) for page in picture.pages)
-        return replace(picture, pixels=restore(picture.pixels), pages=pages)
-    return picture
+
+def read_photograph(source: Source, name: str, options: BatchOptions) -> Picture:
+    """Read a picture that is to be colored.
+
+    Args:
+        source: A path, the bytes of a file, or an open file.
+        name: How messages call it.
+        options: How it is read, and whether it is restored.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    picture = _open(source, name, options)
+    return _restored(picture) if options.restore else picture
+
+
+def _open(source: Source, name: str, options: BatchOptions) -> Picture:
+    """Read a picture; for the colorizer alone only its luma is needed."""
+    gray = not options.restore
+    return read_picture(source, max_pixels=options.max_pixels, gray=gray, name=name)
+
+
+def _restored(picture: Picture) -> Picture:
+    from tinct.runtime.restore import restore
+
+    pages = tuple(replace(page, pixels=restore(page.pixels)) for page in picture.pages)
+    return replace(picture, pixels=restore(picture.pixels), pages=pages)
 
 
 def _write(
@@ -171,7 +193,7 @@ def _write(
     if job.sheet is not None:
         make_folder(job.sheet.parent)
         write_picture(make_sheet(before, after, ("gray, as given", options.label)), job.sheet)
-    format_name = _choose_format(job, after, options)
+    format_name = choose_format(after, options, job.target)
     if job.target is None:
         _write_stdout(encode_picture(after, format_name, options.quality, options.mark))
         return losses(after, format_name, options.mark)
@@ -188,11 +210,17 @@ def _write(
     )
 
 
-def _choose_format(job: PhotographJob, picture: Picture, options: BatchOptions) -> str:
-    """Take the format asked for, else the one of the output's name, else the one of the input."""
+def choose_format(picture: Picture, options: BatchOptions, target: Path | None = None) -> str:
+    """Take the format asked for, else the one of the output's name, else the one of the input.
+
+    Args:
+        picture: What is to be written.
+        options: May ask for a format.
+        target: The output, if it has a name.
+    """
     if options.format is not None:
         return options.format
-    named = None if job.target is None else FORMATS.get(job.target.suffix.lower())
+    named = None if target is None else FORMATS.get(target.suffix.lower())
     if named is None:
         named = next(
             (known for known in FORMATS.values() if known.name == picture.source_format), None

@@ -1,0 +1,1 @@
+"""A server that colors photographs for other programs."""
