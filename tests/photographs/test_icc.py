@@ -194,6 +194,14 @@ def test_curves(gray_profile: Any, curve: bytes, formula: Any) -> None:
     assert np.abs(parsed.curves[0] - wanted).max() < 1e-4
 
 
+def test_primaries_are_taken_to_the_bit(rgb_profile: Any) -> None:
+    """They are stored in steps of 1/65536 (ICC.1, 4.6)."""
+    profile = parse_matrix_profile(rgb_profile())
+    assert profile is not None
+    np.testing.assert_allclose(profile.xyz_from_rgb, XYZ_FROM_ADOBE, atol=2e-5)
+    np.testing.assert_allclose(np.round(profile.xyz_from_rgb * 65536, 6) % 1, 0, atol=1e-9)
+
+
 def test_our_profile_has_no_time_in_it() -> None:
     """Equal pictures give equal files: it is the one inside libvips, with a date of its own."""
     assert struct.unpack_from(">H", srgb_profile(), 24)[0] < 2024
