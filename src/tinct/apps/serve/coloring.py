@@ -121,7 +121,7 @@ class Coloring:
             ModelError: The model cannot be loaded.
         """
         self.check_room()
-        result = asyncio.get_running_loop().create_future()
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(data, order, result))
         self._arrivals.release()
         return await result
