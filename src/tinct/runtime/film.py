@@ -36,6 +36,8 @@ FIT_SHRINK = 4
 """Working size over that of the fit of chroma; half of it gains 0.004 to 0.018 dB."""
 _NOISE_ROWS = 32  # of a frame are looked at, evenly spread
 _NOISE_PIECE = 16  # samples
+_CLIPPED = 0.1  # of the range, from black and from white
+_LEAST_PIECES = 0.05  # of all: fewer say nothing
 _SMOOTHEST_TENTH = 1.346  # of pieces of normal noise with a standard deviation of 1
 
 _LEAST_SATURATION = 0.01
@@ -160,7 +162,8 @@ class FilmColorizer:
         """Return the standard deviation of the noise of luma, 0..1, in a sample of chroma."""
         black, white = self.format.luma_codes
         # White noise: where a sample of chroma covers several of luma, their mean has less.
-        return estimate_noise(luma) / (white - black) / 2 ** (sum(self.format.shift) / 2)
+        noise = estimate_noise(luma, black, white)
+        return noise / (white - black) / 2 ** (sum(self.format.shift) / 2)
 
     def smooth(self, view: View) -> View:
         """Average the colors of the next frame over time, and find where there are none to be."""
@@ -216,24 +219,37 @@ class FilmColorizer:
             raise InputError(f"frame: {size} {luma.dtype}, where {wanted} was expected")
 
 
-def estimate_noise(luma: Samples) -> float:
+def estimate_noise(luma: Samples, black: float, white: float) -> float:
     """Estimate the standard deviation of the noise of a frame, in its codes.
 
     Second differences along some of its rows see no slopes. Their sizes are averaged over pieces of
     a row, and the tenth of these that is the smoothest tells: what is left of it is noise, unless
-    there is texture everywhere.
+    there is texture everywhere. Pieces near black or white are left out: there noise is clipped.
 
     Args:
         luma: (H, W) uint8 or uint16.
+        black: Its code.
+        white: Its code.
     """
     rows = luma[:: max(len(luma) // _NOISE_ROWS, 1)].astype(np.float32)
     count = (rows.shape[1] - 2) // _NOISE_PIECE
     if count < 1:
         return 0.0
-    sizes = np.abs(2 * rows[:, 1:-1] - rows[:, :-2] - rows[:, 2:])[:, : count * _NOISE_PIECE]
-    means: Any = cv2.resize(sizes, (count, len(sizes)), interpolation=cv2.INTER_AREA)
-    tenth = means.size // 10
-    return float(np.partition(means.ravel(), tenth)[tenth]) / _SMOOTHEST_TENTH
+    inner = rows[:, 1:-1]
+    sizes = np.abs(2 * inner - rows[:, :-2] - rows[:, 2:])
+    means, levels = (_mean_pieces(plane, count) for plane in (sizes, inner))
+    margin = _CLIPPED * (white - black)
+    telling = means[(levels > black + margin) & (levels < white - margin)]
+    if telling.size < means.size * _LEAST_PIECES:
+        telling = means
+    tenth = telling.size // 10
+    return float(np.partition(telling, tenth)[tenth]) / _SMOOTHEST_TENTH
+
+
+def _mean_pieces(plane: Plane, count: int) -> Plane:
+    part = plane[:, : count * _NOISE_PIECE]
+    means: Any = cv2.resize(part, (count, len(part)), interpolation=cv2.INTER_AREA)
+    return cast("Plane", means.ravel())
 
 
 def _shrink(view: View) -> Plane:
