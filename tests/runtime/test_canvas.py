@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tinct import color
-from tinct.errors import ModelError, OptionError
+from tinct.errors import InputError, ModelError, OptionError
 from tinct.lab.metrics.metrics import ciede2000
 from tinct.photographs import Picture
 from tinct.runtime import Colorizer
@@ -225,3 +226,56 @@ def test_a_model_without_a_branch_takes_no_hints(tmp_path: Path) -> None:
     shutil.copy(hints_path(model_path("nano")), hints_path(other))
     with pytest.raises(ModelError, match="trained behind other weights"):
         Colorizer(other, threads=1).open(gray_picture())
+
+
+def in_color() -> np.ndarray:
+    """The gray picture in color: the disk is blue, everything else is orange."""
+    gray = gray_picture().astype(np.float32)[..., None]
+    tint = np.where(gray == 200, [-40, -10, 50], [40, -8, -60])
+    return (gray + tint).clip(0, 255).astype(np.uint8)
+
+
+def test_a_reference_gives_its_colors(colorizer: Colorizer) -> None:
+    canvas = colorizer.open(gray_picture())
+    before = canvas.picture()
+    truth = color.rgb_to_lab(in_color().astype(np.float32) / 255)[..., 1:]
+
+    def error(picture: np.ndarray) -> float:
+        ab = color.rgb_to_lab(picture.astype(np.float32) / 255)[..., 1:]
+        return float(np.hypot(*np.moveaxis(ab - truth, -1, 0)).mean())
+
+    canvas.reference(in_color())
+    after = canvas.picture()
+    assert error(after) < error(before) / 2
+    luma = color.rgb_to_luma(after.astype(np.float32) / 255) * 255
+    assert np.abs(luma - gray_picture()).max() <= 1
+    canvas.hint(160, 60, "#2e7d32")
+    assert distance(lab_at(canvas, 160, 60), canvas.wanted()[0]) < 2
+    canvas.clear()
+    np.testing.assert_array_equal(canvas.picture(), before)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float", "PIL", "path"])
+def test_a_reference_is_a_picture_of_any_kind(
+    colorizer: Colorizer, kind: str, tmp_path: Path
+) -> None:
+    rgb = in_color()
+    Image.fromarray(rgb).save(tmp_path / "reference.png")
+    kinds = {
+        "uint16": rgb.astype(np.uint16) * 257,
+        "float": rgb.astype(np.float32) / 255,
+        "PIL": Image.fromarray(rgb),
+        "path": tmp_path / "reference.png",
+    }
+    canvas, wanted = colorizer.open(gray_picture()), colorizer.open(gray_picture())
+    canvas.reference(kinds[kind])
+    wanted.reference(rgb)
+    np.testing.assert_allclose(canvas.colors()[0], wanted.colors()[0], atol=0.5)
+
+
+def test_a_gray_reference_is_refused(colorizer: Colorizer) -> None:
+    canvas = colorizer.open(gray_picture())
+    toned = (gray_picture()[..., None] * np.array([1, 0.9, 0.7])).astype(np.uint8)
+    for picture in (gray_picture(), toned):
+        with pytest.raises(InputError, match="this picture is gray"):
+            canvas.reference(picture)

@@ -13,7 +13,7 @@ import tinct
 from tinct import color
 from tinct.runtime.hint_session import Description, HintSession
 from tinct.runtime.key_frames import KeyFrames, Scene
-from tinct.runtime.reference import MOTION, Reference, ab_of, color_like
+from tinct.runtime.reference import KeyFrame, Reference, ab_of, color_like
 from tinct.runtime.similarity import Places, halved, own_similarity, representatives, similarity
 
 Floats = NDArray[np.float32]
@@ -77,7 +77,7 @@ def test_colors_of_a_map_are_those_of_the_picture() -> None:
 def test_a_known_picture_gets_its_own_colors(branch: HintSession) -> None:
     picture = describe(branch, "broadway-saratoga-1900-1915.jpg")
     wanted = repainted(picture)
-    reference = Reference(picture, wanted, branch.spec, MOTION)
+    reference = KeyFrame(picture, wanted, branch.spec)
     ab, confidence = color_like(picture, [(reference, 1.0)])
     assert distance(ab, wanted) < distance(picture.ab, wanted) / 5
     assert (confidence >= picture.confidence - 1e-6).all()
@@ -87,7 +87,7 @@ def test_a_known_picture_gets_its_own_colors(branch: HintSession) -> None:
 def test_colors_go_along_where_the_picture_moves(branch: HintSession) -> None:
     before = describe(branch, "broadway-saratoga-1900-1915.jpg")
     after = describe(branch, "broadway-saratoga-1900-1915.jpg", left=16)  # four cells
-    reference = Reference(before, repainted(before), branch.spec, MOTION)
+    reference = KeyFrame(before, repainted(before), branch.spec)
     ab, _ = color_like(after, [(reference, 1.0)])
     assert distance(ab, repainted(after)) < distance(after.ab, repainted(after)) / 3
 
@@ -95,14 +95,14 @@ def test_colors_go_along_where_the_picture_moves(branch: HintSession) -> None:
 def test_colors_that_were_right_change_nothing(branch: HintSession) -> None:
     before = describe(branch, "tetons-1942.jpg")
     after = describe(branch, "tetons-1942.jpg", left=32)
-    reference = Reference(before, before.ab, branch.spec, MOTION)
+    reference = KeyFrame(before, before.ab, branch.spec)
     np.testing.assert_allclose(color_like(after, [(reference, 1.0)])[0], after.ab, atol=1e-4)
 
 
 def test_of_two_references_the_heavier_one_counts(branch: HintSession) -> None:
     picture = describe(branch, "tetons-1942.jpg")
     red, blue = (picture.ab + np.array(c, np.float32)[:, None, None] for c in ((30, 0), (0, -30)))
-    one, other = (Reference(picture, ab, branch.spec, MOTION) for ab in (red, blue))
+    one, other = (KeyFrame(picture, ab, branch.spec) for ab in (red, blue))
     assert distance(color_like(picture, [(one, 1e6), (other, 1.0)])[0], red) < 3
     middle = color_like(picture, [(one, 2.0), (other, 2.0)])[0]
     assert distance(middle, (red + blue) / 2) < 3
@@ -110,7 +110,7 @@ def test_of_two_references_the_heavier_one_counts(branch: HintSession) -> None:
 
 def test_key_frames_count_in_their_scene_alone(branch: HintSession) -> None:
     picture = describe(branch, "tetons-1942.jpg")
-    first, second, third = (Reference(picture, picture.ab, branch.spec, MOTION) for _ in range(3))
+    first, second, third = (KeyFrame(picture, picture.ab, branch.spec) for _ in range(3))
     known = KeyFrames([Scene(10, 50, ((20, first), (40, second))), Scene(80, 90, ((85, third),))])
     assert [known.near(time) for time in (9, 50, 79, 90)] == [()] * 4
     assert [reference for reference, _ in known.near(10)] == [first]
@@ -119,3 +119,22 @@ def test_key_frames_count_in_their_scene_alone(branch: HintSession) -> None:
     (one, weight), (other, heavier) = known.near(35)
     assert (one, other) == (first, second)
     assert heavier == pytest.approx(3 * weight, rel=0.01)
+
+
+def test_a_reference_colors_what_is_like_it_wherever_it_is(branch: HintSession) -> None:
+    known = describe(branch, "broadway-saratoga-1900-1915.jpg")
+    other = describe(branch, "broadway-saratoga-1900-1915.jpg", left=64)
+    reference = Reference(known, repainted(known), branch.spec)
+    ab, confidence = color_like(other, [(reference, 1.0)])
+    assert distance(ab, repainted(other)) < distance(other.ab, repainted(other)) / 2
+    assert (confidence >= other.confidence - 1e-6).all()
+
+
+def test_colors_of_a_reference_are_never_left(branch: HintSession) -> None:
+    known = describe(branch, "tetons-1942.jpg")
+    ab = np.full_like(known.ab, 20)
+    other = describe(branch, "migrant-mother-1936.jpg")
+    found, _ = color_like(other, [(Reference(known, ab, branch.spec), 1.0)])
+    low, high = np.minimum(other.ab, 20), np.maximum(other.ab, 20)
+    inside = (found >= low - 1) & (found <= high + 1)
+    assert inside.mean() > 0.95

@@ -15,20 +15,23 @@ import cv2
 import numpy as np
 
 from tinct import color, gamut
-from tinct.errors import OptionError
+from tinct.errors import InputError, OptionError
+from tinct.photographs.in_color import is_in_color
 from tinct.runtime.color_names import Color, color_code, parse_color
 from tinct.runtime.colorizer import ColorOptions, adjust, working_luma
 from tinct.runtime.compose import Pixels, compose_rgb, luma_of, white_level
-from tinct.runtime.inputs import open_picture
+from tinct.runtime.inputs import open_picture, read_pixels
 from tinct.runtime.propagation import Propagation
+from tinct.runtime.reference import Reference, ab_of, color_like
 from tinct.runtime.similarity import sample, similarity, solve
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tinct.color import Plane
     from tinct.runtime.colorizer import Colorizer
-    from tinct.runtime.hint_session import HintSession
+    from tinct.runtime.hint_session import Description, HintSession
 
     Floats = NDArray[np.float32]
     Point = tuple[float, float]
@@ -91,11 +94,11 @@ class Canvas:
         self.size = width, height
         spec = colorizer.session.spec
         self._luma = working_luma(self._pixels, spec.short_side, spec.multiple)
-        lightness = color.luma_to_lightness(self._luma)[None, None]
-        level = spec.default_vividness if options.vividness is None else options.vividness
-        described = branch.describe(lightness, level)
-        automatic = adjust(described.ab, described.confidence, options)  # (2, h, w)
-        self._picture = Propagation(replace(described, ab=automatic), branch.spec)
+        self._branch = branch
+        described = self._describe(self._luma)
+        self._automatic = described
+        self._picture = Propagation(described, branch.spec)
+        self._references: list[Reference] = []
         self._scores, self._bins = described.scores, np.array(branch.spec.bins, np.float32)
         self._hints: list[_Hint] = []  # what is valid of each
         self._said: _Hint | None = None  # all of them together
@@ -144,10 +147,36 @@ class Canvas:
         corners = np.array([(y, x) for x, y in points], np.float32)
         return self._say(_along(corners, self._cell), color, radius)
 
+    def reference(self, picture: Any) -> None:
+        """Say that things are colored like those of another picture; several add up.
+
+        What is like nothing in any of them keeps its automatic color. Hints count for more.
+
+        Args:
+            picture: Of any kind that ``colorizer(image)`` takes, in color.
+
+        Raises:
+            InputError: It cannot be read, is no picture, or is gray.
+        """
+        pixels = read_pixels(picture)
+        if not is_in_color(pixels):
+            raise InputError("a reference says what color things are, and this picture is gray")
+        spec = self._colorizer.session.spec
+        known = self._describe(working_luma(pixels, spec.short_side, spec.multiple), coarse=True)
+        ab = ab_of(pixels, known.confidence.shape)
+        self._references.append(Reference(known, ab, self._branch.spec))
+        coarse = self._describe(self._luma, coarse=True)
+        ab, confidence = color_like(coarse, [(one, 1.0) for one in self._references])
+        described = replace(self._automatic, ab=ab, confidence=confidence)
+        self._picture = Propagation(described, self._branch.spec)
+
     def clear(self) -> None:
-        """Forget all hints."""
+        """Forget all hints and references."""
         self._hints.clear()
         self._said = None
+        if self._references:
+            self._references.clear()
+            self._picture = Propagation(self._automatic, self._branch.spec)
 
     # What comes of it
 
@@ -227,6 +256,15 @@ class Canvas:
         return float((column + 0.5) * width), float((row + 0.5) * height)
 
     # How
+
+    def _describe(self, luma: Plane, *, coarse: bool = False) -> Description:
+        """Describe a picture, its automatic colors as the options want them."""
+        options, lightness = self.options, color.luma_to_lightness(luma)[None, None]
+        level = options.vividness
+        if level is None:
+            level = self._colorizer.session.spec.default_vividness
+        described = self._branch.describe(lightness, level, coarse=coarse)
+        return replace(described, ab=adjust(described.ab, described.confidence, options))
 
     @property
     def _cell(self) -> Floats:

@@ -21,7 +21,7 @@ from tinct.frame_format import FrameFormat
 from tinct.runtime.colorizer import Colorizer, ColorOptions, adjust, working_pixels
 from tinct.runtime.compose import Pixels, compose_planes, display_luma
 from tinct.runtime.presence import find_presence, is_blank
-from tinct.runtime.reference import MOTION, Reference, ab_of, color_like
+from tinct.runtime.reference import KeyFrame, ab_of, color_like
 from tinct.runtime.temporal import TemporalSmoother
 from tinct.runtime.upsample import ChromaModel, fit_chroma
 
@@ -123,7 +123,7 @@ class FilmColorizer:
         answer = self._colorizer.predict(lightness, self.options.vividness)
         return View(self._gray.luma(small), answer[0][0], answer[1][0, 0], self._noise(luma))
 
-    def reference(self, luma: Samples, rgb: Pixels) -> Reference:
+    def key_frame(self, luma: Samples, rgb: Pixels) -> KeyFrame:
         """Return what a frame whose colors are known says about the others of its scene.
 
         Args:
@@ -138,7 +138,7 @@ class FilmColorizer:
         ab = ab_of(rgb, picture.confidence.shape)
         # Saturation is applied to everything later on: to be as they are here, these come first.
         wanted = ab / np.float32(max(self.options.saturation, _LEAST_SATURATION))
-        return Reference(picture, wanted, self._colorizer.load_hints().spec, MOTION)
+        return KeyFrame(picture, wanted, self._colorizer.load_hints().spec)
 
     def small_luma(self, luma: Samples) -> Plane:
         """Return the gray values of a frame, 0..1, at about the size of the map of ab."""

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,26 @@ def open_picture(image: Any, name: str) -> tuple[Pixels, Callable[[ChromaModel],
     array = as_array(image)
     pixels = as_pixels(array)
     return pixels, partial(_color_array, pixels, array.dtype)
+
+
+def read_pixels(image: Any) -> NDArray[Any]:
+    """Return the pixels of a picture of any kind with their colors.
+
+    Args:
+        image: As with ``open_picture``.
+
+    Returns:
+        (H, W) or (H, W, 1..4), uint8 or uint16.
+
+    Raises:
+        InputError: It cannot be read, or is no picture.
+    """
+    if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
+        image = read_picture(image)
+    pixels, _ = open_picture(image, "")
+    if pixels.dtype.kind == "f":
+        return cast("NDArray[Any]", np.rint(pixels * 255).astype(np.uint8))
+    return pixels
 
 
 def _color_array(pixels: Pixels, dtype: np.dtype[Any], chroma: ChromaModel) -> Pixels:

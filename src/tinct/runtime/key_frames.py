@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tinct.runtime.reference import Reference, Weighted
+    from tinct.runtime.reference import KeyFrame, Weighted
 
 _NEAREST = 0.01  # ticks: at a key frame itself nothing else counts
 
@@ -25,7 +25,7 @@ class Scene:
     """Time of its first frame, in ticks."""
     end: int
     """Time of the first frame after it."""
-    key_frames: tuple[tuple[int, Reference], ...]
+    key_frames: tuple[tuple[int, KeyFrame], ...]
     """Their times and what they say, at least one, in their order."""
 
 
@@ -52,6 +52,6 @@ class KeyFrames:
         known = self._scenes[number].key_frames
         after = bisect_right([moment for moment, _ in known], time)
         return tuple(
-            (reference, 1 / (abs(moment - time) + _NEAREST))
-            for moment, reference in known[max(after - 1, 0) : after + 1]
+            (key_frame, 1 / (abs(moment - time) + _NEAREST))
+            for moment, key_frame in known[max(after - 1, 0) : after + 1]
         )

@@ -78,3 +78,62 @@ def test_a_damaged_file_is_one_line(
     damaged.write_bytes(b'{"tinct-hints": 1, "hints": [')
     assert main(["image", str(photo), "--hints", str(damaged)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def write_reference(path: Path, photo: Path) -> Path:
+    """Write the photograph with everything dark blue and everything bright orange."""
+    with Image.open(photo) as image:
+        gray = np.asarray(image.convert("L"), np.float32)[..., None]
+    tint = np.where(gray < np.median(gray), [-30.0, -10.0, 50.0], [40.0, -8.0, -60.0])
+    Image.fromarray((gray + tint).clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_references_give_their_colors(photo: Path, tmp_path: Path) -> None:
+    references = [str(write_reference(tmp_path / name, photo)) for name in ("today.png", "b.png")]
+    output, automatic = tmp_path / "out.png", tmp_path / "automatic.png"
+    assert main(["image", str(photo), "-o", str(automatic), "-m", "nano"]) == 0
+    command = ["image", str(photo), "-o", str(output), "-m", "nano", "--reference", references[0]]
+    assert main(command) == 0
+
+    def error(path: Path) -> float:
+        with Image.open(path) as image, Image.open(references[0]) as truth:
+            both = [np.asarray(one.convert("RGB"), np.float32) / 255 for one in (image, truth)]
+        found, wanted = (color.rgb_to_lab(rgb)[..., 1:] for rgb in both)
+        return float(np.abs(found - wanted).mean())
+
+    assert error(output) < error(automatic) * 0.8
+    changed = output.stat().st_mtime_ns
+    assert main(command) == 0
+    assert output.stat().st_mtime_ns == changed
+    assert main([*command, "--reference", references[1]]) == 0
+    assert output.stat().st_mtime_ns != changed
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("photo", "is gray: a reference says what color things are"),
+        ("none.png", "none.png: no such file"),
+        ("text.png", "text.png: "),
+    ],
+)
+def test_what_is_wrong_with_a_reference_is_one_line(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], reference: str, text: str
+) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    gray = tmp_path / "gray.png"
+    with Image.open(photo) as image:
+        image.convert("L").save(gray)
+    name = gray if reference == "photo" else tmp_path / reference
+    output = tmp_path / "out.png"
+    assert main(["image", str(photo), "-o", str(output), "--reference", str(name)]) == 1
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count("\n") == 1
+    assert not output.exists()
+
+
+def test_choices_are_automatic(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["image", str(photo), "--choices", "--reference", "a.jpg"]) == 2
+    assert "goes without --reference" in capsys.readouterr().err

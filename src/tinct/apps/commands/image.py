@@ -50,6 +50,14 @@ def image(
             help="What color things in the photograph are, see docs/hints.md.",
         ),
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PICTURE",
+            help="A picture in color of the same things, which get its colors; may be given many "
+            "times.",
+        ),
+    ] = None,
     choices: Annotated[
         bool,
         typer.Option(
@@ -132,6 +140,12 @@ def image(
             restore=restore,
         ),
         PhotographOptions(
-            jobs=jobs, sheets=compare, choices=choices, films=films, hints=hints, report=json
+            jobs=jobs,
+            sheets=compare,
+            choices=choices,
+            films=films,
+            hints=hints,
+            references=tuple(reference or ()),
+            report=json,
         ),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tinct.photographs import Picture
     from tinct.runtime.compose import Pixels
     from tinct.runtime.film import FilmColorizer, Samples
-    from tinct.runtime.reference import Reference
+    from tinct.runtime.reference import KeyFrame
 
 _RATIO = 0.01  # by how much the ratio of the sides may differ from the film's
 _GRAY = 1.0  # mean chroma in CIE units: less is no color
@@ -68,7 +68,7 @@ def read_key_frames(
         return KeyFrames()
     left = {file.number: (file.path, _read(file.path, reader.facts.form)) for file in files}
     scenes: list[Scene] = []
-    known: list[tuple[int, Reference]] = []  # of the scene that is being read
+    known: list[tuple[int, KeyFrame]] = []  # of the scene that is being read
     begin = end = last = 0
     is_cut = CutFinder()
     with prefetch(reader.frames(), _WAITING) as frames, progress_bar(None, "looked at") as advance:
@@ -84,7 +84,7 @@ def read_key_frames(
                 path, picture = left.pop(number)
                 if not _is_alike(luma, picture):
                     print_warning(f"{path}: does not look like frame {number}")
-                known.append((frame.time, film.reference(luma, picture.pixels)))
+                known.append((frame.time, film.key_frame(luma, picture.pixels)))
             end, last = frame.time + frame.duration, number
             advance()
         else:

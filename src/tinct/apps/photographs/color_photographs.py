@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from tinct import __version__
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tinct.apps.photographs.known_colors import KnownColors
     from tinct.apps.photographs.plan import FolderContents, PhotographJob, Plan
-    from tinct.photographs import Picture
-    from tinct.runtime.hint_file import HintFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class PhotographOptions:
     choices: bool = False  # write only sheets to choose vividness and model from
     films: bool = False  # color the films that are found in folders as well
     hints: str | None = None  # a file that says what color things in the one photograph are
+    references: tuple[str, ...] = ()  # pictures in color of the same things
     report: str | None = None  # where the report goes as JSON: a file, or ``-`` for stdout
 
 
@@ -86,14 +87,14 @@ def color_photographs(
         batch = replace(batch, format="jpeg", recolor=True)
     asked = None if batch.format is None else format_named(batch.format)
     ending = "-choices" if options.choices else "-color"
-    hints = _read_hints(options, inputs)
+    known = _read_known_colors(options, inputs)
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
     run = _PhotographRun(plan, color, batch, options)
-    if hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
-        raise OptionError(f"--hints {hints.name} is about one photograph: name that one alone")
+    if options.hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
+        raise OptionError(f"--hints {options.hints} is about one photograph: name that one alone")
     deciding = _deciding_options(color, batch, options)
-    if hints:
-        deciding["hints"] = hints.digest
+    if known:
+        deciding |= known.digests
     journal = Journal(color.model, deciding)
     todo, finished = split_finished(plan.jobs, journal, batch.overwrite)
     skipped = [
@@ -104,7 +105,7 @@ def color_photographs(
         _take(record, run)
     try:
         if todo:
-            _color(todo, run, journal, hints)
+            _color(todo, run, journal, known)
         if options.films:
             _color_films(run)
     except (KeyboardInterrupt, SystemExit):
@@ -133,21 +134,22 @@ def _deciding_options(
     }
 
 
-def _read_hints(options: PhotographOptions, inputs: Sequence[str]) -> HintFile | None:
-    """Read the file of hints before anything else is done, if there is one."""
-    if options.hints is None:
-        return None
-    if options.choices:
-        raise OptionError("--choices shows automatic colors: it goes without --hints")
-    if len(inputs) != 1:
+def _read_known_colors(options: PhotographOptions, inputs: Sequence[str]) -> KnownColors | None:
+    """Read hints and references before anything else is done, if there are any."""
+    if options.choices and (options.hints or options.references):
+        option = "--hints" if options.hints else "--reference"
+        raise OptionError(f"--choices shows automatic colors: it goes without {option}")
+    if options.hints and len(inputs) != 1:
         raise OptionError(f"--hints {options.hints} is about one photograph, not {len(inputs)}")
-    from tinct.runtime.hint_file import read_hints
+    if not (options.hints or options.references):
+        return None
+    from tinct.apps.photographs.known_colors import read_known_colors
 
-    return read_hints(options.hints)
+    return read_known_colors(options.hints, options.references)
 
 
 def _color(
-    jobs: Sequence[PhotographJob], run: _PhotographRun, journal: Journal, hints: HintFile | None
+    jobs: Sequence[PhotographJob], run: _PhotographRun, journal: Journal, known: KnownColors | None
 ) -> None:
     """Load the model and color what is to be done."""
     from tinct.runtime import Colorizer  # ONNX Runtime: not for a run that finds everything done
@@ -182,15 +184,9 @@ def _color(
             other = FILM_MODEL if color.model == PHOTOGRAPH_MODEL else PHOTOGRAPH_MODEL
             chooser = Chooser({color.model: colorizer, other: load(other)})
             run_batch(jobs, chooser, batch, at_once, record_and_note)
-        elif hints:
-
-            def color_with_hints(picture: Picture) -> Picture:
-                canvas = colorizer.open(picture)
-                notes = hints.apply(canvas)
-                colored: Picture = canvas.picture()
-                return replace(colored, warnings=(*colored.warnings, *notes))
-
-            run_batch(jobs, color_with_hints, batch, at_once, record_and_note)
+        elif known:
+            color_known = partial(known.color, colorizer=colorizer)
+            run_batch(jobs, color_known, batch, at_once, record_and_note)
         else:
             run_batch(jobs, colorizer, batch, at_once, record_and_note)
 

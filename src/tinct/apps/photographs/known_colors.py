@@ -1,0 +1,79 @@
+"""What users know of the colors of photographs: a file of hints, and reference pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinct.errors import InputError
+from tinct.files import reason_of
+from tinct.photographs import read_picture
+from tinct.photographs.in_color import is_in_color
+from tinct.runtime.hint_file import read_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tinct.photographs import Picture
+    from tinct.runtime import Colorizer
+    from tinct.runtime.hint_file import HintFile
+
+
+@dataclass(frozen=True)
+class KnownColors:
+    """Hints and references as they were read."""
+
+    hints: HintFile | None
+    references: tuple[Picture, ...]
+    digests: dict[str, object]
+    """Of the files, by the options that name them."""
+
+    def color(self, picture: Picture, colorizer: Colorizer) -> Picture:
+        """Color a photograph; a warning of the result says what of the hints had to be changed.
+
+        Raises:
+            InputError: A hint does not fit the photograph.
+            ModelError: The model takes no hints.
+        """
+        canvas = colorizer.open(picture)
+        for reference in self.references:
+            canvas.reference(reference)
+        notes = [] if self.hints is None else self.hints.apply(canvas)
+        colored: Picture = canvas.picture()
+        return replace(colored, warnings=(*colored.warnings, *notes))
+
+
+def read_known_colors(hints: str | None, references: Sequence[str]) -> KnownColors:
+    """Read what users know, before anything else is done.
+
+    Args:
+        hints: A file of hints.
+        references: Pictures in color.
+
+    Raises:
+        InputError: A file cannot be read or is damaged, or a reference is gray.
+    """
+    read = None if hints is None else read_hints(hints)
+    pictures = tuple(map(_read_reference, references))
+    digests: dict[str, object] = {}
+    if read is not None:
+        digests["hints"] = read.digest
+    if references:
+        digests["references"] = [_digest(path) for path in references]
+    return KnownColors(read, pictures, digests)
+
+
+def _read_reference(path: str) -> Picture:
+    picture = read_picture(path)
+    if not is_in_color(picture.pixels):
+        raise InputError(f"{path}: is gray: a reference says what color things are")
+    return picture
+
+
+def _digest(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: {reason_of(error)}") from error
