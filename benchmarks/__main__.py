@@ -168,6 +168,20 @@ def film(
 
 
 @app.command()
+def threads(
+    photographs: Photographs = _EXAMPLES,
+    rounds: Rounds = 9,
+    output: Output = None,
+    json: Json = None,
+) -> None:
+    """Threads of the network: the default, 1 and 2, for photographs, folders, live and films."""
+    from benchmarks.publish import Destination, photographs_in
+    from benchmarks.threads import bench_threads
+
+    bench_threads(photographs_in(photographs)[0], rounds, Destination(json, output))
+
+
+@app.command()
 def quality(
     evaluations: Annotated[
         list[Path], typer.Argument(help="JSON files that tinct lab evaluate has written.")

@@ -1,6 +1,6 @@
 """Looks into a wheel before it is published: what must be in it, what must not, how large it is.
 
-    python scripts/check_wheel.py dist/tinct-0.1.0-py3-none-any.whl
+python scripts/check_wheel.py dist/tinct-0.1.0-py3-none-any.whl
 """
 
 from __future__ import annotations

@@ -132,3 +132,16 @@ def test_an_evaluation_without_costs_is_no_plot(bench: Run, tmp_path: Path) -> N
     assert done.returncode == 1
     assert done.stderr.decode().startswith("tinct: error: old.json: not an evaluation with costs")
     assert not (tmp_path / "plot").exists()
+
+
+@pytest.mark.slow
+def test_every_way_is_timed_with_every_number_of_threads(
+    bench: Run, tmp_path: Path, save_gray: Callable[..., Path]
+) -> None:
+    save_gray(tmp_path / "album/0.jpg", 640, 480)
+    done = bench("threads", "album", "--rounds", "1", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(done.stdout)["lines"]
+    assert {line["way"] for line in lines} == {"film", "folder", "live", "photograph"}
+    assert [line["threads"] for line in lines] == 4 * [None, 1, 2]
+    assert all(line["timing"]["median"] > 0 for line in lines)
