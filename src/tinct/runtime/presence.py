@@ -67,7 +67,8 @@ def is_blank(luma: Plane) -> bool:
 def _spread(luma: Plane) -> float:
     """Return the range of luma without its outermost fiftieths, from every fourth cell."""
     values = np.sort(luma.ravel()[::_SPARSE])
-    return float(_brightest(luma) - values[len(values) // 50])
+    outer = len(values) // 50
+    return float(values[len(values) - 1 - outer] - values[outer])
 
 
 def _brightest(luma: Plane) -> float:
@@ -135,8 +136,8 @@ def _bars(luma: Plane) -> Plane:
 
 def _bar(luma: Plane) -> int:
     """Return how many rows from the first on are a bar: one dark level, then an edge."""
-    level = np.median(luma[0])
-    if level > _DARK:
+    level = np.sort(luma[0])[luma.shape[1] // 2]
+    if level > _DARK or (np.abs(luma[0] - level) < _FLAT).mean() < _BAR_SHARE:
         return 0
     same = (np.abs(luma - level) < _FLAT).mean(axis=1)
     differing = np.flatnonzero(same < _BAR_SHARE)
