@@ -80,12 +80,16 @@ export function boxMean(plane: Plane, radius: number): Plane {
 function meanAlong(
   from: Float32Array, to: Float32Array, start: number, step: number, count: number, radius: number,
 ): void {
-  const at = (index: number): number => from[start + step * mirrored(index, count)]!;
+  const share = 1 / (2 * radius + 1);
+  const inner = count - radius - 1; // up to here nothing is mirrored
   let sum = 0;
-  for (let i = -radius; i <= radius; i++) sum += at(i);
+  for (let i = -radius; i <= radius; i++) sum += from[start + step * mirrored(i, count)]!;
   for (let i = 0; i < count; i++) {
-    to[start + step * i] = sum / (2 * radius + 1);
-    sum += at(i + radius + 1) - at(i - radius);
+    to[start + step * i] = sum * share;
+    const isInner = i >= radius && i < inner;
+    const next = isInner ? i + radius + 1 : mirrored(i + radius + 1, count);
+    const past = isInner ? i - radius : mirrored(i - radius, count);
+    sum += from[start + step * next]! - from[start + step * past]!;
   }
 }
 

@@ -7,6 +7,8 @@ import type { Bytes, Plane } from "./plane";
 import { makePlane } from "./plane";
 
 const MIDDLE_GRAY = 128;
+const ROOM_OF_GRAY = 127; // up to white
+const OPAQUE = 255 << 24;
 
 /**
  * Color an area of a picture. Luma stays: where it and chroma together would leave the gamut, chroma
@@ -31,7 +33,7 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
     resampleRows(plane, height, rowsPerCell),
   );
   const cells = planes[0]!.width;
-  const lefts = new Uint32Array(width); // of each pixel: the cell to its left, and the weight of the next
+  const lefts = new Int32Array(width); // of each pixel: the cell to its left, and the weight of the next
   const weights = new Float32Array(width);
   for (let x = 0; x < width; x++) {
     const center = Math.min(Math.max(((x + 0.5) * cells) / width - 0.5, 0), cells - 1);
@@ -40,7 +42,6 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
   }
   const last = planes[0]!.height - 1;
   const blended = planes.map(() => new Float32Array(cells + 1));
-  const [slopesCb, offsetsCb, slopesCr, offsetsCr] = blended as [Float32Array, Float32Array, Float32Array, Float32Array];
 
   function blendRow(row: number): void {
     const center = Math.min(Math.max((row + 0.5) / rowsPerCell - 0.5, 0), last);
@@ -58,31 +59,55 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
     });
   }
 
-  return (area, pixels) => {
-    for (let row = area.top, to = 0; row < area.top + area.height; row++) {
-      blendRow(row);
-      const begin = row * width;
-      for (let x = area.left; x < area.left + area.width; x++, to += 4) {
-        const code = luma.data[begin + x]!;
-        const value = code / 255;
-        const left = lefts[x]!;
-        const weight = weights[x]!;
-        const cb =
-          (slopesCb[left]! + weight * (slopesCb[left + 1]! - slopesCb[left]!)) * value +
-          offsetsCb[left]! + weight * (offsetsCb[left + 1]! - offsetsCb[left]!);
-        const cr =
-          (slopesCr[left]! + weight * (slopesCr[left + 1]! - slopesCr[left]!)) * value +
-          offsetsCr[left]! + weight * (offsetsCr[left + 1]! - offsetsCr[left]!);
-        const excess = excessOf(cb, cr, value);
-        const scale = 255 / (onGray ? Math.max(excess, excessOf(cb, cr, MIDDLE_GRAY / 255)) : excess);
-        const base = onGray ? MIDDLE_GRAY : code;
-        pixels[to] = base + cr * scale * RED_CR; // clamped arrays round to the nearest
-        pixels[to + 1] = base + (cb * GREEN_CB + cr * GREEN_CR) * scale;
-        pixels[to + 2] = base + cb * scale * BLUE_CB;
-        pixels[to + 3] = alpha === null ? 255 : alpha[begin + x]!;
-      }
+  return ({ left, top, width: columns, height: rows }, pixels) => {
+    const words = new Uint32Array(pixels.buffer, pixels.byteOffset, columns * rows); // red is the lowest byte
+    for (let row = 0; row < rows; row++) {
+      blendRow(top + row);
+      const begin = (top + row) * width + left;
+      const codes = luma.data.subarray(begin, begin + columns);
+      const target = words.subarray(row * columns, (row + 1) * columns);
+      composeRow(codes, lefts.subarray(left), weights.subarray(left), blended, onGray, target);
+      if (alpha === null) continue;
+      for (let x = 0; x < columns; x++) pixels[4 * (row * columns + x) + 3] = alpha[begin + x]!;
     }
   };
+}
+
+/** Color a row of opaque pixels; a function of its own, because engines compile small loops best. */
+function composeRow(
+  codes: Uint8Array, lefts: Int32Array, weights: Float32Array, blended: readonly Float32Array[], onGray: boolean, words: Uint32Array,
+): void {
+  const [slopesCb, offsetsCb, slopesCr, offsetsCr] = blended as [Float32Array, Float32Array, Float32Array, Float32Array];
+  for (let x = 0; x < codes.length; ) {
+    const cell = lefts[x]!;
+    const slopeCb = slopesCb[cell]!;
+    const offsetCb = offsetsCb[cell]!;
+    const slopeCr = slopesCr[cell]!;
+    const offsetCr = offsetsCr[cell]!;
+    const riseSlopeCb = slopesCb[cell + 1]! - slopeCb; // to the next cell
+    const riseOffsetCb = offsetsCb[cell + 1]! - offsetCb;
+    const riseSlopeCr = slopesCr[cell + 1]! - slopeCr;
+    const riseOffsetCr = offsetsCr[cell + 1]! - offsetCr;
+    for (; x < codes.length && lefts[x] === cell; x++) {
+      const weight = weights[x]!;
+      const code = codes[x]!;
+      const cb = (slopeCb + weight * riseSlopeCb) * code + 255 * (offsetCb + weight * riseOffsetCb); // in codes
+      const cr = (slopeCr + weight * riseSlopeCr) * code + 255 * (offsetCr + weight * riseOffsetCr);
+      let red = cr * RED_CR;
+      let blue = cb * BLUE_CB;
+      let green = cb * GREEN_CB + cr * GREEN_CR; // is less than the farther of them
+      const room = Math.min(code, 255 - code, onGray ? ROOM_OF_GRAY : 255);
+      if (red > room || red < -room || blue > room || blue < -room) {
+        const own = excessOf(cb / 255, cr / 255, code / 255);
+        const excess = onGray ? Math.max(own, excessOf(cb / 255, cr / 255, MIDDLE_GRAY / 255)) : own;
+        red /= excess;
+        green /= excess;
+        blue /= excess;
+      }
+      const base = (onGray ? MIDDLE_GRAY : code) + 0.5;
+      words[x] = OPAQUE | ((base + blue) << 16) | ((base + green) << 8) | (base + red);
+    }
+  }
 }
 
 /** Resample a plane linearly, so that each row covers `rowsPerCell` rows of `height`. */

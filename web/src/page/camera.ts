@@ -7,7 +7,7 @@ import { texts } from "./texts";
 const SIZE = { width: 640, height: 480 };
 const MEASURED = 30; // frames that the numbers are about
 const CURVE = 160; // frames of the curve
-const CURVE_TOP = 40; // the largest distance that the curve shows
+const CURVE_TOP = 40; // the least distance that the curve shows at its top
 const CURVE_HEIGHT = 120; // of its picture
 
 interface Measured {
@@ -91,7 +91,8 @@ export class Camera {
     element("camera-rate", HTMLElement).textContent = seconds > 0 ? texts.oneDecimal((last.length - 1) / seconds) : "";
     element("camera-latency", HTMLElement).textContent = texts.milliseconds(latencies[latencies.length >> 1]!);
     element("camera-distance", HTMLElement).textContent = texts.oneDecimal(newest.distance);
-    const points = this.measured.map(({ distance }, frame) => `${frame},${CURVE_HEIGHT * (1 - Math.min(distance / CURVE_TOP, 1))}`);
+    const top = Math.max(CURVE_TOP, ...this.measured.map(({ distance }) => distance));
+    const points = this.measured.map(({ distance }, frame) => `${frame},${CURVE_HEIGHT * (1 - distance / top)}`);
     this.curve.setAttribute("points", points.join(" "));
   }
 }

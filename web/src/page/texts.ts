@@ -62,7 +62,7 @@ export const texts = {
   hueAt: (degrees: number) => `${Math.round(degrees)} degrees`,
   strength: "Strength",
   percent: (share: number) => (share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`),
-  pick: "Pick from a picture",
+  pick: "Eyedropper",
   picking: "Click a color in this photograph, or choose another one first. Escape ends it.",
   remove: "Remove",
   done: "Done",

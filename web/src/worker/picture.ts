@@ -90,19 +90,26 @@ export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Ui
   const rows = Math.min(Math.max(Math.floor(STRIP_PIXELS / width), 1), height);
   const context = context2d(new OffscreenCanvas(width, rows));
   context.globalCompositeOperation = "copy";
-  for (let top = 0, to = 0; top < height; top += rows) {
+  for (let top = 0; top < height; top += rows) {
     const count = Math.min(rows, height - top);
     context.drawImage(source, 0, top, width, count, 0, 0, width, count);
-    // Pixel by pixel, not byte by byte: red is the lowest byte on every machine that has a browser.
+    // Pixel by pixel, not byte by byte; red is the lowest byte.
     const pixels = new Uint32Array(context.getImageData(0, 0, width, count).data.buffer);
-    for (const pixel of pixels) {
-      luma[to] = ((pixel & 255) * 9798 + ((pixel >>> 8) & 255) * 19235 + ((pixel >>> 16) & 255) * 3735 + 16384) >> 15;
-      if (pixel < 0xff000000) {
-        alpha ??= new Uint8Array(width * height).fill(255);
-        alpha[to] = pixel >>> 24;
-      }
-      to++;
-    }
+    const begin = top * width;
+    if (writeLuma(pixels, luma.subarray(begin, begin + pixels.length))) continue;
+    alpha ??= new Uint8Array(width * height).fill(255);
+    pixels.forEach((pixel, index) => (alpha![begin + index] = pixel >>> 24));
   }
   return [luma, alpha];
+}
+
+/** Write the luma of pixels; returns whether all of them are opaque. */
+function writeLuma(pixels: Uint32Array, luma: Uint8Array): boolean {
+  let all = -1;
+  for (let i = 0; i < luma.length; i++) {
+    const pixel = pixels[i]! | 0;
+    luma[i] = ((pixel & 255) * 9798 + ((pixel >> 8) & 255) * 19235 + ((pixel >> 16) & 255) * 3735 + 16384) >> 15;
+    all &= pixel;
+  }
+  return all >>> 24 === 255;
 }
