@@ -30,67 +30,101 @@ export function fitChroma(luma: Plane, ab: Float32Array, stride: number): Chroma
   const small = shrink(luma, upsample.fitShrink);
   const coarse = shrink(small, stride / upsample.fitShrink);
   const [cb, cr] = chromaFromLab(coarse, ab).map((plane) => enlarge(plane, small.width, small.height));
-  const radius = Math.floor(upsample.windowRadius / upsample.fitShrink);
-  const [slopeCb, offsetCb] = fitPlane(small, cb!, radius);
-  const [slopeCr, offsetCr] = fitPlane(small, cr!, radius);
+  const window = new Window(small, Math.floor(upsample.windowRadius / upsample.fitShrink));
+  const [slopeCb, offsetCb] = window.fit(cb!);
+  const [slopeCr, offsetCr] = window.fit(cr!);
   return { slopeCb, offsetCb, slopeCr, offsetCr };
 }
 
-/** Return slope and offset of chroma over luma in the window around each pixel. */
-function fitPlane(luma: Plane, start: Plane, radius: number): [Plane, Plane] {
-  const mean = (plane: Plane): Plane => boxMean(plane, radius);
-  const meanLuma = mean(luma);
-  const meanSquare = mean(combine((i) => luma.data[i]! ** 2, luma));
-  const variance = combine((i) => meanSquare.data[i]! - meanLuma.data[i]! ** 2 + upsample.epsilon, luma);
-  let chroma = start;
-  let slope = start;
-  let offset = start;
-  for (let round = 0; round < upsample.fitRounds; round++) {
-    const values = chroma.data;
-    const meanChroma = mean(chroma);
-    const meanProduct = mean(combine((i) => values[i]! * luma.data[i]!, luma));
-    const windowSlope = combine(
-      (i) => (meanProduct.data[i]! - meanChroma.data[i]! * meanLuma.data[i]!) / variance.data[i]!,
-      luma,
-    );
-    slope = mean(windowSlope);
-    offset = mean(combine((i) => meanChroma.data[i]! - windowSlope.data[i]! * meanLuma.data[i]!, luma));
-    const [slopes, offsets] = [slope.data, offset.data];
-    chroma = combine((i) => slopes[i]! * luma.data[i]! + offsets[i]!, luma);
+/** The windows around all pixels of a picture, in which chroma is a linear function of luma. */
+class Window {
+  private readonly meanLuma: Plane;
+  private readonly variance: Plane;
+
+  constructor(
+    private readonly luma: Plane,
+    private readonly radius: number,
+  ) {
+    this.meanLuma = boxMean(luma, radius);
+    this.variance = boxMean(product(luma, luma), radius);
+    const { data } = this.variance;
+    for (let i = 0; i < data.length; i++) data[i]! += upsample.epsilon - this.meanLuma.data[i]! ** 2;
   }
-  return [slope, offset];
+
+  /** Return slope and offset of chroma over luma. */
+  fit(start: Plane): [Plane, Plane] {
+    const { luma, meanLuma, variance, radius } = this;
+    const { width, height } = luma;
+    let [chroma, slope, offset] = [start, start, start];
+    for (let round = 0; round < upsample.fitRounds; round++) {
+      const meanChroma = boxMean(chroma, radius);
+      const meanProduct = boxMean(product(chroma, luma), radius);
+      const slopes = makePlane(width, height);
+      const offsets = makePlane(width, height);
+      for (let i = 0; i < slopes.data.length; i++) {
+        slopes.data[i] = (meanProduct.data[i]! - meanChroma.data[i]! * meanLuma.data[i]!) / variance.data[i]!;
+        offsets.data[i] = meanChroma.data[i]! - slopes.data[i]! * meanLuma.data[i]!;
+      }
+      [slope, offset] = [boxMean(slopes, radius), boxMean(offsets, radius)];
+      chroma = product(slope, luma);
+      for (let i = 0; i < chroma.data.length; i++) chroma.data[i]! += offset.data[i]!;
+    }
+    return [slope, offset];
+  }
 }
 
-function combine(value: (index: number) => number, like: Plane): Plane {
-  const result = makePlane(like.width, like.height);
-  for (let i = 0; i < result.data.length; i++) result.data[i] = value(i);
+function product(one: Plane, other: Plane): Plane {
+  const result = makePlane(one.width, one.height);
+  for (let i = 0; i < result.data.length; i++) result.data[i] = one.data[i]! * other.data[i]!;
   return result;
 }
 
 /** Mean over a square window; beyond its edges the picture is mirrored (BORDER_REFLECT). */
 export function boxMean(plane: Plane, radius: number): Plane {
   const { width, height } = plane;
-  const rows = makePlane(width, height);
-  for (let y = 0; y < height; y++) meanAlong(plane.data, rows.data, y * width, 1, width, radius);
-  const result = makePlane(width, height);
-  for (let x = 0; x < width; x++) meanAlong(rows.data, result.data, x, width, height, radius);
-  return result;
+  const across = makePlane(width, height);
+  for (let y = 0; y < height; y++) meanOfRow(plane.data, across.data, y * width, width, radius);
+  return meanOfColumns(across, radius);
 }
 
-function meanAlong(
-  from: Float32Array, to: Float32Array, start: number, step: number, count: number, radius: number,
-): void {
+function meanOfRow(from: Float32Array, to: Float32Array, start: number, width: number, radius: number): void {
   const share = 1 / (2 * radius + 1);
-  const inner = count - radius - 1; // up to here nothing is mirrored
+  const at = (x: number): number => from[start + mirrored(x, width)]!;
   let sum = 0;
-  for (let i = -radius; i <= radius; i++) sum += from[start + step * mirrored(i, count)]!;
-  for (let i = 0; i < count; i++) {
-    to[start + step * i] = sum * share;
-    const isInner = i >= radius && i < inner;
-    const next = isInner ? i + radius + 1 : mirrored(i + radius + 1, count);
-    const past = isInner ? i - radius : mirrored(i - radius, count);
-    sum += from[start + step * next]! - from[start + step * past]!;
+  for (let x = -radius; x <= radius; x++) sum += at(x);
+  const inner = Math.max(width - radius - 1, 0); // where the window begins to reach beyond the right edge
+  for (let x = 0; x < Math.min(radius, width); x++) {
+    to[start + x] = sum * share;
+    sum += at(x + radius + 1) - at(x - radius);
   }
+  for (let x = radius; x < inner; x++) {
+    to[start + x] = sum * share;
+    sum += from[start + x + radius + 1]! - from[start + x - radius]!;
+  }
+  for (let x = Math.max(inner, radius); x < width; x++) {
+    to[start + x] = sum * share;
+    sum += at(x + radius + 1) - at(x - radius);
+  }
+}
+
+/** All columns at once, row by row: so memory is read in its order. */
+function meanOfColumns({ width, height, data }: Plane, radius: number): Plane {
+  const share = 1 / (2 * radius + 1);
+  const result = makePlane(width, height);
+  const sums = new Float64Array(width);
+  for (let y = -radius; y <= radius; y++) {
+    const row = mirrored(y, height) * width;
+    for (let x = 0; x < width; x++) sums[x]! += data[row + x]!;
+  }
+  for (let y = 0; y < height; y++) {
+    const next = mirrored(y + radius + 1, height) * width;
+    const past = mirrored(y - radius, height) * width;
+    for (let x = 0; x < width; x++) {
+      result.data[y * width + x] = sums[x]! * share;
+      sums[x]! += data[next + x]! - data[past + x]!;
+    }
+  }
+  return result;
 }
 
 function mirrored(index: number, count: number): number {

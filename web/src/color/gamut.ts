@@ -44,10 +44,9 @@ const encoded = new Float64Array(6); // of the color that is being solved
 /** Return Cb and Cr of the color that has this luma and these a, b, as far as sRGB shows it. */
 export function chromaOf(luma: number, a: number, b: number): [number, number] {
   solveLightness(luma, a, b, encoded);
-  const [red, green, blue] = encoded as unknown as [number, number, number];
-  const own = WEIGHT_RED * red + WEIGHT_GREEN * green + WEIGHT_BLUE * blue;
-  const cb = (blue - own) / BLUE_CB;
-  const cr = (red - own) / RED_CR;
+  const own = WEIGHT_RED * encoded[0]! + WEIGHT_GREEN * encoded[1]! + WEIGHT_BLUE * encoded[2]!;
+  const cb = (encoded[2]! - own) / BLUE_CB;
+  const cr = (encoded[0]! - own) / RED_CR;
   const excess = excessOf(cb, cr, luma);
   return [cb / excess, cr / excess];
 }
@@ -108,7 +107,7 @@ function encode(lightness: number, xTerm: number, zTerm: number, encoded: Float6
 /** Undo the f of CIE 15. */
 function uncurve(value: number): number {
   const tangent = 3 * color.delta ** 2;
-  return value > color.delta ? value ** 3 : color.delta ** 3 + (value - color.delta) * tangent;
+  return value > color.delta ? value * value * value : color.delta ** 3 + (value - color.delta) * tangent;
 }
 
 function uncurveSlope(value: number): number {

@@ -56,7 +56,7 @@ export class Picture {
   view(size: ViewSize): Bytes {
     let view = this.views.get(size);
     if (view === undefined) {
-      const canvas = scaled(this.fine, VIEW_PIXELS[size]);
+      const canvas = size === "fine" ? this.fine : scaled(this.fine, VIEW_PIXELS[size]);
       view = { width: canvas.width, height: canvas.height, data: readLuma(canvas)[0] };
       this.views.set(size, view);
     }
@@ -71,7 +71,7 @@ function scaled(source: ImageBitmap | OffscreenCanvas, most: number): OffscreenC
   const height = Math.max(Math.round(source.height * scale), 1);
   const canvas = new OffscreenCanvas(width, height);
   const context = context2d(canvas);
-  context.imageSmoothingQuality = "high";
+  context.imageSmoothingQuality = "medium";
   context.drawImage(source, 0, 0, width, height);
   return canvas;
 }
@@ -88,19 +88,34 @@ export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Ui
   const luma = new Uint8Array(width * height);
   let alpha: Uint8Array | null = null;
   const rows = Math.min(Math.max(Math.floor(STRIP_PIXELS / width), 1), height);
-  const context = context2d(new OffscreenCanvas(width, rows));
-  context.globalCompositeOperation = "copy";
+  const read = source instanceof OffscreenCanvas ? readerOfCanvas(source) : readerOfBitmap(source, rows);
   for (let top = 0; top < height; top += rows) {
-    const count = Math.min(rows, height - top);
-    context.drawImage(source, 0, top, width, count, 0, 0, width, count);
     // Pixel by pixel, not byte by byte; red is the lowest byte.
-    const pixels = new Uint32Array(context.getImageData(0, 0, width, count).data.buffer);
+    const pixels = new Uint32Array(read(top, Math.min(rows, height - top)).data.buffer);
     const begin = top * width;
     if (writeLuma(pixels, luma.subarray(begin, begin + pixels.length))) continue;
     alpha ??= new Uint8Array(width * height).fill(255);
     pixels.forEach((pixel, index) => (alpha![begin + index] = pixel >>> 24));
   }
   return [luma, alpha];
+}
+
+/** Returns rows of a picture. */
+type RowReader = (top: number, count: number) => ImageData;
+
+function readerOfCanvas(canvas: OffscreenCanvas): RowReader {
+  const context = context2d(canvas);
+  return (top, count) => context.getImageData(0, top, canvas.width, count);
+}
+
+function readerOfBitmap(bitmap: ImageBitmap, mostRows: number): RowReader {
+  const { width } = bitmap;
+  const context = context2d(new OffscreenCanvas(width, mostRows));
+  context.globalCompositeOperation = "copy";
+  return (top, count) => {
+    context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+    return context.getImageData(0, 0, width, count);
+  };
 }
 
 /** Write the luma of pixels; returns whether all of them are opaque. */

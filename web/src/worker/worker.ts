@@ -1,4 +1,5 @@
 /** All heavy work: decoding, the network, composing, encoding. One request at a time. */
+import { models } from "../constants.json";
 import type { ChromaModel } from "../color/chroma-model";
 import { composer } from "../color/compose";
 import type { Bytes } from "../color/plane";
@@ -56,8 +57,7 @@ async function resultOf(request: Request): Promise<Result> {
     case "frame":
       return colorFrame(request);
     case "prepare":
-      await load(request.model);
-      return null;
+      return prepare(request.model);
   }
 }
 
@@ -137,6 +137,17 @@ function composed(luma: Bytes, chroma: ChromaModel): ImageData {
   const pixels = new ImageData(width, height);
   composer(luma, null, chroma)({ left: 0, top: 0, width, height }, pixels.data);
   return pixels;
+}
+
+/** Load a network, and color something small: the first picture finds everything compiled. */
+async function prepare(model: ModelName): Promise<null> {
+  await load(model);
+  const luma = { width: 512, height: 512, data: Uint8Array.from({ length: 512 * 512 }, (_, i) => i) };
+  const coloring = await Coloring.of(luma, model);
+  const hints = [{ points: [[9, 9]] as const, color: "#2e7d32", radius: 9 }];
+  const settings = { model, vividness: models[model].defaultVividness, caution: 0, saturation: 1 };
+  composed(luma, await coloring.chroma({ settings, hints }));
+  return null;
 }
 
 interface OfPicture {
