@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from tinct.apps.studio.server import StudioServer
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOGRAPH = ROOT / "examples" / "migrant-mother-1936.jpg"
 TARGET = ROOT / "docs" / "images" / "studio.webp"
-SIZE = {"width": 1000, "height": 720}
-WIDTH = 720  # pixels of the result
+SIZE = {"width": 1120, "height": 760}
+WIDTH = 760  # pixels of the result
 CARDIGAN = (0.33, 0.60), (0.62, 0.62)  # shares of the photograph
 GREEN = 150  # degrees of the wheel
 READY = '#viewer[data-shown="fine"]:not([aria-busy])'
@@ -111,6 +111,7 @@ def record(page: Any) -> Recorder:
     page.locator("#progress", has_text="1 of 1").wait_for()
     movie.point(400, 380, 1400)
     frame = page.locator("#frame").bounding_box()
+    drag_line(movie, frame, range(50, 101, 10))
     for share_x, share_y in CARDIGAN:
         x, y = frame["x"] + share_x * frame["width"], frame["y"] + share_y * frame["height"]
         movie.point(x, y, 500)
@@ -129,16 +130,23 @@ def record(page: Any) -> Recorder:
         movie.take(1300)
         page.keyboard.press("Escape")
     movie.take(900)
-    line = page.locator("#line").bounding_box()
-    y = line["y"] + line["height"] - 30
-    right = frame["x"] + frame["width"] - 20
-    page.mouse.move(right, y)
-    page.mouse.down()
-    for step in (*range(0, 90, 15), *range(90, 0, -15)):
-        movie.point(right - step / 100 * frame["width"], y, 120)
-    page.mouse.up()
+    drag_line(movie, frame, (*range(100, 20, -10), *range(20, 101, 10)))
     movie.take(1200)
     return movie
+
+
+def drag_line(movie: Recorder, frame: dict[str, float], way: Iterable[int]) -> None:
+    """Drag the line over the picture, along percents of its width."""
+    y = frame["y"] + frame["height"] - 30
+    left, *others = (
+        min(frame["x"] + share / 100 * frame["width"], frame["x"] + frame["width"] - 20)
+        for share in way
+    )
+    movie.page.mouse.move(left, y)
+    movie.page.mouse.down()
+    for x in others:
+        movie.point(x, y, 100)
+    movie.page.mouse.up()
 
 
 def main() -> None:

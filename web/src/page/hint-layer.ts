@@ -133,6 +133,7 @@ export class HintLayer {
     this.drawn = [];
     this.showDrawn();
     if (this.pointers.size === 0 && points.length > 0 && points.every((point) => this.isInside(point))) {
+      this.moveCross(points[0]!); // the keyboard goes on from here
       this.actions.onPlace(thinnedOut(points, 2 / this.viewport.scale).map(roundedPoint), inWindow);
     }
   }
