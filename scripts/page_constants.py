@@ -20,7 +20,8 @@ from onnx.utils import Extractor
 from tinct import __version__, color, gamut
 from tinct.photographs import xmp
 from tinct.runtime import canvas, color_names, colorizer, hint_file, propagation, upsample
-from tinct.runtime.session import HintSession, Session, model_path
+from tinct.runtime.hint_session import HintSession
+from tinct.runtime.session import Session, model_path
 
 SOURCES = Path(__file__).parents[1] / "web" / "src"
 PATH = SOURCES / "constants.json"
