@@ -2,7 +2,8 @@
 
 Python blocks are executed; of shell blocks, the lines that begin with ``tinct`` are run. What needs
 a camera or a network is marked in the document by ``<!-- skip: next -->``. Each document has a
-folder of its own, with what its examples are about: a photograph, a folder of them, a film.
+folder of its own, with what its examples are about: a photograph in gray and one in color, a folder
+of them, a film.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageOps
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
@@ -34,6 +36,8 @@ def _enter_folder(namespace: dict[str, Any]) -> None:
     namespace |= {"_folder": folder, "_before": Path.cwd()}
     os.chdir(folder)
     shutil.copy(_EXAMPLES / "farm-workers-1943.jpg", "photo.jpg")
+    gray = Image.open("photo.jpg").convert("L")
+    Image.merge("RGB", (gray, ImageOps.mirror(gray), ImageOps.flip(gray))).save("today.jpg")
     (folder / "scans" / "1900s").mkdir(parents=True)
     shutil.copy(_EXAMPLES / "louis-armstrong-1946.jpg", "scans")
     shutil.copy(_EXAMPLES / "broadway-saratoga-1900-1915.jpg", "scans/1900s")
