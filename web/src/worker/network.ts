@@ -11,11 +11,13 @@ import type { ModelName } from "../messages";
 import { PictureError } from "../messages";
 
 const MOST_THREADS = 4; // more do not make these small networks faster
+const THREADS_OF_A_CORE = 2; // browsers count these; in Python, too, a network takes one for each core
 
 const absolute = (url: string): string => new URL(url, self.location.href).href;
 ort.env.wasm.wasmPaths = { mjs: absolute(loaderUrl), wasm: absolute(wasmUrl) };
 // Threads share memory, which browsers allow to isolated pages alone.
-ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+const cores = Math.max(Math.floor(navigator.hardwareConcurrency / THREADS_OF_A_CORE), 1);
+ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(cores, MOST_THREADS) : 1;
 
 /** A network, the end of it from scores to ab, and its branch for hints. */
 type Graph = ModelName | `${ModelName}-readout` | `${ModelName}-hints`;
