@@ -34,6 +34,7 @@ _LAB_COMMANDS = (
     "robustness",
     "faults",
     "hints",
+    "references",
     "steadiness",
     "statistics",
     "curves",

@@ -31,6 +31,8 @@ SIZE = (320, SHORT_SIDE)
 """Width and height of films made of photographs."""
 MARGIN = 1.25
 """How much larger than the frame a photograph is, for the frame to move in it."""
+RATE = 25.0
+"""Frames a second where a film does not say."""
 NOISE = 10.0
 """Standard deviation of the noise, in codes of 255: a fast film, or a camera in the evening."""
 FLICKER = 0.08
@@ -45,6 +47,7 @@ class Clip:
 
     name: str
     frames: tuple[RGB, ...]  # each (H, W, 3)
+    rate: float = RATE  # frames a second
 
 
 def read_film(path: str | Path, limit: int) -> Clip:
@@ -60,11 +63,12 @@ def read_film(path: str | Path, limit: int) -> Clip:
     try:
         with av.open(str(path)) as container:
             frames = tuple(islice(_decode(container), limit))
+            rate = container.streams.video[0].average_rate
     except (av.FFmpegError, OSError, IndexError) as error:
         raise InputError(f"{path}: no film that can be read ({_reason(error)})") from error
     if len(frames) < 2:
         raise InputError(f"{path}: {len(frames)} pictures, of which two or more make a film")
-    return Clip(Path(path).stem, frames)
+    return Clip(Path(path).stem, frames, float(rate or RATE))
 
 
 def _reason(error: av.FFmpegError | OSError | IndexError) -> str:
