@@ -43,12 +43,13 @@ make_environment() {
 
 # install_once FOLDER WHAT...: pip install WHAT into the environment, again when pyproject.toml or WHAT is another.
 install_once() {
-  local folder=$1 stamp
+  local folder=$1 stamp wanted
   shift
   stamp=$folder/tinct-installed
-  if ! { cat pyproject.toml && echo "$@"; } | cmp -s - "$stamp"; then
+  wanted=$(cat pyproject.toml && echo "$@")
+  if [ "$wanted" != "$(cat "$stamp" 2>/dev/null)" ]; then
     echo "== install into $folder"
     "${pip[@]}" install --quiet "$@"
-    { cat pyproject.toml && echo "$@"; } >"$stamp"
+    echo "$wanted" >"$stamp"
   fi
 }
