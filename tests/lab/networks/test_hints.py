@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 from tinct.lab.networks.base import Base
 from tinct.lab.networks.hints import HintBranch, HintConfig, HintedNetwork
 from tinct.lab.networks.nano import Nano
+from tinct.runtime.hint_session import Description
 from tinct.runtime.propagation import Propagation
 from tinct.spec import HintSpec
 
@@ -52,14 +53,14 @@ def test_the_runtime_propagates_as_the_branch_does(branch):
         ((0.0, 0.0),),
     )
     for index in range(2):
-        picture = Propagation(
+        described = Description(
             ab[index].numpy(),
-            np.zeros((8, 12), np.float32),
-            keys[index].reshape(3, 3, 8, 12).numpy(),
-            strengths[index].numpy(),
-            spec,
+            confidence=np.zeros((8, 12), np.float32),
+            scores=np.zeros((1, 8, 12), np.float32),
+            keys=keys[index].reshape(3, 3, 8, 12).numpy(),
+            strengths=strengths[index].numpy(),
         )
-        found, _ = picture.colors(at[index].numpy(), colors[index].numpy())
+        found, _ = Propagation(described, spec).colors(at[index].numpy(), colors[index].numpy())
         np.testing.assert_allclose(found, wanted[index].numpy(), atol=2e-2)
 
 
