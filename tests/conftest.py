@@ -22,18 +22,6 @@ settings.register_profile("search", deadline=None, max_examples=3000, database=N
 settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and all tests in a browser as well.
-
-    What a module prepares is prepared once then. Two browsers whose networks wait for each other
-    in busy loops bring a machine of two cores to a stop.
-    """
-    for item in items:
-        in_browser = item.path.name.startswith("test_page") and item.path.parent.name == "studio"
-        item.add_marker(pytest.mark.xdist_group("page" if in_browser else item.path.stem))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-references",

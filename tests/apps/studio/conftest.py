@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from studio_page import PATIENCE
 
 from tinct.apps.studio.page import find_page
@@ -50,15 +51,20 @@ def built() -> Path:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
-def browser(built: Path) -> Iterator[Any]:
-    """Start Chromium, with a camera that shows a moving test picture."""
+@pytest.fixture(scope="module")
+def browser(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start Chromium, with a camera that shows a moving test picture.
+
+    One at a time, also where tests run in several processes: two whose networks wait in busy loops
+    bring a machine of two cores to a stop.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip extra dev")
     path = os.environ.get("TINCT_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium (Debian: apt-get install chromium; TINCT_CHROMIUM names another)")
     camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with sync_api.sync_playwright() as playwright:
+    lock = FileLock(tmp_path_factory.getbasetemp().parent / "browser.lock")
+    with lock, sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
         yield started
         started.close()
