@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -33,6 +34,18 @@ def reason_of(error: Exception) -> str:
     """Say in a few words what the system, or a library such as FFmpeg, reports."""
     known = _REASONS.get(getattr(error, "errno", None) or 0)
     return known or getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def digest_of(path: str | Path) -> str:
+    """Return the SHA-256 of the content of a file, in hexadecimal digits.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: {reason_of(error)}") from error
 
 
 def open_source(source: str | Path, name: str) -> BinaryIO:

@@ -10,8 +10,10 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from tinct.apps.films import frames as film_frames
 from tinct.films.pixels import plane_of
 
 
@@ -134,3 +136,16 @@ def packets(path: Path) -> list[tuple[int | None, int | None, bytes]]:
     with av.open(str(path)) as container:
         held = container.demux(container.streams.video[0])
         return [(packet.pts, packet.dts, bytes(packet)) for packet in held if packet.size]
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
+    """Make Ctrl-C come when so many frames have been colored."""
+    color = film_frames.RememberingColorizer.color
+
+    def stopping(self: Any, *arguments: Any) -> Any:
+        for number, item in enumerate(color(self, *arguments)):
+            if number == frames:
+                raise KeyboardInterrupt
+            yield item
+
+    monkeypatch.setattr(film_frames.RememberingColorizer, "color", stopping)

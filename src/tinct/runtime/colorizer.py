@@ -285,7 +285,7 @@ class Colorizer:
         """
         options = options or self.options
         name = self.session.spec.name
-        opened = [_attempt(partial(open_picture, name=name), image) for image in images]
+        opened = [attempt(partial(open_picture, name=name), image) for image in images]
         pixels = [entry[0] for entry in opened if not isinstance(entry, Exception)]
         chroma = iter(self._chroma_of_all(pixels, options))
 
@@ -293,7 +293,7 @@ class Colorizer:
             return self.color_pages(entry[1](next(chroma)), options)
 
         return [
-            entry if isinstance(entry, Exception) else _attempt(finish, entry) for entry in opened
+            entry if isinstance(entry, Exception) else attempt(finish, entry) for entry in opened
         ]
 
     def color_pages(self, result: Any, options: ColorOptions) -> Any:
@@ -367,11 +367,11 @@ class Colorizer:
         return replace(self.options, **{k: v for k, v in changes.items() if v is not None})
 
 
-def _attempt(function: Callable[[Any], Any], argument: Any) -> Any:
+def attempt(function: Callable[[Any], Any], argument: Any) -> Any:
     """Return what the function does, or the error that it raises."""
     try:
         return function(argument)
-    except Exception as error:  # noqa: BLE001 - raised again when it is this picture's turn
+    except Exception as error:  # noqa: BLE001 - of one picture, not of the others
         return error
 
 

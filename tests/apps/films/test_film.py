@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from films import Content, Film, luma, make_film, packets, read_film
+from films import Content, Film, luma, make_film, packets, read_film, stop_after
 from tinct.apps.films import color_film
 from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
@@ -542,7 +542,7 @@ def test_a_run_that_goes_on_gives_the_same_film(
     source = make_film(tmp_path / "in.mp4", film)
     _color(call, source, "-o", "whole.mp4")
 
-    _stop_after(monkeypatch, 15)
+    stop_after(monkeypatch, 15)
     code, _, lines = call("video", source, "-o", "out.mp4")
     assert code == 130
     assert lines[-2].startswith("out.partial.mp4: what is finished")
@@ -562,26 +562,13 @@ def test_a_run_that_goes_on_gives_the_same_film(
     assert not (tmp_path / "out.partial.mp4").exists()
 
 
-def _stop_after(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
-    """Make Ctrl-C come when so many frames have been colored."""
-    color = film_frames.RememberingColorizer.color
-
-    def stopping(self: Any, *arguments: Any) -> Any:
-        for number, item in enumerate(color(self, *arguments)):
-            if number == frames:
-                raise KeyboardInterrupt
-            yield item
-
-    monkeypatch.setattr(film_frames.RememberingColorizer, "color", stopping)
-
-
 def test_other_options_do_not_take_up_a_run(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(film_frames, "SEGMENT", 4)
     source = make_film(tmp_path / "in.mkv")
     with monkeypatch.context() as patch:
-        _stop_after(patch, 6)
+        stop_after(patch, 6)
         assert call("video", source, "-o", "out.mkv", *_LOSSLESS)[0] == 130
     (tmp_path / "out.mkv.parts/000000.npz").write_bytes(b"damaged")
     code, _, lines = call("video", source, "-o", "out.mkv", *_LOSSLESS)

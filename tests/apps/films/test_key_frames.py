@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tinct
-from films import Content, packets, read_film
+from films import Content, packets, read_film, stop_after
 from tinct.apps.films import frames as film_frames
 
 Call = Callable[..., tuple[int, str, list[str]]]
@@ -126,7 +126,7 @@ def test_a_run_with_key_frames_goes_on(
     arguments = (film, "--codec", "ffv1", "--key-frame", "4=key.png")
     _color(call, *arguments, "-o", "whole.mkv")
     with monkeypatch.context() as patch:
-        _stop_after(patch, 6)
+        stop_after(patch, 6)
         assert call("video", *arguments, "-o", "out.mkv")[0] == 130
     lines = _color(call, *arguments, "-o", "out.mkv", "--overwrite")
     assert lines[0] == f"{film}: goes on after 5 frames that are finished"
@@ -139,24 +139,11 @@ def test_other_key_frames_do_not_take_up_a_run(
     monkeypatch.setattr(film_frames, "SEGMENT", 5)
     _color(call, film, "--still", "4", "-o", "key.png")
     with monkeypatch.context() as patch:
-        _stop_after(patch, 6)
+        stop_after(patch, 6)
         assert call("video", film, "-o", "out.mkv")[0] == 130
     code, _, lines = call("video", film, "-o", "out.mkv", "--continue", "--key-frame", "4=key.png")
     assert code == 1
     assert "the beginning of a run with other key frames" in lines[-1]
-
-
-def _stop_after(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
-    """Make Ctrl-C come when so many frames have been colored."""
-    color = film_frames.RememberingColorizer.color
-
-    def stopping(self: Any, *arguments: Any) -> Any:
-        for number, item in enumerate(color(self, *arguments)):
-            if number == frames:
-                raise KeyboardInterrupt
-            yield item
-
-    monkeypatch.setattr(film_frames.RememberingColorizer, "color", stopping)
 
 
 def test_a_still_is_the_frame_in_color(call: Call, film: Path, tmp_path: Path) -> None:

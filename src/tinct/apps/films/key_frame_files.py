@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.errors import InputError, OptionError
-from tinct.files import reason_of
+from tinct.files import digest_of
 from tinct.photographs.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -47,11 +46,7 @@ def find_key_frames(names: Sequence[str]) -> tuple[KeyFrameFile, ...]:
     for number, path in (pair for name in names for pair in _pairs(name)):
         if number in found:
             raise OptionError(f"{path}: {found[number].path} is key frame {number} already")
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise InputError(f"{path}: {reason_of(error)}") from error
-        found[number] = KeyFrameFile(number, path, digest)
+        found[number] = KeyFrameFile(number, path, digest_of(path))
     return tuple(found[number] for number in sorted(found))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.errors import InputError
-from tinct.files import reason_of
+from tinct.files import digest_of
 from tinct.photographs import read_picture
 from tinct.photographs.in_color import is_in_color
 from tinct.runtime.hint_file import read_hints
@@ -61,7 +59,7 @@ def read_known_colors(hints: str | None, references: Sequence[str]) -> KnownColo
     if read is not None:
         digests["hints"] = read.digest
     if references:
-        digests["references"] = [_digest(path) for path in references]
+        digests["references"] = [digest_of(path) for path in references]
     return KnownColors(read, pictures, digests)
 
 
@@ -70,10 +68,3 @@ def _read_reference(path: str) -> Picture:
     if not is_in_color(picture.pixels):
         raise InputError(f"{path}: is gray: a reference says what color things are")
     return picture
-
-
-def _digest(path: str) -> str:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: {reason_of(error)}") from error

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tinct.apps.photographs.batch import BatchOptions, choose_format, read_photograph
 from tinct.errors import TinctError
 from tinct.photographs import encode_picture, losses
-from tinct.runtime.colorizer import Colorizer, ColorOptions
+from tinct.runtime.colorizer import Colorizer, ColorOptions, attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -176,13 +176,7 @@ class Coloring:
 
 def _each(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     """Apply a function to what is no error; an error that it raises stands in place of a result."""
-    results = []
-    for item in items:
-        try:
-            results.append(item if isinstance(item, Exception) else function(item))
-        except Exception as error:  # noqa: BLE001 - of one photograph, not of the others
-            results.append(error)
-    return results
+    return [item if isinstance(item, Exception) else attempt(function, item) for item in items]
 
 
 def _encode(picture: Any, options: BatchOptions) -> Result:
