@@ -51,21 +51,38 @@ def built() -> Path:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return what starts Chromium, at the priority of any other program.
+
+    Where it may, as root may, it puts its threads before all others of the machine, which starves
+    the tests beside it.
+    """
+    path = os.environ.get("TINCT_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium (Debian: apt-get install chromium; TINCT_CHROMIUM names another)")
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        return path
+    launcher = tmp_path_factory.mktemp("chromium") / "chromium"
+    launcher.write_text(f'#!/bin/sh\nexec setpriv --bounding-set -sys_nice "{path}" "$@"\n')
+    launcher.chmod(0o755)
+    return str(launcher)
+
+
 @pytest.fixture(scope="module")
-def browser(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(built: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Start Chromium, with a camera that shows a moving test picture.
 
     One at a time, also where tests run in several processes: two whose networks wait in busy loops
     bring a machine of two cores to a stop.
     """
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip extra dev")
-    path = os.environ.get("TINCT_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium (Debian: apt-get install chromium; TINCT_CHROMIUM names another)")
     camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     lock = FileLock(tmp_path_factory.getbasetemp().parent / "browser.lock")
     with lock, sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", *camera]
+        )
         yield started
         started.close()
 
