@@ -297,15 +297,16 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
 
 def _has_only_dots(pixels: NDArray[Any]) -> bool:
     """Tell a picture of black and white without gray between them, where colors have no room."""
-    step = max(1, max(pixels.shape[:2]) // _LOOKED_AT)
+    step = -(-max(pixels.shape[:2]) // _LOOKED_AT)
     # Rows and columns without a common divisor with the pattern of a screen
     sample = pixels[::step, ::step]
     if sample.ndim == 2:
         sample = sample[..., None]
-    channels = sample[..., : 1 if sample.shape[2] <= 2 else 3]  # without alpha
+    channels = np.moveaxis(sample, 2, 0)[: 1 if sample.shape[2] <= 2 else 3]  # without alpha
     full = int(np.iinfo(pixels.dtype).max)
-    num_black = np.count_nonzero(channels.max(axis=2) <= _NEARLY * full)
-    num_white = np.count_nonzero(channels.min(axis=2) >= (1 - _NEARLY) * full)
-    size = channels.shape[0] * channels.shape[1]
+    black, white = _NEARLY * full, (1 - _NEARLY) * full
+    num_black = np.count_nonzero(np.logical_and.reduce([plane <= black for plane in channels]))
+    num_white = np.count_nonzero(np.logical_and.reduce([plane >= white for plane in channels]))
+    size = channels[0].size
     least = (1 - _DOTS) * size
     return bool(min(num_black, num_white) > least and num_black + num_white >= _DOTS * size)

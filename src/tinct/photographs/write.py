@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tinct.photographs.picture import Picture
 from tinct.photographs.pixels import shrink
 
 _AVIF_SPEED = 8  # of 0..10: 12 megapixels in 2 s on two cores
+_PILLOW_PLUGINS = {"AVIF": "AvifImagePlugin", "BMP": "BmpImagePlugin", "WEBP": "WebPImagePlugin"}
 _WEBP_METHOD = 4  # of 0..6
 _LONGEST_WEBP = 16383  # pixels; 14 bits in the file
 _LONGEST_JPEG = 65535
@@ -248,6 +250,7 @@ def _check_longest(pixels: NDArray[Any], longest: int, name: str) -> None:
 def _encode_by_pillow(pixels: NDArray[Any], metadata: Metadata, name: str, quality: int) -> bytes:
     from PIL import Image
 
+    import_module(f"PIL.{_PILLOW_PLUGINS[name]}")  # else Pillow loads those of all its formats
     target = io.BytesIO()
     picture = Image.fromarray(pixels)
     if name == "BMP":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.dom.minidom
 from collections.abc import Iterator
 from xml.parsers.expat import ExpatError
-from xml.sax.saxutils import quoteattr
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
@@ -31,11 +30,7 @@ OF_OTHER_PARTS = {
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _END = '<?xpacket end="w"?>'
-_NEW = (
-    f'{_BEGIN}<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
-    f'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_IPTC_EXTENSION}" %s/>'
-    f"</rdf:RDF></x:xmpmeta>{_END}"
-)
+_EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 
 _Node = xml.dom.minidom.Element | xml.dom.minidom.Attr
 
@@ -96,10 +91,8 @@ def mark_colored(packet: bytes | None, system: str, version: str) -> bytes:
         "AISystemVersionUsed": version,
     }
     document = _parse(packet)
-    roots = document.getElementsByTagNameNS(_RDF, "RDF") if document is not None else None
-    if document is None or not roots:  # none yet, or no XMP
-        texts = [f"Iptc4xmpExt:{name}={quoteattr(value)}" for name, value in stated.items()]
-        return (_NEW % " ".join(texts)).encode()
+    if document is None or not document.getElementsByTagNameNS(_RDF, "RDF"):  # none yet, or no XMP
+        document = xml.dom.minidom.parseString(_EMPTY)
     for name in stated:
         for node in list(_properties(document, _IPTC_EXTENSION, name)):
             _remove(node)
@@ -109,7 +102,7 @@ def mark_colored(packet: bytes | None, system: str, version: str) -> bytes:
     description.setAttribute("xmlns:Iptc4xmpExt", _IPTC_EXTENSION)
     for name, value in stated.items():
         description.setAttribute(f"Iptc4xmpExt:{name}", value)
-    roots[0].appendChild(description)
+    document.getElementsByTagNameNS(_RDF, "RDF")[0].appendChild(description)
     return _write(document)
 
 

@@ -235,7 +235,9 @@ def _validity(difference: Plane) -> Plane:
 
 
 def _median(plane: Plane) -> np.float32:
-    return np.float32(np.median(plane.ravel()[::_SPARSE]))
+    values = plane.ravel()[::_SPARSE]
+    middle = values.size // 2  # of an even number NumPy's median is the mean of two, and slow
+    return np.float32(np.partition(values, middle)[middle])
 
 
 def _likeness(one: Plane, other: Plane) -> float:

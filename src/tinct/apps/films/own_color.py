@@ -35,19 +35,17 @@ def find_own_color(frames: Iterable[FilmFrame], form: FrameFormat) -> Iterator[F
         frames: The film.
         form: What their samples mean.
     """
-    before: NDArray[np.float32] | None = None
+    before: FilmFrame | None = None
     is_colored, contrary = False, 0
     for frame in frames:
         if frame.chroma is None:
             yield frame
             continue
-        luma, cb, cr = (_shrink(plane, form.bits) for plane in (frame.luma, *frame.chroma))
-        found = _is_in_color(luma, cb, cr)
-        is_cut = before is None or float(np.abs(luma - before).mean()) > 255 * _CUT
+        found = _is_in_color(frame.luma, *frame.chroma, form.bits)
         contrary = 0 if found == is_colored else contrary + 1
-        if is_cut or contrary >= _FRAMES_TO_CHANGE:
+        if contrary and (contrary >= _FRAMES_TO_CHANGE or _is_cut(before, frame, form.bits)):
             is_colored, contrary = found, 0
-        before = luma
+        before = frame
         yield replace(frame, is_colored=is_colored)
 
 
@@ -100,10 +98,22 @@ def _shrink(plane: NDArray[Any], bits: int) -> NDArray[np.float32]:
     return np.asarray(small * np.float32(2.0 ** (8 - bits)), np.float32)
 
 
-def _is_in_color(
-    luma: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32]
-) -> bool:
+def _is_cut(before: FilmFrame | None, frame: FilmFrame, bits: int) -> bool:
+    """Tell whether a frame begins a shot."""
+    if before is None:
+        return True
+    change = _shrink(before.luma, bits) - _shrink(frame.luma, bits)
+    return float(np.abs(change).mean()) > 255 * _CUT
+
+
+def _is_in_color(luma: NDArray[Any], cb: NDArray[Any], cr: NDArray[Any], bits: int) -> bool:
     """Tell whether there are colors that are no function of luma, as those of a tint are."""
+    gray, step = 2 ** (bits - 1), 2.0 ** (bits - 8)
+    lowest, highest = int(min(cb.min(), cr.min())), int(max(cb.max(), cr.max()))
+    # A tint reaches no farther than the colors: without it both planes together stay below it, too
+    if max(gray - lowest, highest - gray) <= step * _OWN_COLOR / 8**0.5:
+        return False
+    luma, cb, cr = (_shrink(plane, bits) for plane in (luma, cb, cr))
     level = np.arange(_LEVELS) + 0.5
     at = luma * (_LEVELS / 256)
     apart = [plane - 128 - np.interp(at, level, _tint(luma, plane)) for plane in (cb, cr)]
