@@ -209,7 +209,9 @@ def time_stages(film: FilmColorizer, scene: Sequence[Samples]) -> dict[str, floa
         times.append(time.perf_counter())
         film.compose(luma, chroma)
         times.append(time.perf_counter())
-        for name, taken in zip(("look", "steady", "fit", "compose"), np.diff(times), strict=True):
+        for name, taken in zip(
+            ("predict", "smooth", "fit", "compose"), np.diff(times), strict=True
+        ):
             stages.setdefault(name, []).append(float(taken))
     return {name: median(values) for name, values in stages.items()}
 

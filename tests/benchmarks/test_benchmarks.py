@@ -101,7 +101,7 @@ def test_frames_in_memory(
         assert line["times_as_long"] == 1
         assert 0 < line["timing"]["median"] < 30
         assert 0 < line["processor"] < 60
-        assert list(line["stages"]) == ["look", "steady", "fit", "compose"]
+        assert list(line["stages"]) == ["predict", "smooth", "fit", "compose"]
         assert all(0 < seconds < 30 for seconds in line["stages"].values())
         rate = f"{1 / line['timing']['median']:.0f}"
         assert f"| {line['width']}x{line['height']} | nano | {sees[0]}x224 | {rate} [" in text

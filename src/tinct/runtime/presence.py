@@ -30,6 +30,7 @@ _DARK_REACH, _LIGHT_REACH = 13, 17
 """Cells: letters and lines of them are thinner. A light ground so even is no scene: one of 2,000
 photographs in color has one, and it is white there."""
 _CARD_SHARE = 0.5, 0.65  # of the frame that is flat, from a scene to a title card
+_SCENE_SHARE = 0.42  # of every second cell that is flat; 1,681 photographs were within 0.05 of all
 _CARD_RANGE = 0.05, 0.03  # luma over which the flat part varies, from a scene to a title card
 _SHADED_SHARE = 0.6, 0.75  # of the frame that is flat, to a card whose ground is not even ...
 _SHADED_LUMA = 0.22, 0.17  # ... and the brightest of that ground: a dim scene is not as empty
@@ -79,12 +80,24 @@ def _brightest(luma: Plane) -> float:
 
 def _card(luma: Plane) -> Plane:
     """Return 1 on the ground of a title card and on the letters in it, 0 elsewhere."""
-    around: Any = cv2.medianBlur(cv2.convertScaleAbs(luma, alpha=255), _REACH)
-    around = around.astype(np.float32) / 255
-    flat = np.abs(luma - around) < _FLAT
+    coarse = np.ascontiguousarray(luma[::2, ::2])
+    if _flat(coarse, _median(coarse, _REACH // 2 + 1)).mean() < _SCENE_SHARE:  # much sooner told
+        return np.zeros_like(luma)
+    around = _median(luma, _REACH)
+    flat = _flat(luma, around)
     is_dark = around < _DARK
     dark, light = flat & is_dark, flat & ~is_dark
     return _light_card(luma, light) if light.sum() > dark.sum() else _dark_card(luma, dark)
+
+
+def _median(luma: Plane, reach: int) -> Plane:
+    """Return the median around each cell."""
+    around: Any = cv2.medianBlur(cv2.convertScaleAbs(luma, alpha=255), reach)
+    return np.asarray(around / np.float32(255), np.float32)
+
+
+def _flat(luma: Plane, around: Plane) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(luma - around) < _FLAT)
 
 
 def _dark_card(luma: Plane, flat: NDArray[np.bool_]) -> Plane:
