@@ -28,6 +28,8 @@ class FrameFormat:
     """Else limited: luma 16 to 235, chroma 16 to 240, times 2 ** (bits - 8)."""
     matrix: Standard = "bt709"
     """Whose luma and chroma; BT.2020 is that of non-constant luminance."""
+    turns: int = 0
+    """Quarter turns against the clock by which players show a frame."""
 
     def __post_init__(self) -> None:
         """Check that there can be such frames.

@@ -312,3 +312,19 @@ def test_chroma_does_not_follow_noise(colorizer: Colorizer, rng: np.random.Gener
 
     assert view.noise == pytest.approx(10 / 255, rel=0.25)
     assert deviation(view.noise) < 0.7 * deviation(0)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_network_sees_a_frame_as_it_is_shown(
+    colorizer: Colorizer, gray: NDArray[np.float64], turns: int
+) -> None:
+    shown = to_codes(cv2.resize(gray, (320, 256)), FrameFormat(320, 256))
+    coded = np.ascontiguousarray(np.rot90(shown, -turns))
+    height, width = coded.shape
+    upright = FilmColorizer(colorizer, FrameFormat(320, 256)).predict(shown)
+    view = FilmColorizer(colorizer, FrameFormat(width, height, turns=turns)).predict(coded)
+    # Shrinking rounds codes of a turned frame in another order.
+    np.testing.assert_allclose(np.rot90(view.luma, turns), upright.luma, atol=1.5 / 219)
+    np.testing.assert_allclose(np.rot90(view.ab, turns, axes=(1, 2)), upright.ab, atol=1.5)
+    sideways = FilmColorizer(colorizer, FrameFormat(width, height)).predict(coded)
+    assert np.abs(sideways.ab - view.ab).mean() > 1

@@ -160,21 +160,23 @@ def read_facts(
     time_base = stream.time_base or Fraction(1, 1000)
     start = container.start_time if container.start_time is not None else 0
     origin = Fraction(start, av.time_base)
-    field_order = _field_order(first, context.field_order)
+    field_order, display = _field_order(first, context.field_order), display_matrix(first)
     notes = [*notes, *_notes_on_samples(context.name, first, field_order)]
     counts_from_anywhere = container.format.name in _OFFSET_FORMATS
     return FilmFacts(
         name=name,
         stream=stream.index,
         pix_fmt=pix_fmt,
-        form=FrameFormat(first.width, first.height, bits, shift, tags.full_range, tags.name),
+        form=FrameFormat(
+            first.width, first.height, bits, shift, tags.full_range, tags.name, _turns(display)
+        ),
         tags=tags,
         time_base=time_base,
         origin=origin,
         shift=origin if counts_from_anywhere else Fraction(0),
         rate=_rate(stream, first, time_base),
         aspect=stream.sample_aspect_ratio or None,
-        display=display_matrix(first),
+        display=display,
         field_order=field_order,
         end=_end(container, stream, time_base),
         notes=tuple(notes),
@@ -223,6 +225,16 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     if matrix is not None:
         return tuple(np.frombuffer(matrix, np.int32).tolist())
     return _TURNS.get(frame.rotation % 360)
+
+
+def _turns(display: tuple[int, ...] | None) -> int:
+    """Return the quarter turns against the clock after which what a matrix shows above is above."""
+    if display is None:
+        return 0
+    right, down = display[1], display[4]  # what each adds to the way down
+    if down:
+        return 0 if down > 0 else 2
+    return 1 if right < 0 else 3
 
 
 def _rate(stream: VideoStream, first: VideoFrame, time_base: Fraction) -> Fraction:

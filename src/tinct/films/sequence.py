@@ -233,8 +233,9 @@ def _to_limited(luma: NDArray[Any], bits: int) -> NDArray[Any]:
 def picture_encoder(pattern: str, facts: FilmFacts) -> Callable[[FilmFrame, VideoFrame], bytes]:
     """Return what encodes colored frames as pictures.
 
-    It takes a frame as it was read, and the same one in color as planar YUV 4:4:4. Beyond 8 bits
-    PNG, TIFF and others have 16, DPX has 10, 12 or 16, and OpenEXR floats.
+    It takes a frame as it was read, and the same one in color as planar YUV 4:4:4. The picture is
+    turned as the film is shown. Beyond 8 bits PNG, TIFF and others have 16, DPX has 10, 12 or 16,
+    and OpenEXR floats.
 
     Args:
         pattern: Names of the pictures, whose suffix tells the format.
@@ -249,7 +250,7 @@ def picture_encoder(pattern: str, facts: FilmFacts) -> Callable[[FilmFrame, Vide
     def encode(frame: FilmFrame, colored: VideoFrame) -> bytes:
         bits = scan_depth(colored.format.components[0].bits)
         bits = bits if kind == "dpx" or bits == 8 else 16
-        pixels = _to_rgb(colored, bits, facts.tags)
+        pixels = np.rot90(_to_rgb(colored, bits, facts.tags), facts.form.turns)
         if kind is None:
             assert target is not None
             return encode_picture(Picture(pixels), target.name)

@@ -116,24 +116,28 @@ class FilmColorizer:
             ModelError: The model answers NaN or infinity, or takes no hints, which references are.
         """
         small = self._working(luma)
-        lightness = self._gray.lightness(small)[None, None]
+        lightness = self._lightness(small)
         if references:
             ab, confidence = color_like(self._describe(lightness), references)
-            return View(self._gray.luma(small), ab, confidence, self._noise(luma))
-        answer = self._colorizer.predict(lightness, self.options.vividness)
-        return View(self._gray.luma(small), answer[0][0], answer[1][0, 0], self._noise(luma))
+        else:
+            answer = self._colorizer.predict(lightness, self.options.vividness)
+            ab, confidence = answer[0][0], answer[1][0, 0]
+        turns = -self.format.turns
+        ab, confidence = _turn(ab, turns), _turn(confidence, turns)
+        return View(self._gray.luma(small), ab, confidence, self._noise(luma))
 
     def key_frame(self, luma: Samples, rgb: Pixels) -> KeyFrame:
         """Return what a frame whose colors are known says about the others of its scene.
 
         Args:
             luma: Of the frame, as with ``predict``.
-            rgb: The frame in color, (h, w, 3) uint8, uint16 or float in 0..1, of any size.
+            rgb: The frame in color, as it is shown, (h, w, 3) uint8, uint16 or float in 0..1, of
+                any size.
 
         Raises:
             InputError, ModelError: As ``predict``.
         """
-        lightness = self._gray.lightness(self._working(luma))[None, None]
+        lightness = self._lightness(self._working(luma))
         picture = self._describe(lightness)
         ab = ab_of(rgb, picture.confidence.shape)
         # Saturation is applied to everything later on: to be as they are here, these come first.
@@ -152,6 +156,10 @@ class FilmColorizer:
         multiple = self._colorizer.session.spec.multiple
         # By halves and then linearly: by area the last step would take five times as long.
         return working_pixels(luma, self.short_side, multiple, cv2.INTER_LINEAR)
+
+    def _lightness(self, working: Samples) -> Plane:
+        """Return L* as the network sees it, (1, 1, h, w): as the frame is shown."""
+        return self._gray.lightness(_turn(working, self.format.turns))[None, None]
 
     def _describe(self, lightness: Plane) -> Description:
         vividness = self.options.vividness
@@ -250,6 +258,11 @@ def _mean_pieces(plane: Plane, count: int) -> Plane:
     part = plane[:, : count * _NOISE_PIECE]
     means: Any = cv2.resize(part, (count, len(part)), interpolation=cv2.INTER_AREA)
     return cast("Plane", means.ravel())
+
+
+def _turn(planes: NDArray[Any], turns: int) -> NDArray[Any]:
+    """Turn (..., h, w) by quarters against the clock."""
+    return np.ascontiguousarray(np.rot90(planes, turns, axes=(-2, -1)))
 
 
 def _shrink(view: View) -> Plane:

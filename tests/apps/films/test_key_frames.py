@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tinct
-from films import Content, packets, read_film, stop_after
+from films import Content, Film, make_film, packets, read_film, stop_after
 from tinct.apps.films import frames as film_frames
 
 Call = Callable[..., tuple[int, str, list[str]]]
@@ -226,3 +226,22 @@ def test_key_frames_are_about_one_film(call: Call, film: Path) -> None:
     assert lines == [
         "tinct: error: --key-frame and --still are about one film: name that one alone"
     ]
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_a_still_and_a_key_frame_are_as_the_film_is_shown(
+    call: Call, tmp_path: Path, rotation: int
+) -> None:
+    source = make_film(
+        tmp_path / "turned.mp4",
+        Film("libx264", rotation=rotation, width=WIDTH, height=HEIGHT, frames=4),
+    )
+    _color(call, source, "--still", "2", "-o", "frame2.png")
+    still = np.asarray(Image.open(tmp_path / "frame2.png").convert("L"), np.float64)
+    shown = np.rot90(read_film(source).lumas[1], rotation // 90).astype(np.float64)
+    assert still.shape == shown.shape
+    assert np.corrcoef(still.ravel(), shown.ravel())[0, 1] > 0.99
+    _corrected(tmp_path / "frame2.png", (30, -20))
+    lines = _color(call, source, "-o", "out.mp4", "--crf", "5", "--key-frame", "2=frame2.png")
+    assert not any("does not look like" in line for line in lines)
+    assert min(_mean_cb(read_film(tmp_path / "out.mp4"))) > 15

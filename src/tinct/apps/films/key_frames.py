@@ -82,7 +82,7 @@ def read_key_frames(
                 begin, known = frame.time, []
             if number in left:
                 path, picture = left.pop(number)
-                if not _is_alike(luma, picture):
+                if not _is_alike(np.rot90(luma, reader.facts.form.turns).copy(), picture):
                     print_warning(f"{path}: does not look like frame {number}")
                 known.append((frame.time, film.key_frame(luma, picture.pixels)))
             end, last = frame.time + frame.duration, number
@@ -104,12 +104,13 @@ def _read(path: Path, form: FrameFormat) -> Picture:
     """
     picture = read_picture(path)
     height, width = picture.pixels.shape[:2]
-    size = f"{width}x{height}, the frames of the film {form.width}x{form.height}"
-    if abs(width * form.height / (height * form.width) - 1) > _RATIO:
+    rows, columns = form.luma_shape if form.turns % 2 == 0 else form.luma_shape[::-1]
+    size = f"{width}x{height}, the frames of the film {columns}x{rows}"
+    if abs(width * rows / (height * columns) - 1) > _RATIO:
         raise InputError(f"{path}: of another ratio of sides: {size}")
     if picture.is_gray or _mean_chroma(picture.pixels) < _GRAY:
         raise InputError(f"{path}: is gray: a key frame says what color things are")
-    if (width, height) != (form.width, form.height):
+    if (width, height) != (columns, rows):
         print_warning(f"{path}: {size}: scaled")
     return picture
 
