@@ -288,7 +288,8 @@ def test_webp_and_avif_metadata(photo: NDArray[np.uint8], save: Any, rgb_profile
 
 def test_a_gray_palette_in_tiff_of_even_color(save: Any) -> None:
     """Its first three columns are equal, which must not be taken for three equal channels."""
-    image = Image.fromarray(np.repeat(np.arange(40, dtype=np.uint8)[:, None] * 6, 30, axis=1), "P")
+    indices = np.repeat(np.arange(40, dtype=np.uint8)[:, None] * 6, 30, axis=1)
+    image = Image.frombytes("P", (30, 40), indices.tobytes())
     image.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
     read = read_picture(save(image, "TIFF", compression="tiff_lzw"))
     assert read.to_rgb().pixels.shape == (40, 30, 3)

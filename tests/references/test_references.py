@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("skimage", reason="the extra 'evaluate' is not installed")
+onnx = pytest.importorskip("onnx", reason="the extra 'lab' is not installed")
+pytest.importorskip("skimage", reason="the extra 'lab' is not installed")
 
 from tinct import color
 from tinct.lab.data.dataset import Photographs
@@ -218,7 +219,6 @@ def test_a_model_without_references_is_named() -> None:
 @pytest.mark.slow
 def test_rounding_weights_to_16_bits_is_no_mistake(tmp_path: Path) -> None:
     """The tolerances leave room for what other processors make of the same sums, and more."""
-    onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
     graph = onnx.load(model_path("nano"))
     for weights in graph.graph.initializer:
         values = onnx.numpy_helper.to_array(weights)

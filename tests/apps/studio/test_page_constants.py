@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import onnx
 import pytest
+
+onnx = pytest.importorskip("onnx", reason="the extra 'lab' is not installed")
 
 from scripts.page_constants import MODELS, PATH, constants, readout, readout_path
 
