@@ -28,6 +28,7 @@ PAGES = {
     "CHANGELOG.md": "CHANGELOG.md",
     "CITATION.cff": "CITATION.cff",
     "examples/README.md": "examples/README.md",
+    "integrations/comfyui/README.md": "comfyui.md",
 }
 """Documents of the repository, and where the site has them."""
 COMMAND_PAGE = "reference/commands.md"

@@ -279,3 +279,30 @@ def test_a_gray_reference_is_refused(colorizer: Colorizer) -> None:
     for picture in (gray_picture(), toned):
         with pytest.raises(InputError, match="this picture is gray"):
             canvas.reference(picture)
+
+
+def test_an_area_gets_its_color(canvas: Canvas) -> None:
+    before = canvas.preview().astype(float)
+    y, x = np.mgrid[:240, :320]
+    disk = np.hypot(x - 160, y - 120) < 40
+    assert canvas.area(disk, "#2e7d32") is None
+    after = canvas.preview().astype(float)
+    assert (after[disk][:, 1] - after[disk][:, 0]).mean() > 30
+    changed = np.abs(after - before).mean(axis=-1)
+    assert changed[disk].mean() > 2 * changed[np.hypot(x - 160, y - 120) > 110].mean()
+
+
+def test_a_small_area_counts_too(canvas: Canvas) -> None:
+    mask = np.zeros((240, 320), np.float32)
+    mask[120, 160] = 1
+    canvas.area(mask, "red")
+    assert canvas.wanted().shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [(np.zeros((240, 320), bool), "marks nothing"), (np.ones((10, 10)), "shape .10, 10.")],
+)
+def test_a_mask_that_says_nothing(canvas: Canvas, mask: np.ndarray, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        canvas.area(mask, "red")

@@ -147,6 +147,31 @@ class Canvas:
         corners = np.array([(y, x) for x, y in points], np.float32)
         return self._say(_along(corners, self._cell), color, radius)
 
+    def area(self, mask: Any, color: Color) -> str | None:
+        """Say what color all of an area is.
+
+        Args:
+            mask: (H, W) of the picture's size, bool or 0..1: the area is where it is above 0.5.
+            color: As with :meth:`hint`.
+
+        Returns:
+            As :meth:`hint`.
+
+        Raises:
+            OptionError: The mask is of another size or marks nothing, or the color is none.
+        """
+        marked = np.asarray(mask) > 0.5
+        if marked.shape != self.size[::-1]:
+            raise OptionError(
+                f"a mask of shape {marked.shape}, where {self.size[::-1]} was expected"
+            )
+        shape = self._picture.shape[::-1]
+        share: Any = cv2.resize(marked.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
+        if not share.any():
+            raise OptionError("the mask marks nothing")
+        cells = np.argwhere(share >= min(0.5, share.max()))
+        return self._say(((cells + 0.5) * self._cell).astype(np.float32), color, 0.0)
+
     def reference(self, picture: Any) -> None:
         """Say that things are colored like those of another picture; several add up.
 
