@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-_COMMANDS = ("image", "video", "live", "studio", "serve", "info")
+_COMMANDS = ("image", "video", "live", "studio", "archive", "serve", "info")
 """What a user does; each is a function in the module of the same name in ``commands``."""
 _LAB_COMMANDS = (
     "train",

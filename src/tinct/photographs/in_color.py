@@ -88,17 +88,17 @@ def _size(pixels: NDArray[Any], short_side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def file_is_in_color(path: Path, picture: Picture) -> bool:
+def file_is_in_color(file: Path | bytes, picture: Picture) -> bool:
     """Tell whether the photograph in a file has colors of its own.
 
     Args:
-        path: The file.
+        file: Its path, or its bytes.
         picture: What was read from it; of a color JPEG perhaps its luma alone.
     """
     if picture.source_format == "JPEG" and picture.pixels.ndim == 2:
         import simplejpeg
 
-        data = path.read_bytes()
+        data = file if isinstance(file, bytes) else file.read_bytes()
         try:
             if simplejpeg.decode_jpeg_header(data, strict=False)[2] == "Gray":
                 return False

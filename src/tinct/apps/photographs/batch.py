@@ -46,7 +46,7 @@ class _StoppedError(Exception):
     """The user wants to stop; the picture in work is given up before anything of it is written."""
 
 
-class _InColorError(Exception):
+class InColorError(Exception):
     """The picture is in color already, and the user did not ask for new colors."""
 
 
@@ -110,7 +110,7 @@ def _color_file(
     except BrokenPipeError:  # whoever read our stdout has gone: nothing to report to anyone
         raise
     except Exception as error:  # noqa: BLE001 - a bug met in one picture must not end a run of thousands
-        status, reason = _explain(error)
+        status, reason = explain(error)
     else:
         height, width = after.pixels.shape[:2]
         return PhotographRecord(
@@ -126,11 +126,11 @@ def _color_file(
     return PhotographRecord(name, output, status, reason.removeprefix(f"{name}: "))
 
 
-def _explain(error: Exception) -> tuple[Literal["skipped", "failed", "stopped"], str]:
+def explain(error: Exception) -> tuple[Literal["skipped", "failed", "stopped"], str]:
     """Return what becomes of a picture by an error, and why."""
     if isinstance(error, _StoppedError):
         return "stopped", "stopped before it was finished"
-    if isinstance(error, _InColorError):
+    if isinstance(error, InColorError):
         return "skipped", IN_COLOR
     if isinstance(error, TinctError):
         return "failed", str(error)
@@ -143,13 +143,29 @@ def _read(job: PhotographJob, options: BatchOptions) -> Picture:
     """Read the picture of a job.
 
     Raises:
-        _InColorError: It was found in a folder and is in color.
+        InColorError: It was found in a folder and is in color.
     """
+    if job.source is not None and job.is_from_folder:
+        return read_found(job.source, job.input_name, options)
     source = sys.stdin.buffer if job.source is None else job.source
-    picture = _open(source, job.input_name, options)
-    keeps_color = job.is_from_folder and not options.recolor
-    if keeps_color and job.source is not None and file_is_in_color(job.source, picture):
-        raise _InColorError
+    return read_photograph(source, job.input_name, options)
+
+
+def read_found(source: Path | bytes, name: str, options: BatchOptions) -> Picture:
+    """Read a picture that is to be colored unless it is in color.
+
+    Args:
+        source: A file, or its bytes.
+        name: How messages call it.
+        options: How it is read, whether it is restored, and whether one in color is wanted, too.
+
+    Raises:
+        InColorError: It is in color, and not wanted.
+        InputError: It cannot be read.
+    """
+    picture = _open(source, name, options)
+    if not options.recolor and file_is_in_color(source, picture):
+        raise InColorError
     return _restored(picture) if options.restore else picture
 
 

@@ -12,7 +12,7 @@ from tinct import __version__
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
 from tinct.apps.photographs.batch import IN_COLOR, BatchOptions, run_batch
-from tinct.apps.photographs.journal import Journal, split_finished
+from tinct.apps.photographs.journal import Journal, deciding_options, split_finished
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
@@ -92,7 +92,7 @@ def color_photographs(
     run = _PhotographRun(plan, color, batch, options)
     if options.hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
         raise OptionError(f"--hints {options.hints} is about one photograph: name that one alone")
-    deciding = _deciding_options(color, batch, options)
+    deciding = deciding_options(color, batch) | {"choices": options.choices}
     if known:
         deciding |= known.digests
     journal = Journal(color.model, deciding)
@@ -116,22 +116,6 @@ def color_photographs(
     _write_report(run)
     _print_summary(run)
     return int("failed" in [record.status for record in run.records])
-
-
-def _deciding_options(
-    color: ColorizerOptions, batch: BatchOptions, options: PhotographOptions
-) -> dict[str, object]:
-    """Return what decides about the results besides inputs and model."""
-    return {
-        "vividness": color.vividness,
-        "cautious": color.cautious,
-        "saturation": color.saturation,
-        "format": batch.format,
-        "quality": batch.quality,
-        "mark": batch.mark,
-        "restore": batch.restore,
-        "choices": options.choices,
-    }
 
 
 def _read_known_colors(options: PhotographOptions, inputs: Sequence[str]) -> KnownColors | None:

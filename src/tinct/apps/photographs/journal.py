@@ -22,6 +22,8 @@ from tinct.spec import MODEL_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tinct.apps.colorizer_options import ColorizerOptions
+    from tinct.apps.photographs.batch import BatchOptions
     from tinct.apps.photographs.plan import PhotographJob
 
 JOURNAL_NAME = ".tinct-journal.jsonl"
@@ -45,10 +47,7 @@ class Journal:
 
     @cached_property
     def _model_digest(self) -> str:
-        """SHA-256 of the model file; "" where there is none, which loading the model will say."""
-        packaged = MODEL_FOLDER / f"{self._model}.onnx"
-        path = packaged if packaged.is_file() else Path(self._model)
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        return model_digest(self._model)
 
     def why_again(self, job: PhotographJob) -> str | None:
         """Say what has changed since the result of a job was made.
@@ -98,6 +97,30 @@ class Journal:
                 file.write(json.dumps(entry) + "\n")
         except OSError as error:
             print_warning(f"{path}: {reason_of(error)}; a later run cannot tell what has changed")
+
+
+def model_digest(model: str) -> str:
+    """Return the SHA-256 of a model file; "" where there is none, which loading it will say.
+
+    Args:
+        model: Name of a model in the package, or a model file.
+    """
+    packaged = MODEL_FOLDER / f"{model}.onnx"
+    path = packaged if packaged.is_file() else Path(model)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def deciding_options(color: ColorizerOptions, batch: BatchOptions) -> dict[str, object]:
+    """Return what decides about results besides inputs and model, ready for JSON."""
+    return {
+        "vividness": color.vividness,
+        "cautious": color.cautious,
+        "saturation": color.saturation,
+        "format": batch.format,
+        "quality": batch.quality,
+        "mark": batch.mark,
+        "restore": batch.restore,
+    }
 
 
 def split_finished(

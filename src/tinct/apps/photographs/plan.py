@@ -15,7 +15,7 @@ from tinct.files import reason_of
 from tinct.photographs.formats import FORMATS, Format, format_of_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 STREAM = "-"  # stands for stdin among the inputs and for stdout as the output
 
@@ -95,6 +95,15 @@ class FolderContents:
     results: int = 0  # files that tinct has written there
     links: list[Path] = field(default_factory=list)  # to folders; they are not followed
     unreadable: list[OSError] = field(default_factory=list)  # folders
+
+    def add(self, other: FolderContents) -> None:
+        """Add what is in another folder."""
+        self.pictures += other.pictures
+        self.films += other.films
+        self.suffixes += other.suffixes
+        self.results += other.results
+        self.links += other.links
+        self.unreadable += other.unreadable
 
 
 @dataclass(slots=True)
@@ -209,16 +218,32 @@ def _others_in(contents: FolderContents) -> str:
 
 
 def list_folder(folder: Path, ignored: Collection[Path | None] = ()) -> FolderContents:
-    """Find what is in a folder and everything below it, each kind in alphabetical order.
+    """Find what is in a folder and everything below it; see ``walk_folder``."""
+    contents = FolderContents()
+    for _, found in walk_folder(folder, ignored):
+        contents.add(found)
+    return contents
+
+
+def walk_folder(
+    folder: Path, ignored: Collection[Path | None] = ()
+) -> Iterator[tuple[Path, FolderContents]]:
+    """Find what is in a folder and everything below it, one folder after the other.
 
     What is hidden is passed over, and so are links to folders, which may lead anywhere.
 
     Args:
         folder: Where to search.
         ignored: Folders to pass over as well, resolved.
+
+    Yields:
+        A folder, and what is in it alone, each kind in alphabetical order. Folders that cannot be
+        read are told of with the next one, or at the end with the first once more.
     """
-    contents = FolderContents()
-    for root, folders, files in os.walk(folder, onerror=contents.unreadable.append):
+    unreadable: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=unreadable.append):
+        contents = FolderContents(unreadable=unreadable.copy())
+        unreadable.clear()
         here = Path(root)
         results = results_in(here) if JOURNAL_NAME in files else frozenset()
         folders[:] = sorted(
@@ -237,7 +262,9 @@ def list_folder(folder: Path, ignored: Collection[Path | None] = ()) -> FolderCo
                 contents.films.append(here / name)
             else:
                 contents.suffixes[suffix or "no suffix"] += 1
-    return contents
+        yield here, contents
+    if unreadable:
+        yield folder, FolderContents(unreadable=unreadable)
 
 
 def _default_folder(folder: Path, ending: str) -> Path:
@@ -363,7 +390,7 @@ def _make_names_differ(plan: Plan) -> None:
     taken: set[str] = set()
     kept = []
     for planned in plan.jobs:
-        job = _with_free_names(planned, wanted, taken)
+        job = _with_free_names(planned, wanted, taken, _identify)
         taken |= {_identify(path) for path in job.outputs}
         overwritten = next((path for path in job.outputs if _identify(path) in sources), None)
         if overwritten is None:
@@ -377,7 +404,36 @@ def _make_names_differ(plan: Plan) -> None:
     plan.jobs = kept
 
 
-def _with_free_names(job: PhotographJob, wanted: Counter[str], taken: set[str]) -> PhotographJob:
+def name_results(names: Sequence[str], naming: Naming) -> list[tuple[str, tuple[str, ...]]]:
+    """Name the results of photographs of one folder, as ``make_plan`` would, without the disk.
+
+    Args:
+        names: Of the files, in their order.
+        naming: Of which the format counts.
+
+    Returns:
+        For each the name of its result, and what the user should know of it, one sentence each.
+    """
+
+    def identify(path: Path) -> str:
+        return os.path.normcase(path)
+
+    jobs = [PhotographJob(Path(name), _with_format(Path(name), naming)) for name in names]
+    wanted = Counter(identify(path) for job in jobs for path in job.outputs)
+    if len(wanted) == len(jobs):
+        return [(job.output_name, ()) for job in jobs]
+    taken: set[str] = set()
+    named = []
+    for planned in jobs:
+        job = _with_free_names(planned, wanted, taken, identify)
+        taken |= {identify(path) for path in job.outputs}
+        named.append((job.output_name, job.notes))
+    return named
+
+
+def _with_free_names(
+    job: PhotographJob, wanted: Counter[str], taken: set[str], identify: Callable[[Path], str]
+) -> PhotographJob:
     """Rename the outputs of a job that others want as well.
 
     ``logo.gif`` becomes ``logo.gif.png`` where another one becomes ``logo.png``; pictures that have
@@ -386,28 +442,31 @@ def _with_free_names(job: PhotographJob, wanted: Counter[str], taken: set[str]) 
     Args:
         job: The job.
         wanted: How many outputs would be each file, before any is renamed.
-        taken: Files that outputs of earlier jobs are, as ``_identify`` returns them.
+        taken: Files that outputs of earlier jobs are.
+        identify: Tells which file a path is.
     """
     target, sheet, source = job.target, job.sheet, job.source
     if target is None or source is None:
         return job
-    if wanted[_identify(target)] > 1 and target.suffix.lower() != source.suffix.lower():
+    if wanted[identify(target)] > 1 and target.suffix.lower() != source.suffix.lower():
         target = target.with_name(f"{target.stem}{source.suffix}{target.suffix}")
-    if target is not job.target or _identify(target) in taken:
-        target = _numbered_until_free(target, wanted, taken)
-    if sheet is not None and (target != job.target or _identify(sheet) in taken):
+    if target is not job.target or identify(target) in taken:
+        target = _numbered_until_free(target, wanted, taken, identify)
+    if sheet is not None and (target != job.target or identify(sheet) in taken):
         sheet = target.with_name(f"{target.stem.removesuffix('-color')}-compare.jpg")
-        sheet = _numbered_until_free(sheet, wanted, taken | {_identify(target)})
+        sheet = _numbered_until_free(sheet, wanted, taken | {identify(target)}, identify)
     if target == job.target and sheet == job.sheet:
         return job
     note = f"written to {target}, as another picture becomes {job.target}"
     return replace(job, target=target, sheet=sheet, notes=(note,))
 
 
-def _numbered_until_free(path: Path, wanted: Counter[str], taken: set[str]) -> Path:
+def _numbered_until_free(
+    path: Path, wanted: Counter[str], taken: set[str], identify: Callable[[Path], str]
+) -> Path:
     """Put -2, -3, ... behind a name until no output is or wants to be that file."""
     candidate, number = path, 1
-    while _identify(candidate) in taken or wanted[_identify(candidate)]:
+    while identify(candidate) in taken or wanted[identify(candidate)]:
         number += 1
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return candidate

@@ -1,0 +1,241 @@
+"""Workers, and giving out work to them so that nothing is lost when one of them ends.
+
+A worker has one portion in hand. When it ends, exactly that portion is given out again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Generic, TypeVar
+
+from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.archive.worker import color_here, load_here, prepare_process
+from tinct.apps.console import print_warning
+from tinct.errors import TinctError
+
+_TOGETHER = 8
+"""Photographs that a worker is given at once: asking for more costs a thousandth of a second."""
+_MOST_ENDS = 3  # of workers over one photograph, besides the first
+_MOST_IN_A_ROW = 100  # ends of workers without a photograph done
+_PATIENCE_S = 60.0
+_ENDED = "every process that colored it ended (not enough memory, or damage in the file)"
+
+W = TypeVar("W")
+
+
+class Crew(ABC, Generic[W]):
+    """Workers of one kind, ``W``, that are given some photographs at a time.
+
+    Attributes:
+        ended: What a worker's future raises when the worker has ended.
+    """
+
+    ended: tuple[type[Exception], ...]
+
+    def __init__(self, size: int) -> None:
+        """Call the workers.
+
+        Args:
+            size: How many.
+        """
+        self._starting: dict[Future[None], W] = {}
+        self._free: list[W] = []
+        self._busy: dict[Future[list[Fate]], W] = {}
+        self._num_lost = 0  # in a row, before they had loaded the network
+        for _ in range(size):
+            self._call_one()
+
+    @abstractmethod
+    def start(self) -> tuple[W, Future[None]]:
+        """Start a worker.
+
+        Returns:
+            The worker, and what is done when it has loaded the network.
+        """
+
+    @abstractmethod
+    def give(
+        self, worker: W, photographs: Sequence[Photograph], is_retried: bool
+    ) -> Future[list[Fate]]:
+        """Have photographs colored, see ``Worker.color``."""
+
+    @abstractmethod
+    def dismiss(self, worker: W) -> None:
+        """End a worker, if it has not ended; what it has in hand is given up."""
+
+    def has_room(self) -> bool:
+        """Tell whether a worker is free; call another for each that has ended.
+
+        Raises:
+            TinctError: A worker cannot load the network.
+        """
+        for loaded in [future for future in self._starting if future.done()]:
+            worker = self._starting.pop(loaded)
+            if isinstance(loaded.exception(), self.ended):
+                self._num_lost += 1
+                if self._num_lost > _MOST_IN_A_ROW:
+                    raise TinctError("workers end while they load the network: not enough memory?")
+                self.dismiss(worker)
+                self._call_one()
+            else:
+                loaded.result()
+                self._num_lost = 0
+                self._free.append(worker)
+        for finished in [future for future in self._busy if future.done()]:
+            worker = self._busy.pop(finished)
+            if isinstance(finished.exception(), self.ended):
+                self.dismiss(worker)  # it may only have been out of reach
+                self._call_one()
+            else:
+                self._free.append(worker)
+        return bool(self._free)
+
+    def starting(self) -> Collection[Future[None]]:
+        """Return what is done when a worker is there."""
+        return self._starting
+
+    def submit(self, photographs: Sequence[Photograph], is_retried: bool) -> Future[list[Fate]]:
+        """Give photographs to a free worker, see ``Worker.color``."""
+        worker = self._free.pop()
+        future = self.give(worker, photographs, is_retried)
+        self._busy[future] = worker
+        return future
+
+    def close(self) -> None:
+        """Send all workers home."""
+        for worker in (*self._free, *self._busy.values(), *self._starting.values()):
+            self.dismiss(worker)
+
+    def _call_one(self) -> None:
+        worker, loaded = self.start()
+        self._starting[loaded] = worker
+
+
+class ProcessCrew(Crew[ProcessPoolExecutor]):
+    """Workers in processes on this machine.
+
+    Each is an executor of its own with one process: when one process ends, an executor gives up all
+    that it has.
+    """
+
+    ended = (BrokenProcessPool,)
+
+    def __init__(self, work: Work, size: int) -> None:
+        """Start the processes.
+
+        Args:
+            work: How photographs are colored.
+            size: How many.
+        """
+        self._work = work
+        super().__init__(size)
+
+    def start(self) -> tuple[ProcessPoolExecutor, Future[None]]:
+        """Start a process."""
+        # Forked, it would inherit the locks of threads that it does not have.
+        worker = ProcessPoolExecutor(1, get_context("spawn"), prepare_process)
+        return worker, worker.submit(load_here, self._work)
+
+    def give(
+        self, worker: ProcessPoolExecutor, photographs: Sequence[Photograph], is_retried: bool
+    ) -> Future[list[Fate]]:
+        """Have photographs colored by a process."""
+        return worker.submit(color_here, photographs, is_retried)
+
+    def dismiss(self, worker: ProcessPoolExecutor) -> None:
+        """End a process."""
+        for process in tuple((worker._processes or {}).values()):  # until Python 3.14 terminates
+            with suppress(ValueError):  # it is closed already
+                process.terminate()
+        worker.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Photographs of one part that a worker is given at once."""
+
+    part: int
+    photographs: Sequence[Photograph]
+    num_ends: int = 0  # of workers that had them
+
+
+def give_out(
+    crew: Crew[W], parts: Iterable[tuple[int, Sequence[Photograph]]]
+) -> Iterator[tuple[int, list[Fate]]]:
+    """Have photographs colored.
+
+    When a worker ends, its photographs are given out again, one by one: each is done, or has ended
+    so many workers by itself that it has failed.
+
+    Args:
+        crew: Workers.
+        parts: Numbers of parts, and the photographs in them; taken as they are needed.
+
+    Yields:
+        The number of a part, and what became of some of its photographs.
+
+    Raises:
+        TinctError: The workers cannot work at all.
+    """
+    fresh = (
+        _Portion(number, photographs[start : start + _TOGETHER])
+        for number, photographs in parts
+        for start in range(0, len(photographs), _TOGETHER)
+    )
+    again: deque[_Portion] = deque()
+    running: dict[Future[list[Fate]], _Portion] = {}
+    num_ends = 0  # in a row
+    is_exhausted = False
+    while True:
+        while crew.has_room() and not (is_exhausted and not again):
+            portion = again.popleft() if again else next(fresh, None)
+            if portion is None:
+                is_exhausted = True
+                break
+            running[crew.submit(portion.photographs, portion.num_ends > 0)] = portion
+        if is_exhausted and not (running or again):
+            return
+        done = _wait(running, crew)
+        for future in [future for future in running if future in done]:
+            portion = running.pop(future)
+            try:
+                fates = future.result()
+            except crew.ended:
+                num_ends += 1
+                if num_ends > _MOST_IN_A_ROW:
+                    raise TinctError(
+                        f"{num_ends} workers ended without coloring a photograph: not enough "
+                        "memory? (--jobs with a smaller number needs less)"
+                    ) from None
+                fates = _retry(portion, again)
+            else:
+                num_ends = 0
+            if fates:
+                yield portion.part, fates
+
+
+def _wait(running: dict[Future[list[Fate]], _Portion], crew: Crew[W]) -> set[Future[Any]]:
+    """Wait until something is done, or a worker is there."""
+    while True:
+        futures: list[Future[Any]] = [*running, *crew.starting()]
+        done = wait(futures, _PATIENCE_S, FIRST_COMPLETED).done
+        if done:
+            return done
+        if not running:
+            print_warning("no worker is there yet: waiting for processors")
+
+
+def _retry(portion: _Portion, again: deque[_Portion]) -> list[Fate]:
+    """Have the photographs of a worker that has ended done again, unless one ended several."""
+    if len(portion.photographs) == 1 and portion.num_ends >= _MOST_ENDS:
+        return [Fate(portion.photographs[0], "failed", _ENDED)]
+    ends = portion.num_ends + 1
+    again.extend(_Portion(portion.part, [item], ends) for item in portion.photographs)
+    return []

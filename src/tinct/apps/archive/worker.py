@@ -1,0 +1,225 @@
+"""A worker: one network with one thread, and the photographs that it is given.
+
+Reading the next photographs and writing the last ones goes on in threads while one is colored, so
+that nobody waits for a disk, or for an object store that takes its time to answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinct.apps.archive import storage
+from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.photographs.batch import choose_format, explain, read_found
+from tinct.apps.photographs.journal import model_digest
+from tinct.cores import prepare_threads
+from tinct.errors import InputError, ModelError
+from tinct.photographs import encode_picture, losses
+from tinct.runtime import Colorizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_READ_AHEAD = 3  # photographs in memory that wait to be colored
+_WRITTEN_AT_ONCE = 3  # and to be written
+THERE = "is there already, and not known to be tinct's (--overwrite replaces it)"
+_RECOVERED = "the result was written by a process that ended before it could tell of it"
+
+
+class _ThereError(Exception):
+    """There is a file where the result should go, and nothing is known of it."""
+
+
+class _RecoveredError(Exception):
+    """The result is there: a worker has written it, and ended before it could tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    data: bytes
+    hash: str
+    seconds: float
+
+
+class Worker:
+    """Colors photographs of an archive."""
+
+    def __init__(self, work: Work) -> None:
+        """Load the network.
+
+        Raises:
+            ModelError, DeviceError: It cannot be used, or is not the one of the other workers.
+        """
+        self._work = work
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        prepare_threads(jobs=2)  # processes share the processor as the threads of one do
+        color = work.color
+        if model_digest(color.model) != work.model_hash:
+            raise ModelError(f"{color.model}: on {self.name} this is another model file")
+        self._color = Colorizer(
+            color.model,
+            vividness=color.vividness,
+            cautious=color.cautious,
+            saturation=color.saturation,
+            device=color.device,
+            threads=1,
+        )
+        self._readers = ThreadPoolExecutor(_READ_AHEAD, thread_name_prefix="tinct-read")
+        self._writers = ThreadPoolExecutor(_WRITTEN_AT_ONCE, thread_name_prefix="tinct-write")
+
+    def color(self, photographs: Sequence[Photograph], is_retried: bool) -> list[Fate]:
+        """Color photographs; what goes wrong with one is its own fate.
+
+        Args:
+            photographs: What to do.
+            is_retried: A worker that had them has ended: what it has written is not done again.
+
+        Returns:
+            What became of them, in their order.
+        """
+        loading = deque(
+            self._readers.submit(self._load, photograph, is_retried)
+            for photograph in photographs[:_READ_AHEAD]
+        )
+        writing: list[Future[Fate]] = []
+        for index, photograph in enumerate(photographs):
+            if index >= _WRITTEN_AT_ONCE:
+                writing[index - _WRITTEN_AT_ONCE].exception()  # no more than these in memory
+            loaded = loading.popleft()
+            writing.append(self._color_one(photograph, loaded, is_retried))
+            if index + _READ_AHEAD < len(photographs):
+                following = photographs[index + _READ_AHEAD]
+                loading.append(self._readers.submit(self._load, following, is_retried))
+        return [future.result() for future in writing]
+
+    def finish_writing(self) -> None:
+        """Wait until nothing is half written; nothing can be colored any more."""
+        self._writers.shutdown(wait=True)
+
+    def _load(self, photograph: Photograph, is_retried: bool) -> _Loaded:
+        start = time.perf_counter()
+        may_replace = photograph.is_repeated or self._work.batch.overwrite
+        if not may_replace and storage.exists(self._target_of(photograph)):
+            raise _RecoveredError if is_retried else _ThereError
+        data = storage.read(photograph.source)
+        digest = hashlib.sha256(data).hexdigest()
+        if photograph.hash is not None and digest != photograph.hash:
+            raise InputError("is not what the manifest says: its hash is another")
+        return _Loaded(data, digest, time.perf_counter() - start)
+
+    def _color_one(
+        self, photograph: Photograph, loading: Future[_Loaded], is_retried: bool
+    ) -> Future[Fate]:
+        """Color one; its fate is known when it is written."""
+        batch = self._work.batch
+        try:
+            loaded = loading.result()
+            start = time.perf_counter()
+            before = read_found(loaded.data, photograph.source, batch)
+            after = self._color(before)
+            format_name = choose_format(after, batch, Path(photograph.place))
+            data = encode_picture(after, format_name, batch.quality, batch.mark)
+            height, width = after.pixels.shape[:2]
+            fate = Fate(
+                photograph,
+                "done",
+                warnings=(
+                    *photograph.notes,
+                    *after.warnings,
+                    *losses(after, format_name, batch.mark),
+                ),
+                width=width,
+                height=height,
+                seconds=loaded.seconds + time.perf_counter() - start,
+                hash=loaded.hash,
+                output_size=len(data),
+                worker=self.name,
+            )
+        except Exception as error:  # noqa: BLE001 - a bug met in one photograph ends no other
+            failed: Future[Fate] = Future()
+            failed.set_result(self._fate_of(photograph, error))
+            return failed
+        return self._writers.submit(self._write, fate, data, is_retried)
+
+    def _write(self, fate: Fate, data: bytes, is_retried: bool) -> Fate:
+        start = time.perf_counter()
+        photograph = fate.photograph
+        # What a process that seemed dead has written meanwhile is the same to the byte.
+        overwrite = photograph.is_repeated or is_retried or self._work.batch.overwrite
+        try:
+            storage.write(self._target_of(photograph), data, overwrite=overwrite)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._fate_of(photograph, error)
+        seconds = (fate.seconds or 0) + time.perf_counter() - start
+        return replace(fate, seconds=seconds, output_hash=hashlib.sha256(data).hexdigest())
+
+    def _fate_of(self, photograph: Photograph, error: Exception) -> Fate:
+        target = self._target_of(photograph)
+        if isinstance(error, _RecoveredError):
+            return recovered(photograph, self.name)
+        if isinstance(error, _ThereError):
+            return Fate(photograph, "skipped", f"{target} {THERE}", worker=self.name)
+        status, reason = explain(error)
+        assert status != "stopped"
+        reason = reason.removeprefix(f"{photograph.source}: ")
+        return Fate(photograph, status, reason, worker=self.name)
+
+    def _target_of(self, photograph: Photograph) -> str:
+        return storage.join(self._work.target, photograph.place)
+
+
+def recovered(photograph: Photograph, worker: str | None = None) -> Fate:
+    """Return the fate of one whose result is there, and of which nothing else is known."""
+    return Fate(photograph, "done", _RECOVERED, worker=worker)
+
+
+_worker: Worker | None = None  # of this process
+
+
+def prepare_process() -> None:
+    """Make a process a good worker: it ends with the one that gives out work, and not before.
+
+    Ctrl-C reaches both, and the other one decides. What is being written is finished.
+    """
+
+    def leave(*_: object) -> None:
+        if _worker is not None:
+            _worker.finish_writing()
+        os._exit(1)
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            leave()
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, leave)
+    threading.Thread(target=follow, name="tinct-follow", daemon=True).start()
+
+
+def load_here(work: Work) -> None:
+    """Make the worker of this process.
+
+    Raises:
+        ModelError, DeviceError: As of ``Worker``.
+    """
+    global _worker
+    _worker = Worker(work)
+
+
+def color_here(photographs: Sequence[Photograph], is_retried: bool) -> list[Fate]:
+    """Color photographs by the worker of this process, see ``Worker.color``."""
+    assert _worker is not None
+    return _worker.color(photographs, is_retried)

@@ -1,0 +1,140 @@
+"""``tinct archive``: color the photographs of an archive, on one machine or on many."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tinct.apps.commands.arguments import (
+    Cautious,
+    Device,
+    Model,
+    Quiet,
+    Saturation,
+    Verbose,
+    Vividness,
+    choose_verbosity,
+)
+from tinct.errors import MissingExtraError
+from tinct.spec import PHOTOGRAPH_MODEL
+
+
+def archive(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders with everything below them, photographs, or manifests (Parquet), as "
+            "paths or URLs such as s3://bucket/scans."
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PLACE",
+            help="Folder, or a URL such as s3://bucket/colored: the tree of a folder is kept below "
+            "it; of several, each below one of its name.",
+        ),
+    ],
+    model: Model = PHOTOGRAPH_MODEL,
+    vividness: Vividness = None,
+    cautious: Cautious = 0.0,
+    saturation: Saturation = 1.0,
+    restore: Annotated[
+        bool,
+        typer.Option("--restore", help="First stretch faded tones and take even casts out."),
+    ] = False,
+    recolor: Annotated[
+        bool, typer.Option("--recolor", help="Color photographs in color as well.")
+    ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            show_default="the input's",
+            metavar="FORMAT",
+            help="jpeg, png, tiff, webp, avif, bmp, ppm or jpeg2000.",
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, show_default="the format's own"),
+    ] = None,
+    no_mark: Annotated[
+        bool,
+        typer.Option("--no-mark", help="Do not say in the metadata that a model has colored it."),
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try again what has failed in an earlier run.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Do everything again, and replace files that are not known to be tinct's.",
+        ),
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            show_default="all processors",
+            help="Workers, each a process with a network that has one thread.",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Workers on the machines of a Ray cluster: auto, or HOST:PORT. local starts one.",
+        ),
+    ] = None,
+    list_only: Annotated[
+        bool,
+        typer.Option(
+            "--list", help="Color nothing: write a manifest of the sources to -o FILE.parquet."
+        ),
+    ] = False,
+    max_pixels: Annotated[
+        float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
+    ] = 300.0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Color the photographs of an archive, on one machine or on many.
+
+    PLACE gets the same tree, and in tinct-archive/ a manifest of what was found and a table of what
+    became of it. A run that was killed is started again as it was: it does what is missing.
+    """
+    try:
+        from tinct.apps.archive.run import ArchiveOptions, color_archive, write_manifest
+
+        if ray is not None:
+            import ray as _  # noqa: F401 - known to be there before any photograph is listed
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == "tinct":
+            raise
+        extra = "ray" if package == "ray" else "archive"
+        raise MissingExtraError(f"tinct archive ({package})", extra) from error
+    from tinct.apps.colorizer_options import ColorizerOptions
+    from tinct.apps.photographs.batch import BatchOptions
+
+    choose_verbosity(quiet, verbose)
+    batch = BatchOptions(
+        max_pixels=round(max_pixels * 1e6),
+        format=format,
+        quality=quality,
+        overwrite=overwrite,
+        recolor=recolor,
+        mark=not no_mark,
+        restore=restore,
+    )
+    if list_only:
+        return write_manifest(sources, output, batch)
+    color = ColorizerOptions(model, vividness, cautious, saturation, device)
+    return color_archive(sources, output, color, batch, ArchiveOptions(jobs, ray, retry))
