@@ -134,6 +134,18 @@ def clicks(
 
 
 @app.command()
+def page(photographs: Photographs = _EXAMPLES, rounds: Rounds = 5) -> None:
+    """The page of tinct studio in Chromium: first color, a hint, a slider, the camera."""
+    from benchmarks.page import bench_page
+    from benchmarks.publish import photographs_in
+    from tinct.photographs import read_picture
+    from tinct.runtime.compose import luma_of
+
+    photograph = luma_of(read_picture(photographs_in(photographs)[0], gray=True).pixels)
+    typer.echo(bench_page(photograph, rounds))
+
+
+@app.command()
 def serve(
     photographs: Photographs = _EXAMPLES,
     model: Model = "base",

@@ -18,8 +18,16 @@ import onnx
 from onnx.utils import Extractor
 
 from tinct import __version__, color, gamut
-from tinct.photographs import xmp
-from tinct.runtime import canvas, color_names, colorizer, hint_file, propagation, upsample
+from tinct.photographs import in_color, xmp
+from tinct.runtime import (
+    canvas,
+    color_names,
+    colorizer,
+    hint_file,
+    propagation,
+    reference,
+    upsample,
+)
 from tinct.runtime.hint_session import HintSession
 from tinct.runtime.session import Session, model_path
 
@@ -74,6 +82,19 @@ def constants() -> dict[str, Any]:
             "suggestionSpread": canvas.SUGGESTION_SPREAD,
             "candidateStep": propagation.CANDIDATE_STEP,
             "near": propagation.NEAR,
+        },
+        "reference": {
+            "sharpness": reference.SHARPNESS,
+            "leastShare": reference.LEAST_SHARE,
+        },
+        "inColor": {
+            "threshold": in_color.THRESHOLD,
+            "fine": in_color.FINE,
+            "cells": in_color.CELLS,
+            "tones": in_color.TONES,
+            "share": in_color.SHARE,
+            "strongTone": in_color.STRONG_TONE,
+            "regularization": in_color.REGULARIZATION,
         },
         "upsample": {
             "fitShrink": upsample.FIT_SHRINK,

@@ -1,4 +1,6 @@
 /** What the page and its worker say to each other. */
+import type { ChromaModel } from "./color/chroma-model";
+
 export type ModelName = "nano" | "base";
 
 /** How large a picture is shown: for the row of pictures, while something is dragged, at rest. */
@@ -35,9 +37,17 @@ export interface Hint {
   readonly radius: number;
 }
 
+/** A picture in color, of which things take the colors of what is like them in it. */
+export interface ReferencePicture {
+  /** No other picture has it. */
+  readonly number: number;
+  readonly file: File;
+}
+
 /** All that somebody chooses for one picture. */
 export interface Edits {
   readonly settings: Settings;
+  readonly references: readonly ReferencePicture[];
   /** In the order in which they were said: the later counts. */
   readonly hints: readonly Hint[];
 }
@@ -45,7 +55,7 @@ export interface Edits {
 interface ForPicture {
   /** Number of the picture; the worker keeps what it has read of the last ones. */
   readonly picture: number;
-  readonly file: Blob;
+  readonly file: File;
   readonly edits: Edits;
 }
 
@@ -90,6 +100,11 @@ export interface Encoded {
   readonly height: number;
 }
 
+/** Say how chroma depends on luma in a picture, for who composes it elsewhere. */
+export interface ChromaRequest extends ForPicture {
+  readonly kind: "chroma";
+}
+
 /** Name likely colors of a place, and all that it can have. */
 export interface SuggestRequest extends ForPicture {
   readonly kind: "suggest";
@@ -116,6 +131,13 @@ export interface WhereRequest extends ForPicture {
   readonly kind: "where";
 }
 
+/** Look at a picture in color, which fails where it cannot be one. */
+export interface ReferenceRequest {
+  readonly kind: "reference";
+  readonly reference: ReferencePicture;
+  readonly model: ModelName;
+}
+
 /** Color a frame of a camera. */
 export interface FrameRequest {
   readonly kind: "frame";
@@ -140,8 +162,10 @@ export type Request =
   | ViewRequest
   | DetailRequest
   | EncodeRequest
+  | ChromaRequest
   | SuggestRequest
   | WhereRequest
+  | ReferenceRequest
   | FrameRequest
   | PrepareRequest;
 
@@ -149,8 +173,10 @@ interface Results {
   view: View;
   detail: Detail;
   encode: Encoded;
+  chroma: ChromaModel;
   suggest: Suggestions;
   where: Point;
+  reference: null;
   frame: Frame;
   prepare: null;
 }
@@ -160,7 +186,16 @@ export type ResultOf<Asked extends Request> = Results[Asked["kind"]];
 export type Result = Results[keyof Results];
 
 /** Why a request failed, as a text of texts.ts. */
-export type Failure = "unreadable" | "tooLarge" | "noModel" | "failed";
+export type Failure =
+  | "unreadable"
+  | "unreadableHeic"
+  | "tooLarge"
+  | "grayReference"
+  | "noModel"
+  | "noStudio"
+  /** By the machine, whose own words the detail is. */
+  | "refused"
+  | "failed";
 
 export type Reply =
   | { readonly ok: true; readonly result: Result }

@@ -137,8 +137,8 @@ describe("files of hints", () => {
 
 test("steps are taken back and done again, and a new one ends what was taken back", () => {
   const settings = { model: "nano", vividness: 0.5, caution: 0, saturation: 1 } as const;
-  const history = new History({ settings, hints: [] });
-  for (const vividness of [0.6, 0.7, 0.7]) history.change({ settings: { ...settings, vividness }, hints: [] });
+  const history = new History({ settings, references: [], hints: [] });
+  for (const vividness of [0.6, 0.7, 0.7]) history.change({ settings: { ...settings, vividness }, references: [], hints: [] });
   history.undo();
   expect(history.edits.settings.vividness).toBe(0.6);
   history.redo();
@@ -146,6 +146,6 @@ test("steps are taken back and done again, and a new one ends what was taken bac
   history.undo();
   history.undo();
   expect([history.canUndo, history.canRedo]).toEqual([false, true]);
-  history.change({ settings: { ...settings, vividness: 0.1 }, hints: [] });
+  history.change({ settings: { ...settings, vividness: 0.1 }, references: [], hints: [] });
   expect(history.canRedo).toBe(false);
 });

@@ -114,7 +114,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         if length is not None:
             self.send_header("Content-Length", str(length))
-        else:
+        if length is None or self.close_connection:
             self.send_header("Connection", "close")
         self.send_header("Cache-Control", "no-store")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")

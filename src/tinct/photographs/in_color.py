@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 THRESHOLD = 1.95
 """Least color in levels of 8 bits, see ``own_color``, of a photograph that is in color."""
 
-_FINE = 384  # pixels of the short side at which lightness is taken
-_CELLS = 16  # cells along the short side; averages over so much take out noise and marks of JPEG
-_TONES = 12  # knots of the piecewise linear function of lightness
-_SHARE = 98  # percentile: a photograph with a few colored things in it is in color
-# Levels of 8 bits of mean toning that weigh what is left by 1/1.41: noise, JPEG and clipped
-# channels disturb a strong tone more than a faint one
-_STRONG_TONE = 30
+FINE = 384
+"""Pixels of the short side at which lightness is taken."""
+CELLS = 16
+"""Cells along the short side; averages over so much take out noise and marks of JPEG."""
+TONES = 12
+"""Knots of the piecewise linear function of lightness."""
+SHARE = 98
+"""Percentile: a photograph with a few colored things in it is in color."""
+STRONG_TONE = 30
+"""Levels of 8 bits of mean toning that weigh what is left by 1/1.41: noise, JPEG and clipped
+channels disturb a strong tone more than a faint one."""
+REGULARIZATION = 1e-5
+"""Of each cell: tones that the picture does not have leave their knots undecided."""
 
 
 def is_in_color(pixels: NDArray[Any]) -> bool:
@@ -54,10 +60,10 @@ def own_color(pixels: NDArray[Any]) -> float:
         for gray, 5 and more for most photographs in color.
     """
     colors = np.ascontiguousarray(pixels[..., :3])
-    fine = cv2.resize(colors, _size(colors, _FINE), interpolation=cv2.INTER_AREA)
+    fine = cv2.resize(colors, _size(colors, FINE), interpolation=cv2.INTER_AREA)
     scaled = fine.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
     planes = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2YCrCb), np.float32)
-    size = _size(fine, _CELLS)
+    size = _size(fine, CELLS)
 
     def average(plane: NDArray[np.float32]) -> NDArray[np.float64]:
         cells = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
@@ -66,19 +72,18 @@ def own_color(pixels: NDArray[Any]) -> float:
     luma = planes[..., 0]
     chroma = np.stack([average(planes[..., 1]), average(planes[..., 2])], axis=1) - 0.5
     tones = [
-        average(np.maximum(np.float32(0), 1 - np.abs(luma * (_TONES - 1) - knot)))
-        for knot in range(_TONES)
+        average(np.maximum(np.float32(0), 1 - np.abs(luma * (TONES - 1) - knot)))
+        for knot in range(TONES)
     ]
     y, x = (axis.ravel() for axis in np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j])
     place = [x, y, x * x, y * y, x * y]
     mean = average(luma)
     terms = np.stack([*tones, *place, *(term * mean for term in place)], axis=1)
-    # A little regularization: tones that the picture does not have leave their knots undecided.
-    normal = terms.T @ terms + 1e-5 * len(terms) * np.eye(terms.shape[1])
+    normal = terms.T @ terms + REGULARIZATION * len(terms) * np.eye(terms.shape[1])
     tone = terms @ np.linalg.solve(normal, terms.T @ chroma)
-    rest = 255 * np.percentile(np.hypot(*(chroma - tone).T), _SHARE)
+    rest = 255 * np.percentile(np.hypot(*(chroma - tone).T), SHARE)
     strength = 255 * np.hypot(*tone.T).mean()
-    return float(rest / np.hypot(1, strength / _STRONG_TONE))
+    return float(rest / np.hypot(1, strength / STRONG_TONE))
 
 
 def _size(pixels: NDArray[Any], short_side: int) -> tuple[int, int]:
@@ -104,7 +109,7 @@ def file_is_in_color(file: Path | bytes, picture: Picture) -> bool:
                 return False
             # Decoded at an eighth of the size where that is enough: a fraction of the time.
             small = simplejpeg.decode_jpeg(
-                data, "RGB", min_height=_FINE, min_width=_FINE, strict=False
+                data, "RGB", min_height=FINE, min_width=FINE, strict=False
             )
         except ValueError:
             return False

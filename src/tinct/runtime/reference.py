@@ -50,8 +50,9 @@ MOTION = 2.0
 """In another frame of a scene things have moved: there a head reaches as many times as far."""
 SHARPNESS = 8.0
 """Power of the likeness by which a mean is weighted: the higher, the fewer places count."""
+LEAST_SHARE = 1e-3
+"""Of what is explained, so that there is always some weight."""
 _BLOCK = 64  # places at a time: they stay in the cache, and BLAS starts no threads for so few
-_LEAST_SHARE = 1e-3  # of what is explained, so that there is always some weight
 _STEADY = 1e-6  # of the mean of a diagonal: keeps a solution from amplifying rounding
 
 
@@ -149,7 +150,7 @@ def color_like(picture: Description, references: Sequence[Weighted]) -> tuple[Fl
     known: Any = 0.0
     for reference, weight in references:
         changes, share = reference.changes(picture)
-        here = np.float32(weight) * (share + np.float32(_LEAST_SHARE))
+        here = np.float32(weight) * (share + np.float32(LEAST_SHARE))
         total, weights = total + here * changes, weights + here
         known = np.maximum(known, share)
     size = picture.confidence.shape[::-1]

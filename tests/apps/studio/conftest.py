@@ -21,13 +21,13 @@ from tinct.apps.studio.page import find_page
 from tinct.apps.studio.server import StudioServer
 from tinct.errors import InputError
 
-Serve = Callable[[Path, Sequence[Path]], StudioServer]
+Serve = Callable[..., StudioServer]
 Open = Callable[..., Any]
 
 
 @contextmanager
-def _serving(page: Path, pictures: Sequence[Path]) -> Iterator[StudioServer]:
-    with StudioServer(page, pictures) as server:
+def _serving(page: Path, pictures: Sequence[Path] = (), **settings: Any) -> Iterator[StudioServer]:
+    with StudioServer(page, pictures, **settings) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server
@@ -39,7 +39,7 @@ def _serving(page: Path, pictures: Sequence[Path]) -> Iterator[StudioServer]:
 def serve() -> Iterator[Serve]:
     """Start a studio with a page and pictures; it ends with the test."""
     with ExitStack() as stack:
-        yield lambda page, pictures: stack.enter_context(_serving(page, pictures))
+        yield lambda *args, **settings: stack.enter_context(_serving(*args, **settings))
 
 
 @pytest.fixture(scope="session")
@@ -88,41 +88,47 @@ def browser(built: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory
 
 
 @contextmanager
-def _opening(browser: Any, server: StudioServer, **settings: Any) -> Iterator[Any]:
-    """Open the page as ``tinct studio`` does; whatever goes wrong in it fails the test."""
+def _opening(browser: Any, url: str, **settings: Any) -> Iterator[Any]:
+    """Open the page; whatever goes wrong in it fails the test."""
     trouble: list[str] = []
+    own = url.partition("#")[0]
 
     def watch(request: Any) -> None:
-        if not request.url.startswith((server.address.url, "blob:")):
+        if not request.url.startswith((own, "blob:")):
             trouble.append(f"asked elsewhere: {request.url}")
 
-    context = browser.new_context(**settings)
+    def hear(said: Any) -> None:
+        if said.type == "error" and "status of 422" not in said.text:  # refused on purpose
+            trouble.append(said.text)
+
+    context = browser.new_context(service_workers="block", **settings)
     context.on("request", watch)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
-    page.goto(server.url)
+    page.on("console", hear)
+    page.goto(url)
     yield page
     context.close()
     assert not trouble
 
 
 @pytest.fixture
-def open_page(browser: Any, built: Path, serve: Serve) -> Iterator[Open]:
-    """Open the page with pictures, in a window of its own."""
+def open_page(browser: Any, built: Path, serve: Serve, tmp_path: Path) -> Iterator[Open]:
+    """Open the page with pictures, in a window of its own, as ``tinct studio`` does."""
     with ExitStack() as stack:
 
         def open_one(pictures: Sequence[Path] = (), **settings: Any) -> Any:
-            return stack.enter_context(_opening(browser, serve(built, pictures), **settings))
+            server = serve(built, pictures, folder=tmp_path / "results")
+            return stack.enter_context(_opening(browser, server.url, **settings))
 
         yield open_one
 
 
 @pytest.fixture(scope="module")
 def shared_page(browser: Any, built: Path) -> Iterator[Any]:
-    """Open one page for all tests of a module."""
-    with _serving(built, ()) as server, _opening(browser, server) as page:
+    """Open one page for all tests of a module, as a page of the web: without the token."""
+    with _serving(built) as server, _opening(browser, server.address.url) as page:
         yield page
 
 

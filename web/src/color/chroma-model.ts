@@ -8,7 +8,6 @@
 import { upsample } from "../constants.json";
 import { chromaFromLab } from "./gamut";
 import type { Plane } from "./plane";
-import { makePlane } from "./plane";
 import { enlarge, shrink } from "./resize";
 
 /** `Cb = slopeCb * Y' + offsetCb`, and the same for Cr; planes that cover the whole picture. */
@@ -38,90 +37,98 @@ export function fitChroma(luma: Plane, ab: Float32Array, stride: number): Chroma
 
 /** The windows around all pixels of a picture, in which chroma is a linear function of luma. */
 class Window {
-  private readonly meanLuma: Plane;
-  private readonly variance: Plane;
+  private readonly meanLuma: Float32Array;
+  private readonly variance: Float32Array;
 
   constructor(
     private readonly luma: Plane,
     private readonly radius: number,
   ) {
-    this.meanLuma = boxMean(luma, radius);
-    this.variance = boxMean(product(luma, luma), radius);
-    const { data } = this.variance;
-    for (let i = 0; i < data.length; i++) data[i]! += upsample.epsilon - this.meanLuma.data[i]! ** 2;
+    const { data } = luma;
+    const squares = new Float32Array(data.length);
+    for (let i = 0; i < data.length; i++) squares[i] = data[i]! * data[i]!;
+    this.meanLuma = this.mean(data);
+    this.variance = this.mean(squares);
+    const { meanLuma, variance } = this;
+    for (let i = 0; i < variance.length; i++) variance[i]! += upsample.epsilon - meanLuma[i]! ** 2;
   }
 
   /** Return slope and offset of chroma over luma. */
   fit(start: Plane): [Plane, Plane] {
-    const { luma, meanLuma, variance, radius } = this;
-    const { width, height } = luma;
-    let [chroma, slope, offset] = [start, start, start];
+    const { width, height } = this.luma;
+    let [chroma, slope, offset] = [start.data, start.data, start.data];
     for (let round = 0; round < upsample.fitRounds; round++) {
-      const meanChroma = boxMean(chroma, radius);
-      const meanProduct = boxMean(product(chroma, luma), radius);
-      const slopes = makePlane(width, height);
-      const offsets = makePlane(width, height);
-      for (let i = 0; i < slopes.data.length; i++) {
-        slopes.data[i] = (meanProduct.data[i]! - meanChroma.data[i]! * meanLuma.data[i]!) / variance.data[i]!;
-        offsets.data[i] = meanChroma.data[i]! - slopes.data[i]! * meanLuma.data[i]!;
-      }
-      [slope, offset] = [boxMean(slopes, radius), boxMean(offsets, radius)];
-      chroma = product(slope, luma);
-      for (let i = 0; i < chroma.data.length; i++) chroma.data[i]! += offset.data[i]!;
+      const [slopes, offsets] = this.fitEach(chroma);
+      [slope, offset] = [this.mean(slopes), this.mean(offsets)];
+      if (round + 1 < upsample.fitRounds) chroma = this.evaluate(slope, offset);
     }
-    return [slope, offset];
+    return [{ width, height, data: slope }, { width, height, data: offset }];
+  }
+
+  /** Fit slope and offset in the window around each pixel. */
+  private fitEach(chroma: Float32Array): [Float32Array, Float32Array] {
+    const { luma: { data: luma }, meanLuma, variance } = this;
+    const count = luma.length;
+    const products = new Float32Array(count);
+    for (let i = 0; i < count; i++) products[i] = chroma[i]! * luma[i]!;
+    const [slopes, offsets] = [this.mean(products), this.mean(chroma)]; // means of product and chroma, until they are used
+    for (let i = 0; i < count; i++) {
+      const slope = (slopes[i]! - offsets[i]! * meanLuma[i]!) / variance[i]!;
+      slopes[i] = slope;
+      offsets[i]! -= slope * meanLuma[i]!;
+    }
+    return [slopes, offsets];
+  }
+
+  private evaluate(slope: Float32Array, offset: Float32Array): Float32Array {
+    const { data: luma } = this.luma;
+    const chroma = new Float32Array(luma.length);
+    for (let i = 0; i < chroma.length; i++) chroma[i] = slope[i]! * luma[i]! + offset[i]!;
+    return chroma;
+  }
+
+  private mean(data: Float32Array): Float32Array {
+    const { width, height } = this.luma;
+    return boxMean({ width, height, data }, this.radius).data;
   }
 }
 
-function product(one: Plane, other: Plane): Plane {
-  const result = makePlane(one.width, one.height);
-  for (let i = 0; i < result.data.length; i++) result.data[i] = one.data[i]! * other.data[i]!;
-  return result;
-}
-
 /** Mean over a square window; beyond its edges the picture is mirrored (BORDER_REFLECT). */
-export function boxMean(plane: Plane, radius: number): Plane {
-  const { width, height } = plane;
-  const across = makePlane(width, height);
-  for (let y = 0; y < height; y++) meanOfRow(plane.data, across.data, y * width, width, radius);
-  return meanOfColumns(across, radius);
+export function boxMean({ width, height, data }: Plane, radius: number): Plane {
+  const across = new Float32Array(data.length);
+  for (let y = 0; y < height; y++) meanOfRow(data, across, y * width, width, radius);
+  return { width, height, data: meanOfColumns(across, width, height, radius) };
 }
 
 function meanOfRow(from: Float32Array, to: Float32Array, start: number, width: number, radius: number): void {
   const share = 1 / (2 * radius + 1);
-  const at = (x: number): number => from[start + mirrored(x, width)]!;
   let sum = 0;
-  for (let x = -radius; x <= radius; x++) sum += at(x);
-  const inner = Math.max(width - radius - 1, 0); // where the window begins to reach beyond the right edge
-  for (let x = 0; x < Math.min(radius, width); x++) {
+  for (let x = -radius; x <= radius; x++) sum += from[start + mirrored(x, width)]!;
+  for (let x = 0; x < width; x++) {
     to[start + x] = sum * share;
-    sum += at(x + radius + 1) - at(x - radius);
-  }
-  for (let x = radius; x < inner; x++) {
-    to[start + x] = sum * share;
-    sum += from[start + x + radius + 1]! - from[start + x - radius]!;
-  }
-  for (let x = Math.max(inner, radius); x < width; x++) {
-    to[start + x] = sum * share;
-    sum += at(x + radius + 1) - at(x - radius);
+    const next = x + radius + 1;
+    const past = x - radius;
+    if (past >= 0 && next < width) sum += from[start + next]! - from[start + past]!;
+    else sum += from[start + mirrored(next, width)]! - from[start + mirrored(past, width)]!;
   }
 }
 
 /** All columns at once, row by row: so memory is read in its order. */
-function meanOfColumns({ width, height, data }: Plane, radius: number): Plane {
+function meanOfColumns(data: Float32Array, width: number, height: number, radius: number): Float32Array {
   const share = 1 / (2 * radius + 1);
-  const result = makePlane(width, height);
+  const result = new Float32Array(data.length);
   const sums = new Float64Array(width);
   for (let y = -radius; y <= radius; y++) {
     const row = mirrored(y, height) * width;
     for (let x = 0; x < width; x++) sums[x]! += data[row + x]!;
   }
-  for (let y = 0; y < height; y++) {
+  for (let y = 0, to = 0; y < height; y++) {
     const next = mirrored(y + radius + 1, height) * width;
     const past = mirrored(y - radius, height) * width;
-    for (let x = 0; x < width; x++) {
-      result.data[y * width + x] = sums[x]! * share;
-      sums[x]! += data[next + x]! - data[past + x]!;
+    for (let x = 0; x < width; x++, to++) {
+      const sum = sums[x]!;
+      result[to] = sum * share;
+      sums[x] = sum + data[next + x]! - data[past + x]!;
     }
   }
   return result;

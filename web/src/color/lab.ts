@@ -1,7 +1,7 @@
 /** Single colors between sRGB and CIE Lab: `tinct.color`, `tinct.gamut` and `tinct.runtime.color_names`. */
 import { color, gamut } from "../constants.json";
 import { BLUE_CB, chromaOf, GREEN_CB, GREEN_CR, RED_CR } from "./gamut";
-import { linearToSrgb, lumaToLightness, srgbToLinear } from "./lightness";
+import { LINEAR_OF_CODE, linearToSrgb, lumaToLightness, srgbToLinear } from "./lightness";
 
 /** R'G'B', 0..1. */
 export type Rgb = readonly [number, number, number];
@@ -11,11 +11,21 @@ export type Lab = readonly [number, number, number];
 const LAB_CODE = /^lab\(\s*(-?[\d.]+)%?[,\s]\s*(-?[\d.]+)\s*[,\s]\s*(-?[\d.]+)\s*\)$/i;
 const HEX_CODE = /^#[\da-f]{6}$/i;
 
-export function rgbToLab(rgb: Rgb): Lab {
-  const [red, green, blue] = rgb.map(srgbToLinear) as [number, number, number];
-  const [x, y, z] = color.relativeFromLinearRgb.map((row) =>
-    curve(green + row[0]! * (red - green) + row[2]! * (blue - green)),
-  ) as [number, number, number];
+export function rgbToLab([red, green, blue]: Rgb): Lab {
+  return linearToLab(srgbToLinear(red), srgbToLinear(green), srgbToLinear(blue));
+}
+
+/** The same for R'G'B' of 0..255, whole numbers: a table knows their linear values. */
+export function codesToLab(red: number, green: number, blue: number): Lab {
+  return linearToLab(LINEAR_OF_CODE[red]!, LINEAR_OF_CODE[green]!, LINEAR_OF_CODE[blue]!);
+}
+
+const [ROW_X, ROW_Y, ROW_Z] = color.relativeFromLinearRgb as [number[], number[], number[]];
+
+function linearToLab(red: number, green: number, blue: number): Lab {
+  const x = curve(green + ROW_X[0]! * (red - green) + ROW_X[2]! * (blue - green));
+  const y = curve(green + ROW_Y[0]! * (red - green) + ROW_Y[2]! * (blue - green));
+  const z = curve(green + ROW_Z[0]! * (red - green) + ROW_Z[2]! * (blue - green));
   return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
 }
 

@@ -23,10 +23,15 @@ export function lumaToLightness(luma: number): number {
   return 116 * curved - 16;
 }
 
+/** What is left of each 8-bit value without the sRGB transfer curve. */
+export const LINEAR_OF_CODE = Float64Array.from({ length: 256 }, (_, code) => srgbToLinear(code / 255));
+
 /** L* of each 8-bit luma. */
 export const LIGHTNESS_OF_LUMA = Float32Array.from({ length: 256 }, (_, code) => lumaToLightness(code / 255));
 
 /** Return L* of a plane of luma whose values are whole 8-bit steps over 255. */
-export function lightnessOf(luma: Plane): Float32Array {
-  return luma.data.map((value) => LIGHTNESS_OF_LUMA[Math.round(value * 255)]!);
+export function lightnessOf({ data }: Plane): Float32Array {
+  const lightness = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) lightness[i] = LIGHTNESS_OF_LUMA[(data[i]! * 255 + 0.5) | 0]!;
+  return lightness;
 }

@@ -3,6 +3,9 @@ import { colorizer } from "../constants.json";
 import type { Bytes, Plane } from "./plane";
 import { makePlane } from "./plane";
 
+/** Width and height. */
+export type Size = readonly [number, number];
+
 /** What a model says about the size at which it works. */
 export interface WorkingSize {
   readonly shortSide: number;
@@ -34,23 +37,22 @@ export function workingLuma(luma: Bytes, spec: WorkingSize): Plane {
   const across = taps(small.width, width, grows, small.height >= height);
   const down = taps(small.height, height, grows, small.width >= width);
   const result = resample(small, across, down);
-  for (let i = 0; i < result.data.length; i++) {
-    result.data[i] = Math.fround(roundHalfToEven(result.data[i]!) / 255);
-  }
+  const { data } = result;
+  for (let i = 0; i < data.length; i++) data[i] = roundHalfToEven(data[i]!) / 255;
   return result;
 }
 
 /** Average 2x2 pixels; an odd last row or column is left out. */
 export function halve(bytes: Bytes): Bytes {
-  const width = bytes.width >> 1;
+  const { data: from, width: row } = bytes;
+  const width = row >> 1;
   const height = bytes.height >> 1;
   const data = new Uint8Array(width * height);
   for (let y = 0, i = 0; y < height; y++) {
-    let above = 2 * y * bytes.width;
-    let below = above + bytes.width;
+    let above = 2 * y * row;
+    let below = above + row;
     for (let x = 0; x < width; x++, i++, above += 2, below += 2) {
-      const sum = bytes.data[above]! + bytes.data[above + 1]! + bytes.data[below]! + bytes.data[below + 1]!;
-      data[i] = (sum + 2) >> 2;
+      data[i] = (from[above]! + from[above + 1]! + from[below]! + from[below + 1]! + 2) >> 2;
     }
   }
   return { width, height, data };
@@ -129,24 +131,83 @@ function between(first: number, weight: number, from: number): Tap {
 }
 
 function resample(source: Bytes | Plane, across: readonly Tap[], down: readonly Tap[]): Plane {
-  const narrow = makePlane(across.length, source.height);
-  for (let y = 0, i = 0; y < source.height; y++) {
-    const row = y * source.width;
-    for (const { first, weights } of across) {
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) sum += weights[k]! * source.data[row + first + k]!;
-      narrow.data[i++] = sum;
-    }
+  const resampler = new Resampler(source.height, across, down);
+  resampler.add(source.data, source.width, source.height);
+  return resampler.finish();
+}
+
+/** Brings a channel to another size while its rows come in, so that no more of them than these need be in memory. */
+export class Resampler {
+  private readonly narrow: Plane;
+  private readonly across: PackedTaps;
+  private readonly down: PackedTaps;
+  private filled = 0;
+
+  constructor(height: number, across: readonly Tap[], down: readonly Tap[]) {
+    this.narrow = makePlane(across.length, height);
+    [this.across, this.down] = [packed(across), packed(down)];
   }
-  const result = makePlane(across.length, down.length);
-  down.forEach(({ first, weights }, y) => {
-    for (let x = 0; x < result.width; x++) {
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) sum += weights[k]! * narrow.data[(first + k) * result.width + x]!;
-      result.data[y * result.width + x] = sum;
+
+  /** Make one that averages areas (INTER_AREA). */
+  static ofArea([width, height]: Size, [toWidth, toHeight]: Size): Resampler {
+    const across = taps(width, toWidth, false, height >= toHeight);
+    return new Resampler(height, across, taps(height, toHeight, false, width >= toWidth));
+  }
+
+  /**
+   * Take the next rows.
+   *
+   * @param samples Of the channel, `step` apart, from number `first` on.
+   */
+  add(samples: ArrayLike<number>, width: number, rows: number, first = 0, step = 1): void {
+    const { width: columns, data } = this.narrow;
+    for (let row = 0; row < rows; row++) {
+      narrowRow(samples, first + row * width * step, step, this.across, data, (this.filled + row) * columns);
     }
-  });
-  return result;
+    this.filled += rows;
+  }
+
+  finish(): Plane {
+    const { width, data } = this.narrow;
+    const { firsts, ends, weights } = this.down;
+    const result = makePlane(width, firsts.length);
+    const sums = new Float64Array(width);
+    for (let y = 0, k = 0; y < firsts.length; y++) {
+      sums.fill(0);
+      for (let from = firsts[y]! * width; k < ends[y]!; k++, from += width) addRow(data, from, weights[k]!, sums);
+      result.data.set(sums, y * width);
+    }
+    return result;
+  }
+}
+
+/** Taps one behind the other: engines read lists of numbers many times as fast as lists of objects. */
+interface PackedTaps {
+  readonly firsts: Int32Array;
+  /** Number of the weight behind the last one of each. */
+  readonly ends: Int32Array;
+  readonly weights: Float64Array;
+}
+
+function packed(taps: readonly Tap[]): PackedTaps {
+  const firsts = Int32Array.from(taps, ({ first }) => first);
+  let end = 0;
+  const ends = Int32Array.from(taps, ({ weights }) => (end += weights.length));
+  return { firsts, ends, weights: Float64Array.from(taps.flatMap(({ weights }) => weights)) };
+}
+
+function narrowRow(
+  samples: ArrayLike<number>, begin: number, step: number, { firsts, ends, weights }: PackedTaps, to: Float32Array, start: number,
+): void {
+  for (let x = 0, k = 0; x < firsts.length; x++) {
+    let sum = 0;
+    for (let at = begin + firsts[x]! * step; k < ends[x]!; k++, at += step) sum += weights[k]! * samples[at]!;
+    to[start + x] = sum;
+  }
+}
+
+function addRow(from: Float32Array, begin: number, weight: number, sums: Float64Array): void {
+  for (let x = 0; x < sums.length; x++) sums[x]! += weight * from[begin + x]!;
 }
 
 /** Round as Python and OpenCV do. */

@@ -171,7 +171,7 @@ export class Propagation {
 }
 
 /** Make places of some heads: of each its keys, and row and column over its reach; strengths are 1 where there are none. */
-function placesOf(described: Described, firstHead: number, reach: readonly number[], strengths: Float32Array | null): Places {
+export function placesOf(described: Described, firstHead: number, reach: readonly number[], strengths: Float32Array | null): Places {
   const { width, height, keys } = described;
   const count = width * height;
   const inner = keys.length / described.strengths.length; // numbers of a key that the network gives

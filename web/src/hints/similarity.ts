@@ -1,4 +1,5 @@
 /** How alike places of a picture are, and what known values say about others: `tinct.runtime.similarity`. */
+import { LinearSystem } from "./linear-system";
 
 /** Places of a picture, as the heads of the branch for hints describe them. */
 export interface Places {
@@ -36,8 +37,8 @@ export function similarity(places: Places, others: Places, index: number): Float
 }
 
 /** Return how alike places are to themselves: the variance before anything is known. */
-export function ownSimilarity({ count, heads, length, keys, offsets }: Places): Float32Array {
-  const total = new Float32Array(count);
+export function ownSimilarity({ count, heads, length, keys, offsets }: Places): Float64Array {
+  const total = new Float64Array(count);
   for (let head = 0, key = 0, own = 0; head < heads; head++) {
     for (let i = 0; i < count; i++, own++) {
       let square = 0;
@@ -80,38 +81,21 @@ export function join(parts: readonly Places[]): Places {
 
 /** Finds the weights by which similarities to places add up to what is known there. */
 export class Solver {
-  private readonly size: number;
-  /** Lower triangle of the Cholesky factor of the similarities among the places, row by row. */
-  private readonly factor: Float64Array;
+  private readonly system: LinearSystem;
 
   /** @param noise Variance that what is known leaves open. */
   constructor(places: Places, noise: number) {
     const size = places.count;
-    const factor = new Float64Array(size * size);
-    for (let row = 0; row < size; row++) factor.set(similarity(places, places, row), row * size);
+    const matrix = new Float64Array(size * size);
     for (let row = 0; row < size; row++) {
-      for (let column = 0; column <= row; column++) {
-        let sum = factor[row * size + column]! + (row === column ? noise : 0);
-        for (let k = 0; k < column; k++) sum -= factor[row * size + k]! * factor[column * size + k]!;
-        factor[row * size + column] = row === column ? Math.sqrt(sum) : sum / factor[column * size + column]!;
-      }
+      matrix.set(similarity(places, places, row), row * size);
+      matrix[row * size + row]! += noise;
     }
-    this.size = size;
-    this.factor = factor;
+    this.system = new LinearSystem(matrix, size);
   }
 
   solve(values: ArrayLike<number>): Float64Array {
-    const { size, factor } = this;
-    const result = Float64Array.from(values);
-    for (let row = 0; row < size; row++) {
-      for (let k = 0; k < row; k++) result[row]! -= factor[row * size + k]! * result[k]!;
-      result[row]! /= factor[row * size + row]!;
-    }
-    for (let row = size - 1; row >= 0; row--) {
-      for (let k = row + 1; k < size; k++) result[row]! -= factor[k * size + row]! * result[k]!;
-      result[row]! /= factor[row * size + row]!;
-    }
-    return result;
+    return this.system.solve(values);
   }
 }
 

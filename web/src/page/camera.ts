@@ -28,6 +28,9 @@ export class Camera {
   private readonly curve = document.querySelector("#camera-curve polyline")!;
   private measured: Measured[] = [];
   private stream: MediaStream | undefined;
+  /** When the frame was shown that has not been taken yet. */
+  private newest: number | undefined;
+  private onNewest: (() => void) | undefined;
 
   /** @param complain Is told why there is no picture. */
   constructor(
@@ -42,6 +45,8 @@ export class Camera {
   stop(): void {
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.stream = undefined;
+    this.newest = undefined;
+    this.onNewest?.();
     this.startButton.hidden = false;
     this.stopButton.hidden = true;
   }
@@ -71,8 +76,13 @@ export class Camera {
   }
 
   private async showFrames(stream: MediaStream): Promise<void> {
+    this.watch(stream);
     while (this.stream === stream) {
-      const takenAt = performance.now();
+      // No frame is taken twice, and none has to be waited for that is there already.
+      if (this.newest === undefined) await new Promise<void>((resolve) => (this.onNewest = resolve));
+      if (this.stream !== stream || this.newest === undefined) return;
+      const takenAt = this.newest;
+      this.newest = undefined;
       const taken = await createImageBitmap(this.video);
       const { gray, after, distance } = await this.client.ask({ kind: "frame", frame: taken, settings: this.settings });
       draw(this.gray, gray);
@@ -81,6 +91,14 @@ export class Camera {
       this.measured = [...this.measured, { shownAt, latency: shownAt - takenAt, distance }].slice(-CURVE);
       this.showNumbers();
     }
+  }
+
+  private watch(stream: MediaStream): void {
+    this.video.requestVideoFrameCallback((now) => {
+      this.newest = now;
+      this.onNewest?.();
+      if (this.stream === stream) this.watch(stream);
+    });
   }
 
   private showNumbers(): void {

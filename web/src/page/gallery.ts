@@ -2,6 +2,7 @@
 import type { Edits } from "../messages";
 import { draw, element } from "./elements";
 import { History } from "./history";
+import { newNumber } from "./numbers";
 import { texts } from "./texts";
 
 export interface OpenPicture {
@@ -17,8 +18,6 @@ export class Gallery {
   readonly pictures: OpenPicture[] = [];
   private readonly list = element("pictures", HTMLUListElement);
   private readonly progress = element("progress", HTMLParagraphElement);
-  /** Numbers are not used again: the worker may still be busy with a picture that was closed. */
-  private nextNumber = 0;
   private readonly buttons = new Map<number, HTMLButtonElement>();
 
   constructor(private readonly onSelect: (picture: OpenPicture) => void) {
@@ -26,8 +25,7 @@ export class Gallery {
   }
 
   /** @param number Of a picture that was open before; a new one if left out. */
-  add(file: File, edits: Edits, number = this.nextNumber): OpenPicture {
-    this.nextNumber = Math.max(this.nextNumber, number + 1);
+  add(file: File, edits: Edits, number = newNumber()): OpenPicture {
     const picture: OpenPicture = { number, file, history: new History(edits), state: "waiting", isStale: true };
     const button = document.createElement("button");
     const name = document.createElement("span");

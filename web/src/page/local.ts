@@ -1,32 +1,99 @@
-/** `tinct studio` serves this page together with pictures of the machine that it runs on. */
+/** `tinct studio` serves this page from the machine that it runs on, which does for it what browsers cannot. */
+import type { ChromaModel } from "../color/chroma-model";
+import type { Settings } from "../messages";
+import { PictureError } from "../messages";
 
 const TOKEN_KEY = "tinct-token";
+const PLANES = ["slopeCb", "offsetCb", "slopeCr", "offsetCr"] as const;
 
-/**
- * Return the token that the address holds behind `#`, and forget it there; null in a page of the web. It is new where
- * the page was not just loaded again.
- */
-export function takeToken(): { token: string | null; isNew: boolean } {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token !== null) {
-    sessionStorage.setItem(TOKEN_KEY, token); // for a reload
-    history.replaceState(null, "", location.pathname);
-  }
-  return { token: token ?? sessionStorage.getItem(TOKEN_KEY), isNew: token !== null };
+/** A picture of the machine that `tinct studio` was given. */
+export interface NamedPicture {
+  readonly name: string;
+  readonly size: number;
+  /** When it was changed, in milliseconds. */
+  readonly modified: number;
 }
 
-/** Fetch the pictures that `tinct studio` was given. */
-export async function fetchPictures(token: string): Promise<File[]> {
-  const get = async (path: string): Promise<Response> => {
-    const response = await fetch(path, { headers: { "X-Tinct-Token": token } });
-    if (!response.ok) throw new Error(`${path}: ${response.status}`);
-    return response;
-  };
-  const names = (await (await get("pictures")).json()) as string[];
-  return Promise.all(
-    names.map(async (name, number) => {
-      const blob = await (await get(`pictures/${number}`)).blob();
-      return new File([blob], name, { type: blob.type });
-    }),
-  );
+export class Studio {
+  private constructor(
+    private readonly token: string,
+    readonly pictures: readonly NamedPicture[],
+    /** Name of the folder that pictures are written to. */
+    readonly folder: string,
+  ) {}
+
+  /**
+   * Find out what serves this page: null where it is not `tinct studio`.
+   *
+   * @throws Error If that does not answer any more.
+   */
+  static async find(): Promise<Studio | null> {
+    const token = takeToken();
+    if (token === null) return null;
+    const { pictures, folder } = (await (await get("studio", token)).json()) as Pick<Studio, "pictures" | "folder">;
+    return new Studio(token, pictures, folder);
+  }
+
+  /** Fetch one of the pictures, by its number. */
+  async fetch(number: number): Promise<File> {
+    const { name, modified } = this.pictures[number]!;
+    return new File([await (await get(`pictures/${number}`, this.token)).blob()], name, { lastModified: modified });
+  }
+
+  /**
+   * Let the machine read a picture that this browser cannot.
+   *
+   * @throws PictureError
+   */
+  async read(file: File): Promise<File> {
+    const blob = await this.post("readable", file.name, file);
+    return new File([blob], file.name, { type: "image/png", lastModified: file.lastModified });
+  }
+
+  /**
+   * Let the machine write a picture in color: with its own bits and metadata.
+   *
+   * @throws PictureError
+   */
+  async finish(file: File, format: string, settings: Settings, chroma: ChromaModel): Promise<Blob> {
+    const { width: columns, height: rows } = chroma.slopeCb;
+    const head = new TextEncoder().encode(JSON.stringify({ format, model: settings.model, settings, rows, columns }));
+    const length = new DataView(new ArrayBuffer(4));
+    length.setUint32(0, head.length, true);
+    const planes = PLANES.map((name) => chroma[name].data as Float32Array<ArrayBuffer>);
+    return this.post("finished", file.name, new Blob([length, head, ...planes, file]));
+  }
+
+  /**
+   * Write a file into the folder; returns the name that was free for it.
+   *
+   * @throws PictureError
+   */
+  async keep(blob: Blob, name: string): Promise<string> {
+    return JSON.parse(await (await this.post("kept", name, blob)).text()) as string;
+  }
+
+  private async post(path: string, name: string, body: Blob): Promise<Blob> {
+    const headers = { "X-Tinct-Token": this.token, "X-Tinct-Name": encodeURIComponent(name) };
+    const response = await fetch(path, { method: "POST", headers, body }).catch((error: unknown) => {
+      throw new PictureError("noStudio", String(error));
+    });
+    if (!response.ok) throw new PictureError("refused", (await response.text()).trim());
+    return response.blob();
+  }
+}
+
+/** Return the token that the address holds behind `#`, and forget it there; null in a page of the web. */
+function takeToken(): string | null {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token === null) return sessionStorage.getItem(TOKEN_KEY);
+  sessionStorage.setItem(TOKEN_KEY, token); // for a reload
+  history.replaceState(null, "", location.pathname);
+  return token;
+}
+
+async function get(path: string, token: string): Promise<Response> {
+  const response = await fetch(path, { headers: { "X-Tinct-Token": token } });
+  if (!response.ok) throw new PictureError("refused", (await response.text()).trim());
+  return response;
 }

@@ -1,5 +1,5 @@
 /** The page: pictures come in, are shown in color, are told what color things have, and are saved. */
-import type { Edits, Hint, Point, ViewSize } from "../messages";
+import type { Edits, Failure, Hint, ModelName, Point, ReferencePicture, ViewSize } from "../messages";
 import { PictureError } from "../messages";
 import { codeOf } from "../color/lab";
 import { HintFileError, readHints, writeHints } from "../hints/hint-file";
@@ -11,7 +11,9 @@ import { element, fillTexts } from "./elements";
 import { Gallery, type OpenPicture } from "./gallery";
 import { HintPanel } from "./hint-panel";
 import { takeFiles } from "./intake";
-import { fetchPictures, takeToken } from "./local";
+import { type NamedPicture, Studio } from "./local";
+import { newNumber } from "./numbers";
+import { References } from "./references";
 import { download, finish, nameOf, SAVED_KINDS, type SavedFile, type SavedKind, zip } from "./saving";
 import { Store } from "./store";
 import { texts } from "./texts";
@@ -25,6 +27,7 @@ interface Asked {
 }
 
 const NO_COLOR = ""; // of a hint that is only asked about
+const NO_EDITS: Edits = { settings: DEFAULT_SETTINGS, references: [], hints: [] };
 
 class Page {
   private readonly client = new WorkerClient();
@@ -34,6 +37,7 @@ class Page {
     () => this.show("draft", { ...this.edits, settings: this.controls.settings }),
     () => this.change({ ...this.edits, settings: this.controls.settings }),
   );
+  private readonly references = new References((number) => this.removeReference(number));
   private readonly viewer = new Viewer(this.client, {
     onShown: (picture, size) => this.say(texts.ready(picture.file.name, ...size)),
     onFailed: (picture, error) => this.fail(picture, error),
@@ -50,7 +54,7 @@ class Page {
   });
   private readonly camera = new Camera(this.client, DEFAULT_SETTINGS, (text) => this.complain(text));
   private readonly start = element("start", HTMLElement);
-  private readonly studio = element("studio", HTMLElement);
+  private readonly workplace = element("studio", HTMLElement);
   private readonly caption = element("caption", HTMLElement);
   private readonly problem = element("problem", HTMLElement);
   private readonly undoButton = element("undo", HTMLButtonElement);
@@ -64,10 +68,14 @@ class Page {
   private isPicking = false;
   private isFilling = false;
 
-  constructor() {
+  /** @param studio What serves this page, where it is `tinct studio`. */
+  constructor(private readonly studio: Studio | null) {
+    if (studio !== null) this.client.readElsewhere = (file) => studio.read(file);
     this.client.prepare("nano");
     this.controls.settings = DEFAULT_SETTINGS;
-    for (const kind of SAVED_KINDS) this.saveAs.add(new Option(texts.savedKinds[kind.text], kind.text));
+    for (const kind of SAVED_KINDS) {
+      if (kind.type !== null || studio !== null) this.saveAs.add(new Option(texts.savedKinds[kind.text], kind.text));
+    }
     this.saveAs.add(new Option(texts.savedKinds.hints, "hints"));
     this.onClick("show-photographs", () => this.showPlace("photographs"));
     this.onClick("show-camera", () => this.showPlace("camera"));
@@ -77,6 +85,7 @@ class Page {
     this.onClick("for-all", () => this.useForAll());
     this.onClick("save", () => void this.save());
     this.onClick("save-all", () => void this.saveAll());
+    this.onClick("save-folder", () => void this.saveIntoFolder());
     this.onClick("forget", () => void this.forget());
     const hintFile = element("hint-file", HTMLInputElement);
     hintFile.addEventListener("change", () => {
@@ -86,18 +95,25 @@ class Page {
     document.addEventListener("keydown", (event) => this.pressKey(event));
   }
 
-  /** Open the pictures that were open before a reload; returns whether there were any. */
-  async reopen(): Promise<boolean> {
+  /** Open the pictures that were open before, and those that `tinct studio` was given, of which the first is shown. */
+  async reopen(): Promise<void> {
     const kept = await this.store.read();
-    this.begin(kept.map(([number, { file, edits }]) => this.gallery.add(file, edits, number)));
-    return kept.length > 0;
+    const opened = kept.map(([number, { file, edits }]) => this.gallery.add(file, edits, number));
+    const named = this.studio?.pictures ?? [];
+    const found = named.map((one) => opened.find(({ file }) => isSame(file, one)));
+    this.begin(found[0] ?? opened[0]);
+    for (const [number, picture] of found.entries()) {
+      if (picture !== undefined) continue;
+      const file = await this.studio!.fetch(number).catch((error: unknown) => void this.complain(reasonOf(error, named[number]!.name)));
+      if (file !== undefined) this.open([file], number === 0 || this.selected === undefined);
+    }
   }
 
-  open(files: readonly File[]): void {
-    this.problem.textContent = "";
-    const added = files.map((file) => this.gallery.add(file, { settings: this.controls.settings, hints: [] }));
-    for (const picture of added) this.keep(picture);
-    this.begin(added);
+  open(files: readonly File[], isShown = true): void {
+    if (isShown) this.complain("");
+    const added = files.map((file) => this.gallery.add(file, { ...NO_EDITS, settings: this.controls.settings }));
+    for (const { number, file, history } of added) void this.store.keep(number, { file, edits: history.edits });
+    this.begin(added[0], isShown);
   }
 
   /** Close all pictures, and forget what was kept of them. */
@@ -118,13 +134,18 @@ class Page {
     this.problem.textContent = text;
   }
 
-  private begin(added: readonly OpenPicture[]): void {
-    if (added[0] === undefined) return;
-    this.showPlace("photographs");
-    this.showStart(false);
-    const areMany = this.gallery.pictures.length < 2;
-    for (const id of ["for-all", "save-all"]) element(id, HTMLElement).hidden = areMany;
-    this.select(added[0]);
+  private begin(first: OpenPicture | undefined, isShown = true): void {
+    if (first === undefined) return;
+    const areFew = this.gallery.pictures.length < 2;
+    for (const id of ["for-all", "save-all"]) element(id, HTMLElement).hidden = areFew;
+    const folderButton = element("save-folder", HTMLButtonElement);
+    folderButton.hidden = areFew || this.studio === null;
+    if (this.studio !== null) folderButton.textContent = texts.saveFolder(this.studio.folder);
+    if (isShown) {
+      this.showPlace("photographs");
+      this.showStart(false);
+      this.select(first);
+    }
     void this.fillGallery();
   }
 
@@ -140,13 +161,13 @@ class Page {
 
   private showStart(isShown: boolean): void {
     this.start.hidden = !isShown;
-    this.studio.hidden = isShown;
+    this.workplace.hidden = isShown;
   }
 
   // What is chosen for the selected picture
 
   private get edits(): Edits {
-    return this.selected?.history.edits ?? { settings: DEFAULT_SETTINGS, hints: [] };
+    return this.selected?.history.edits ?? NO_EDITS;
   }
 
   private select(picture: OpenPicture): void {
@@ -184,6 +205,7 @@ class Page {
     this.undoButton.disabled = !history.canUndo;
     this.redoButton.disabled = !history.canRedo;
     this.controls.settings = history.edits.settings;
+    this.references.show(history.edits.references);
     this.show("fine", history.edits);
   }
 
@@ -192,17 +214,59 @@ class Page {
   }
 
   private useForAll(): void {
-    const { settings } = this.edits;
+    const { settings, references } = this.edits;
     for (const picture of this.gallery.pictures) {
-      picture.history.change({ ...picture.history.edits, settings });
+      picture.history.change({ ...picture.history.edits, settings, references });
       picture.isStale = true;
       this.keep(picture);
     }
     this.showChanged();
   }
 
-  private keep({ number, file, history, state }: OpenPicture): void {
-    if (state !== "failed") void this.store.keep(number, { file, edits: history.edits });
+  private keep({ number, history, state }: OpenPicture): void {
+    if (state !== "failed") void this.store.keepEdits(number, history.edits);
+  }
+
+  // References
+
+  /** Let the selected photograph take colors from pictures. */
+  async refer(files: readonly File[]): Promise<void> {
+    const picture = this.selected;
+    if (picture === undefined) return;
+    this.complain("");
+    for (const file of files) {
+      this.say(texts.comparing(file.name));
+      let reference: ReferencePicture;
+      try {
+        reference = await this.readReference(file, picture.history.edits.settings.model);
+      } catch (error) {
+        this.complain(reasonOf(error, file.name));
+        continue;
+      }
+      const { edits } = picture.history;
+      picture.history.change({ ...edits, references: [...edits.references, reference] });
+      picture.isStale = true;
+      this.keep(picture);
+    }
+    if (picture === this.selected) this.showEdits();
+    void this.fillGallery();
+  }
+
+  private async readReference(file: File, model: ModelName): Promise<ReferencePicture> {
+    const read = async (readable: File): Promise<ReferencePicture> => {
+      const reference = { number: newNumber(), file: readable };
+      await this.client.ask({ kind: "reference", reference, model });
+      return reference;
+    };
+    const { studio } = this;
+    return read(file).catch(async (error: unknown) => {
+      if (studio === null || !["unreadable", "unreadableHeic"].includes(failureOf(error))) throw error;
+      return read(await studio.read(file));
+    });
+  }
+
+  private removeReference(number: number): void {
+    this.change({ ...this.edits, references: this.edits.references.filter((reference) => reference.number !== number) });
   }
 
   // Hints
@@ -324,6 +388,7 @@ class Page {
     if (picture === undefined || picture.state === "failed") return;
     const kind = this.savedKind;
     if (kind === undefined) return this.saveHints(picture);
+    this.say(texts.saving);
     await this.whileSaving(picture, async () => {
       const { blob, name, isComplete } = await this.finished(picture, kind);
       download(blob, name);
@@ -332,27 +397,64 @@ class Page {
   }
 
   private async saveAll(): Promise<void> {
+    let count = 0;
+    const files = this.finishedFiles();
+    const counted = async function* (): AsyncGenerator<SavedFile> {
+      for await (const file of files) {
+        yield file;
+        count++;
+      }
+    };
+    download(await zip(counted()), texts.zipName);
+    this.say(texts.savedAll(count));
+  }
+
+  private async saveIntoFolder(): Promise<void> {
+    const studio = this.studio!;
+    let count = 0;
+    try {
+      for await (const { blob, name } of this.finishedFiles()) {
+        await studio.keep(blob, name);
+        count++;
+      }
+    } catch (error) {
+      this.complain(reasonOf(error, studio.folder));
+    }
+    this.say(texts.savedFolder(count, studio.folder));
+  }
+
+  /** Finish all pictures, one after the other; those that fail are left out. */
+  private async *finishedFiles(): AsyncGenerator<SavedFile> {
     const kind = this.savedKind ?? SAVED_KINDS[0]!;
     const pictures = this.gallery.pictures.filter((picture) => picture.state !== "failed");
-    const files: SavedFile[] = [];
     for (const [index, picture] of pictures.entries()) {
       this.say(texts.savingAll(index + 1, pictures.length));
-      await this.whileSaving(picture, async () => void files.push(await this.finished(picture, kind)));
+      let finished: SavedFile | undefined;
+      await this.whileSaving(picture, async () => void (finished = await this.finished(picture, kind)));
+      if (finished !== undefined) yield finished;
     }
-    download(await zip(files), texts.zipName);
-    this.say(texts.savedAll(files.length));
   }
 
   private async finished({ number, file, history }: OpenPicture, kind: SavedKind): Promise<SavedFile> {
     const { edits } = history;
-    const encoded = await this.client.ask({ kind: "encode", picture: number, file, edits, type: kind.type, what: kind.what });
+    const asked = { picture: number, file, edits };
+    if (this.studio !== null && kind.what === "picture") {
+      try {
+        const chroma = await this.client.ask({ kind: "chroma", ...asked });
+        const blob = await this.studio.finish(file, kind.text, edits.settings, chroma);
+        return { blob, name: nameOf(file, kind.ending), isComplete: true };
+      } catch (error) {
+        if (kind.type === null) throw error;
+        console.warn("written by the browser", error);
+      }
+    }
+    const encoded = await this.client.ask({ kind: "encode", ...asked, type: kind.type!, what: kind.what });
     return finish(file, encoded, edits.settings.model, kind);
   }
 
   private async whileSaving(picture: OpenPicture, work: () => Promise<void>): Promise<void> {
     const button = element("save", HTMLButtonElement);
     button.disabled = true;
-    if (this.savedKind !== undefined) this.say(texts.saving);
     await work().catch((error: unknown) => this.fail(picture, error));
     button.disabled = false;
   }
@@ -400,12 +502,12 @@ class Page {
   }
 
   private fail(picture: OpenPicture, error: unknown): void {
-    const failure = error instanceof PictureError ? error.failure : "failed";
-    const reason = texts[failure](picture.file.name);
-    console.warn(reason, error);
+    const failure = failureOf(error);
+    const reason = reasonOf(error, picture.file.name);
     this.complain(reason);
     if (picture === this.selected) this.say(picture.file.name);
-    if (failure !== "unreadable" && failure !== "tooLarge") return;
+    const isLost = failure === "unreadable" || failure === "unreadableHeic" || failure === "tooLarge";
+    if (!(isLost || (failure === "refused" && picture.state === "waiting"))) return;
     this.gallery.showFailed(picture, reason);
     void this.store.remove(picture.number);
     if (picture === this.selected) this.selectReadable();
@@ -420,21 +522,38 @@ class Page {
   }
 }
 
+function failureOf(error: unknown): Failure {
+  return error instanceof PictureError ? error.failure : "failed";
+}
+
+/** Say why something failed, of a file. */
+function reasonOf(error: unknown, name: string): string {
+  const reason = texts[failureOf(error)](name, error instanceof Error ? error.message : "");
+  console.warn(reason, error);
+  return reason;
+}
+
 async function main(): Promise<void> {
   fillTexts();
   if (!("OffscreenCanvas" in window && "WebAssembly" in window)) {
     element("problem", HTMLElement).textContent = texts.noBrowser;
     return;
   }
-  const page = new Page();
-  takeFiles((files) => page.open(files));
-  const { token, isNew } = takeToken();
-  if (isNew) await page.forget(); // what an earlier studio was opened with
-  if (!(await page.reopen()) && token !== null) {
-    const files = await fetchPictures(token).catch(() => page.complain(texts.noStudio));
-    if (files !== undefined && files.length > 0) page.open(files);
-  }
-  if (token === null && "serviceWorker" in navigator) await navigator.serviceWorker.register("service-worker.js");
+  const studio = await Studio.find().catch((error: unknown) => {
+    console.warn(error);
+    return undefined;
+  });
+  const page = new Page(studio ?? null);
+  takeFiles((files) => page.open(files), (files) => void page.refer(files));
+  if (studio === undefined) page.complain(texts.noStudioAtAll);
+  await page.reopen();
+  // What tinct studio serves shall be the page of the tinct that is installed: it gives no service worker.
+  if (studio === null && "serviceWorker" in navigator) await navigator.serviceWorker.register("service-worker.js").catch(() => undefined);
+}
+
+/** Tell whether a file that is open is a picture of the machine. */
+function isSame(file: File, { name, size, modified }: NamedPicture): boolean {
+  return file.name === name && file.size === size && file.lastModified === modified;
 }
 
 void main();

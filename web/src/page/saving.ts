@@ -5,8 +5,9 @@ import { readMetadata, withMetadata } from "../metadata/metadata";
 
 /** What can be saved of a picture: a text of texts.ts, and how its file is made and named. */
 export interface SavedKind {
-  readonly text: "jpeg" | "png" | "webp" | "layer" | "sheet";
-  readonly type: SavedType;
+  readonly text: "jpeg" | "png" | "webp" | "tiff" | "layer" | "sheet";
+  /** Null of what browsers do not write. */
+  readonly type: SavedType | null;
   readonly what: EncodeRequest["what"];
   readonly ending: string;
 }
@@ -15,6 +16,7 @@ export const SAVED_KINDS: readonly SavedKind[] = [
   { text: "jpeg", type: "image/jpeg", what: "picture", ending: "-color.jpg" },
   { text: "png", type: "image/png", what: "picture", ending: "-color.png" },
   { text: "webp", type: "image/webp", what: "picture", ending: "-color.webp" },
+  { text: "tiff", type: null, what: "picture", ending: "-color.tif" },
   { text: "layer", type: "image/png", what: "layer", ending: "-layer.png" },
   { text: "sheet", type: "image/jpeg", what: "sheet", ending: "-sheet.jpg" },
 ];
@@ -26,11 +28,12 @@ export interface SavedFile {
   readonly isComplete: boolean;
 }
 
+/** Give a picture that the browser has written the metadata of its original. */
 export async function finish(original: File, encoded: Encoded, model: ModelName, kind: SavedKind): Promise<SavedFile> {
   const [source, result] = await Promise.all([original, encoded.blob].map(bytesOf));
   const metadata = readMetadata(source!);
   const bytes = withMetadata(result!, metadata ?? {}, model, [encoded.width, encoded.height]);
-  const blob = new Blob([bytes], { type: kind.type });
+  const blob = new Blob([bytes], { type: encoded.blob.type });
   return { blob, name: nameOf(original, kind.ending), isComplete: metadata !== null };
 }
 
@@ -39,16 +42,19 @@ export function nameOf(original: File, ending: string): string {
   return `${original.name.replace(/\.[^.]+$/, "") || "picture"}${ending}`;
 }
 
-/** Put files into one; of several of one name the later get a number. */
-export async function zip(files: readonly SavedFile[]): Promise<Blob> {
+/** Put files into one as they come; of several of one name the later get a number. */
+export function zip(files: AsyncIterable<SavedFile>): Promise<Blob> {
+  return downloadZip(entriesOf(files)).blob();
+}
+
+async function* entriesOf(files: AsyncIterable<SavedFile>): AsyncGenerator<{ name: string; input: Blob; lastModified: Date }> {
   const taken = new Set<string>();
-  const entries = files.map(({ blob, name }) => {
+  for await (const { blob, name } of files) {
     let free = name;
     for (let number = 2; taken.has(free); number++) free = name.replace(/(\.[^.]+)$/, ` (${number})$1`);
     taken.add(free);
-    return { name: free, input: blob, lastModified: new Date() };
-  });
-  return downloadZip(entries).blob();
+    yield { name: free, input: blob, lastModified: new Date() };
+  }
 }
 
 /** Hand a file to the browser's downloads. */

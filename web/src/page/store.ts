@@ -1,5 +1,5 @@
 /** Keeps pictures and what was chosen for them in the browser, so that a reload loses nothing. */
-import { clear, createStore, del, entries, set } from "idb-keyval";
+import { clear, createStore, delMany, entries, setMany } from "idb-keyval";
 import type { Edits } from "../messages";
 
 export interface KeptPicture {
@@ -7,25 +7,44 @@ export interface KeptPicture {
   readonly edits: Edits;
 }
 
+/** Files and edits are kept apart: edits change with every click, and a browser writes a file whole each time. */
+type Key = [number: number, part: "file" | "edits"];
+
 /** A browser that keeps nothing (a private window, a full disk) is no reason to stop working. */
 export class Store {
   private readonly store = createStore("tinct", "pictures");
 
-  /** Return what was kept, in the order of its keys. */
+  /** Return what was kept, by number, in the order of these. */
   async read(): Promise<[number, KeptPicture][]> {
-    const kept = await entries<number, KeptPicture>(this.store).catch(() => []);
-    return kept.sort(([one], [other]) => one - other);
+    const kept = await entries<Key, File | Edits>(this.store).catch(() => []);
+    const edits = new Map(kept.filter(([[, part]]) => part === "edits").map(([[number], value]) => [number, value as Edits]));
+    return kept
+      .filter(([[number, part]]) => part === "file" && edits.has(number))
+      .map(([[number], file]): [number, KeptPicture] => [number, { file: file as File, edits: edits.get(number)! }])
+      .sort(([one], [other]) => one - other);
   }
 
-  async keep(key: number, picture: KeptPicture): Promise<void> {
-    await set(key, picture, this.store).catch((error: unknown) => console.warn("not kept", error));
+  async keep(number: number, { file, edits }: KeptPicture): Promise<void> {
+    await this.write([
+      [[number, "file"], file],
+      [[number, "edits"], edits],
+    ]);
   }
 
-  async remove(key: number): Promise<void> {
-    await del(key, this.store).catch(() => undefined);
+  /** Keep what has been chosen anew for a picture. */
+  async keepEdits(number: number, edits: Edits): Promise<void> {
+    await this.write([[[number, "edits"], edits]]);
+  }
+
+  async remove(number: number): Promise<void> {
+    await delMany([[number, "file"], [number, "edits"]], this.store).catch(() => undefined);
   }
 
   async clear(): Promise<void> {
     await clear(this.store).catch(() => undefined);
+  }
+
+  private async write(values: [Key, File | Edits][]): Promise<void> {
+    await setMany(values, this.store).catch((error: unknown) => console.warn("not kept", error));
   }
 }

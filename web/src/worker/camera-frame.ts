@@ -1,44 +1,63 @@
 /** A frame of a camera, made gray, colored, and compared with its true colors. */
 import { models } from "../constants.json";
+import { adjust } from "../color/adjust";
 import { fitChroma } from "../color/chroma-model";
 import { composer } from "../color/compose";
-import { rgbToLab } from "../color/lab";
+import { codesToLab } from "../color/lab";
 import { workingLuma } from "../color/resize";
 import type { Frame, FrameRequest } from "../messages";
-import { adjust } from "../color/adjust";
-import { readOut, see } from "./network";
-import { context2d, readLuma } from "./picture";
+import { answer } from "./network";
+import { context2d, lumaOf } from "./picture";
+
+/** Canvases stay from frame to frame. */
+const [taken, onMap, gray, colored] = Array.from({ length: 4 }, () => new OffscreenCanvas(1, 1)) as [
+  OffscreenCanvas, OffscreenCanvas, OffscreenCanvas, OffscreenCanvas,
+];
 
 export async function colorFrame({ frame, settings }: FrameRequest): Promise<Frame> {
   const { width, height } = frame;
-  const [data] = readLuma(frame);
-  const luma = { width, height, data };
+  const pixels = draw(frame, taken, width, height);
+  frame.close();
+  const luma = { width, height, data: lumaOf(pixels) };
   const spec = models[settings.model];
   const working = workingLuma(luma, spec);
-  const seen = await see(working, settings.model);
-  const { ab, confidence } = await readOut(seen, settings.model, settings.vividness);
+  const { ab, confidence } = await answer(working, settings.model, settings.vividness);
   const adjusted = adjust(ab, confidence, settings);
-  const [rows, columns] = seen.scores.dims.slice(2) as [number, number];
-  const distance = distanceOf(adjusted, frame, columns, rows);
-  frame.close();
-  const [gray, after] = [new ImageData(width, height), new ImageData(width, height)];
-  const words = new Uint32Array(gray.data.buffer);
-  data.forEach((code, i) => (words[i] = 0xff000000 | (code * 0x010101)));
-  composer(luma, null, fitChroma(working, adjusted, spec.stride))({ left: 0, top: 0, width, height }, after.data);
-  const bitmaps = await Promise.all([createImageBitmap(gray), createImageBitmap(after)]);
-  return { gray: bitmaps[0], after: bitmaps[1], distance };
+  const chroma = fitChroma(working, adjusted, spec.stride);
+  const [columns, rows] = [working.width / spec.stride, working.height / spec.stride];
+  const distance = distanceOf(adjusted, draw(taken, onMap, columns, rows).data);
+  const after = bitmapOf(colored, pixels, () => composer(luma, null, chroma)({ left: 0, top: 0, width, height }, pixels.data));
+  const before = bitmapOf(gray, pixels, () => writeGray(luma.data, new Uint32Array(pixels.data.buffer)));
+  return { gray: before, after, distance };
 }
 
-/** Return the mean distance of ab from those of a frame, both on the map of the network. */
-function distanceOf(ab: Float32Array, frame: ImageBitmap, columns: number, rows: number): number {
-  const context = context2d(new OffscreenCanvas(columns, rows));
+function writeGray(luma: Uint8Array, pixels: Uint32Array): void {
+  for (let i = 0; i < luma.length; i++) pixels[i] = 0xff000000 | (luma[i]! * 0x010101);
+}
+
+/** Draw a picture at a size; returns its pixels. */
+function draw(source: ImageBitmap | OffscreenCanvas, canvas: OffscreenCanvas, width: number, height: number): ImageData {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  const context = context2d(canvas);
   context.imageSmoothingQuality = "medium";
-  context.drawImage(frame, 0, 0, columns, rows);
-  const { data } = context.getImageData(0, 0, columns, rows);
-  const count = columns * rows;
+  context.drawImage(source, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
+/** Return a picture of pixels that are written now. */
+function bitmapOf(canvas: OffscreenCanvas, pixels: ImageData, write: () => void): ImageBitmap {
+  if (canvas.width !== pixels.width || canvas.height !== pixels.height) [canvas.width, canvas.height] = [pixels.width, pixels.height];
+  write();
+  context2d(canvas).putImageData(pixels, 0, 0);
+  return canvas.transferToImageBitmap();
+}
+
+/** Return the mean distance of ab from those of pixels, both on the map of the network. */
+function distanceOf(ab: Float32Array, pixels: Uint8ClampedArray): number {
+  const count = pixels.length / 4;
   let sum = 0;
   for (let i = 0; i < count; i++) {
-    const [, a, b] = rgbToLab([data[4 * i]! / 255, data[4 * i + 1]! / 255, data[4 * i + 2]! / 255]);
+    const [, a, b] = codesToLab(pixels[4 * i]!, pixels[4 * i + 1]!, pixels[4 * i + 2]!);
     sum += Math.hypot(ab[i]! - a, ab[count + i]! - b);
   }
   return sum / count;

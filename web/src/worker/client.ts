@@ -9,7 +9,14 @@ interface Waiting {
   readonly reject: (error: PictureError) => void;
 }
 
+/** Endings of files that any browser reads. */
+const READABLE = /\.(jpe?g|jfif|png|webp|avif|gif|bmp)$/i;
+const KEPT = 3; // pictures that were read elsewhere; the worker forgets them sooner
+
 export class WorkerClient {
+  /** Reads a file that this browser cannot, where there is something that does. */
+  readElsewhere: ((file: File) => Promise<File>) | undefined;
+  private readonly read = new Map<number, Promise<File>>(); // by picture; the one used last is the last
   private worker = this.start();
   private readonly line: Waiting[] = [];
   private current: Waiting | undefined;
@@ -20,7 +27,30 @@ export class WorkerClient {
    * @param urgent Whether it goes before what is not.
    * @throws PictureError
    */
-  ask<Asked extends Request>(request: Asked, urgent = true): Promise<ResultOf<Asked>> {
+  async ask<Asked extends Request>(request: Asked, urgent = true): Promise<ResultOf<Asked>> {
+    if (!("picture" in request) || this.readElsewhere === undefined) return this.send(request, urgent);
+    const { picture, file } = request;
+    const elsewhere = async (): Promise<ResultOf<Asked>> => this.send({ ...request, file: await this.fileReadElsewhere(picture, file) }, urgent);
+    if (this.read.has(picture) || !READABLE.test(file.name)) return elsewhere();
+    return this.send(request, urgent).catch((error: unknown) => {
+      if (error instanceof PictureError && error.failure === "unreadable") return elsewhere();
+      throw error;
+    });
+  }
+
+  private fileReadElsewhere(picture: number, file: File): Promise<File> {
+    const found = this.read.get(picture) ?? this.readElsewhere!(file);
+    found.catch(() => this.read.delete(picture));
+    this.read.delete(picture);
+    this.read.set(picture, found);
+    for (const oldest of this.read.keys()) {
+      if (this.read.size <= KEPT) break;
+      this.read.delete(oldest);
+    }
+    return found;
+  }
+
+  private send<Asked extends Request>(request: Asked, urgent: boolean): Promise<ResultOf<Asked>> {
     return new Promise((resolve, reject) => {
       this.line.push({ request, urgent, resolve: resolve as (result: Result) => void, reject });
       this.next();

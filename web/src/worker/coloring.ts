@@ -6,10 +6,12 @@ import type { Bytes, Plane } from "../color/plane";
 import { enlarge, workingLuma } from "../color/resize";
 import { type KnownColor, Surface } from "../hints/known-colors";
 import { Propagation } from "../hints/propagation";
-import { around, sample } from "../hints/similarity";
+import { type Answer, colorLike, referencePlaces, type Said } from "../hints/reference";
+import { around, type Places, sample } from "../hints/similarity";
 import { suggestColors } from "../hints/suggest";
-import type { Edits, Hint, ModelName, Point, Suggestion } from "../messages";
-import { type Answer, describe, readOut, see, type Seen } from "./network";
+import type { Edits, Hint, ModelName, Point, ReferencePicture, Suggestion } from "../messages";
+import { describe, readOut, see, type Seen } from "./network";
+import { referenceOf } from "./references";
 
 const MOST_SUGGESTIONS = 5;
 
@@ -20,6 +22,10 @@ export class Coloring {
   private propagation: Promise<Propagation> | undefined;
   /** The last answers: a hint leaves the network's as it is. */
   private answer: { readonly vividness: number; readonly value: Answer } | undefined;
+  /** As references are compared with. */
+  private coarse: Promise<Places> | undefined;
+  /** What references say, by their numbers: settings leave it as it is. */
+  private readonly said = new Map<number, Said>();
   private last: { readonly key: string; readonly chroma: ChromaModel } | undefined;
 
   private constructor(
@@ -39,19 +45,23 @@ export class Coloring {
   }
 
   /** Return the chroma of the picture, for pictures of any size. */
-  async chroma({ settings, hints }: Edits): Promise<ChromaModel> {
-    const key = JSON.stringify([settings, hints]);
-    if (this.last?.key !== key) this.last = { key, chroma: await this.chromaOf({ settings, hints }) };
+  async chroma(edits: Edits): Promise<ChromaModel> {
+    const key = JSON.stringify([edits.settings, edits.hints, edits.references.map(({ number }) => number)]);
+    if (this.last?.key !== key) this.last = { key, chroma: await this.chromaOf(edits) };
     return this.last.chroma;
   }
 
-  /** Return a of all cells, then b, as the network has them, in CIE units. */
-  async automatic({ settings }: Edits): Promise<Float32Array> {
+  /** Return a of all cells, then b, without what hints say, in CIE units. */
+  private async automatic({ settings, references }: Edits): Promise<Float32Array> {
     if (this.answer?.vividness !== settings.vividness) {
       this.answer = { vividness: settings.vividness, value: await readOut(this.seen, this.model, settings.vividness) };
     }
     const { ab, confidence } = this.answer.value;
-    return settings.caution === 0 && settings.saturation === 1 ? ab : adjust(ab, confidence, settings);
+    const adjusted = settings.caution === 0 && settings.saturation === 1 ? ab : adjust(ab, confidence, settings);
+    if (references.length === 0) return adjusted;
+    const said = [];
+    for (const reference of references) said.push(await this.saidBy(reference));
+    return colorLike({ ab: adjusted, confidence }, this.columns, said).ab;
   }
 
   /** Return the luma of a place, 0..1, and its likely colors. */
@@ -75,6 +85,16 @@ export class Coloring {
   private propagate(): Promise<Propagation> {
     this.propagation ??= describe(this.seen, this.model).then((described) => new Propagation(described, models[this.model]));
     return this.propagation;
+  }
+
+  private async saidBy(picture: ReferencePicture): Promise<Said> {
+    const known = this.said.get(picture.number);
+    if (known !== undefined) return known;
+    const reference = await referenceOf(picture, this.model);
+    this.coarse ??= describe(this.seen, this.model, true).then((described) => referencePlaces(described, models[this.model]));
+    const said = reference.saysOf(await this.coarse);
+    this.said.set(picture.number, said);
+    return said;
   }
 
   private async chromaOf(edits: Edits): Promise<ChromaModel> {

@@ -7,6 +7,7 @@ import type { Plane } from "../color/plane";
 import baseReadoutUrl from "../graphs/base-readout.onnx?url";
 import nanoReadoutUrl from "../graphs/nano-readout.onnx?url";
 import type { Described } from "../hints/propagation";
+import { type Answer, halved } from "../hints/reference";
 import type { ModelName } from "../messages";
 import { PictureError } from "../messages";
 
@@ -32,14 +33,6 @@ export interface Seen {
   readonly features: ort.Tensor;
 }
 
-/** What a network answers for all cells of its map. */
-export interface Answer {
-  /** a of all cells, then b, in CIE units. */
-  readonly ab: Float32Array;
-  /** 0..1. */
-  readonly confidence: Float32Array;
-}
-
 /** Load a network and its end, once. */
 export async function load(model: ModelName): Promise<void> {
   await Promise.all([session(model), session(`${model}-readout`)]);
@@ -52,7 +45,7 @@ export async function load(model: ModelName): Promise<void> {
  */
 export async function see(luma: Plane, model: ModelName): Promise<Seen> {
   const network = await session(model);
-  const lightness = new ort.Tensor("float32", lightnessOf(luma), [1, 1, luma.height, luma.width]);
+  const lightness = lightnessTensor(luma);
   const { scores, features } = await network.run({ lightness, vividness: scalar(0) }, ["scores", "features"]);
   return { lightness, scores: scores!, features: features! };
 }
@@ -60,20 +53,47 @@ export async function see(luma: Plane, model: ModelName): Promise<Seen> {
 /** Read colors out of what a network has seen. */
 export async function readOut({ scores }: Seen, model: ModelName, vividness: number): Promise<Answer> {
   const readout = await session(`${model}-readout`);
-  const answer = await readout.run({ scores, vividness: scalar(vividness) });
-  const [ab, confidence] = [answer["ab"]!.data as Float32Array, answer["confidence"]!.data as Float32Array];
+  return checked(await readout.run({ scores, vividness: scalar(vividness) }), model);
+}
+
+/**
+ * Let a network color a picture that nothing more is asked about.
+ *
+ * @param luma At working size, 0..1.
+ */
+export async function answer(luma: Plane, model: ModelName, vividness: number): Promise<Answer> {
+  const network = await session(model);
+  return checked(await network.run({ lightness: lightnessTensor(luma), vividness: scalar(vividness) }, ["ab", "confidence"]), model);
+}
+
+function checked(result: ort.InferenceSession.ReturnType, model: ModelName): Answer {
+  const [ab, confidence] = [result["ab"]!.data as Float32Array, result["confidence"]!.data as Float32Array];
   if (!(ab.every(Number.isFinite) && confidence.every(Number.isFinite))) {
     throw new PictureError("failed", `${model}: the model answers NaN or infinity`);
   }
   return { ab, confidence };
 }
 
-/** Describe the places of a picture, for hints. */
-export async function describe({ features, lightness }: Seen, model: ModelName): Promise<Described> {
+/**
+ * Describe the places of a picture, for hints.
+ *
+ * @param isCoarse Whether two by two cells are one place.
+ */
+export async function describe({ features, lightness }: Seen, model: ModelName, isCoarse = false): Promise<Described> {
   const branch = await session(`${model}-hints`);
-  const { keys, strengths } = await branch.run({ features, lightness });
+  const feed = isCoarse ? { features: halvedTensor(features), lightness: halvedTensor(lightness) } : { features, lightness };
+  const { keys, strengths } = await branch.run(feed);
   const [height, width] = strengths!.dims.slice(2) as [number, number];
   return { width, height, keys: keys!.data as Float32Array, strengths: strengths!.data as Float32Array };
+}
+
+function halvedTensor({ data, dims }: ort.Tensor): ort.Tensor {
+  const [rows, columns] = dims.slice(2) as [number, number];
+  return new ort.Tensor("float32", halved(data as Float32Array, columns), [...dims.slice(0, 2), rows / 2, columns / 2]);
+}
+
+function lightnessTensor(luma: Plane): ort.Tensor {
+  return new ort.Tensor("float32", lightnessOf(luma), [1, 1, luma.height, luma.width]);
 }
 
 function scalar(value: number): ort.Tensor {

@@ -5,6 +5,7 @@ import { PictureError } from "../messages";
 
 /** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
 const MOST_PIXELS = 100e6;
+const HEIC = /\.(heic|heif|hif)$/i;
 const STRIP_PIXELS = 1 << 20; // read at a time, so that pixels of 4 bytes exist of a strip alone
 const VIEW_PIXELS: Record<ViewSize, number> = { thumbnail: 40e3, draft: 400e3, fine: 2e6 };
 
@@ -16,17 +17,14 @@ export class Picture {
     /** Opacity at full size; null where nothing is transparent. */
     readonly alpha: Uint8Array | null,
     private readonly fine: OffscreenCanvas,
-    private readonly file: Blob,
+    private readonly file: File,
   ) {}
 
   /** Decode a file, upright and in sRGB, by the browser. */
-  static async read(file: Blob): Promise<Picture> {
-    const bitmap = await createImageBitmap(file).catch((error: unknown) => {
-      throw new PictureError("unreadable", String(error));
-    });
+  static async read(file: File): Promise<Picture> {
+    const bitmap = await decode(file);
     try {
       const { width, height } = bitmap;
-      if (width * height > MOST_PIXELS) throw new PictureError("tooLarge", `${width} x ${height}`);
       const [data, alpha] = readLuma(bitmap);
       return new Picture({ width, height, data }, alpha, scaled(bitmap, VIEW_PIXELS.fine), file);
     } finally {
@@ -64,6 +62,17 @@ export class Picture {
   }
 }
 
+/** Decode a file, upright and in sRGB, by the browser; whoever asks closes what comes of it. */
+export async function decode(file: File): Promise<ImageBitmap> {
+  const bitmap = await createImageBitmap(file).catch((error: unknown) => {
+    throw new PictureError(HEIC.test(file.name) ? "unreadableHeic" : "unreadable", String(error));
+  });
+  const { width, height } = bitmap;
+  if (width * height <= MOST_PIXELS) return bitmap;
+  bitmap.close();
+  throw new PictureError("tooLarge", `${width} x ${height}`);
+}
+
 /** Draw a picture so that it has no more pixels than these. */
 function scaled(source: ImageBitmap | OffscreenCanvas, most: number): OffscreenCanvas {
   const scale = Math.min(Math.sqrt(most / (source.width * source.height)), 1);
@@ -87,17 +96,26 @@ export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Ui
   const { width, height } = source;
   const luma = new Uint8Array(width * height);
   let alpha: Uint8Array | null = null;
-  const rows = Math.min(Math.max(Math.floor(STRIP_PIXELS / width), 1), height);
-  const read = source instanceof OffscreenCanvas ? readerOfCanvas(source) : readerOfBitmap(source, rows);
-  for (let top = 0; top < height; top += rows) {
+  eachStrip(source, ({ data }, top) => {
     // Pixel by pixel, not byte by byte; red is the lowest byte.
-    const pixels = new Uint32Array(read(top, Math.min(rows, height - top)).data.buffer);
+    const pixels = new Uint32Array(data.buffer);
     const begin = top * width;
-    if (writeLuma(pixels, luma.subarray(begin, begin + pixels.length))) continue;
+    if (writeLuma(pixels, luma.subarray(begin, begin + pixels.length))) return;
     alpha ??= new Uint8Array(width * height).fill(255);
     pixels.forEach((pixel, index) => (alpha![begin + index] = pixel >>> 24));
-  }
+  });
   return [luma, alpha];
+}
+
+/** Give the pixels of a picture some rows at a time: these, the number of the first, and how many. */
+export function eachStrip(source: ImageBitmap | OffscreenCanvas, take: (strip: ImageData, top: number, rows: number) => void): void {
+  const { width, height } = source;
+  const most = Math.min(Math.max(Math.floor(STRIP_PIXELS / width), 1), height);
+  const read = source instanceof OffscreenCanvas ? readerOfCanvas(source) : readerOfBitmap(source, most);
+  for (let top = 0; top < height; top += most) {
+    const rows = Math.min(most, height - top);
+    take(read(top, rows), top, rows);
+  }
 }
 
 /** Returns rows of a picture. */
@@ -116,6 +134,14 @@ function readerOfBitmap(bitmap: ImageBitmap, mostRows: number): RowReader {
     context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
     return context.getImageData(0, 0, width, count);
   };
+}
+
+/** Return BT.601 luma of pixels; alpha does not count. */
+export function lumaOf({ data }: ImageData): Uint8Array {
+  const pixels = new Uint32Array(data.buffer);
+  const luma = new Uint8Array(pixels.length);
+  writeLuma(pixels, luma);
+  return luma;
 }
 
 /** Write the luma of pixels; returns whether all of them are opaque. */

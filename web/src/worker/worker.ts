@@ -13,6 +13,7 @@ import { colorFrame } from "./camera-frame";
 import { Coloring } from "./coloring";
 import { load } from "./network";
 import { context2d, Picture } from "./picture";
+import { referenceOf } from "./references";
 
 const KEPT = 2; // pictures whose luma stays in memory
 const STRIP_ROWS = 256;
@@ -50,10 +51,14 @@ async function resultOf(request: Request): Promise<Result> {
       return detail(request);
     case "encode":
       return encode(request);
+    case "chroma":
+      return (await color(request)).chroma;
     case "suggest":
       return suggest(request);
     case "where":
       return where(request);
+    case "reference":
+      return referenceOf(request.reference, request.model).then(() => null);
     case "frame":
       return colorFrame(request);
     case "prepare":
@@ -146,13 +151,13 @@ async function prepare(model: ModelName): Promise<null> {
   const coloring = await Coloring.of(luma, model);
   const hints = [{ points: [[9, 9]] as const, color: "#2e7d32", radius: 9 }];
   const settings = { model, vividness: models[model].defaultVividness, caution: 0, saturation: 1 };
-  composed(luma, await coloring.chroma({ settings, hints }));
+  composed(luma, await coloring.chroma({ settings, references: [], hints }));
   return null;
 }
 
 interface OfPicture {
   readonly picture: number;
-  readonly file: Blob;
+  readonly file: File;
   readonly edits: Edits;
 }
 
@@ -167,7 +172,7 @@ async function look({ picture: number, file, edits }: OfPicture): Promise<{ pict
   return { picture: entry.picture, coloring: await coloringOf(entry, edits.settings.model) };
 }
 
-async function open(number: number, file: Blob): Promise<Opened> {
+async function open(number: number, file: File): Promise<Opened> {
   const entry = opened.get(number) ?? { picture: await Picture.read(file) };
   opened.delete(number);
   opened.set(number, entry);

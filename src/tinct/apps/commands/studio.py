@@ -11,9 +11,19 @@ def studio(
     files: Annotated[
         list[str] | None, typer.Argument(help="Photographs to open.", show_default=False)
     ] = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Folder for pictures that are saved into a folder."),
+    ] = "tinct-studio",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, show_default="a free one", help="Where to listen.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            show_default="8417, or a free one",
+            help="Where to listen; the browser keeps pictures by port. 0 takes a free one.",
+        ),
+    ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")
     ] = True,
@@ -24,4 +34,4 @@ def studio(
     """
     from tinct.apps.studio.run import run_studio
 
-    return run_studio(files or [], port, browser)
+    return run_studio(files or [], output, port, browser)

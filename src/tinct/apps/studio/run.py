@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 
 from tinct.apps.console import print_message
 from tinct.apps.studio.page import find_page
 from tinct.apps.studio.server import StudioServer
+from tinct.errors import OutputError
+
+PORT = 8417
+"""Where it is looked for first: what a browser keeps belongs to an address, port included."""
 
 
-def run_studio(pictures: Sequence[str], port: int = 0, browser: bool = True) -> int:
+def run_studio(
+    pictures: Sequence[str],
+    folder: str,
+    port: int | None = None,
+    browser: bool = True,
+) -> int:
     """Serve the page, and open it.
 
     Args:
         pictures: Files of pictures to open in it.
-        port: Where; 0 takes one that is free.
+        folder: Where the page may write pictures to.
+        port: Where; 0 takes one that is free, None ``PORT``, or one that is free if that is not.
         browser: Whether to open a browser; else the address alone is shown.
 
     Returns:
@@ -25,9 +36,24 @@ def run_studio(pictures: Sequence[str], port: int = 0, browser: bool = True) -> 
         InputError: The page has not been built, or a picture is not there.
         OutputError: The port is in use.
     """
-    with StudioServer(find_page(), pictures, port) as server:
+    with open_server(pictures, Path(folder), port) as server:
         print_message(f"tinct studio: {server.url} (Ctrl-C stops it)")
         if browser and not webbrowser.open(server.url):
             print_message("no browser could be opened; open this address in one")
         server.serve_forever(poll_interval=0.1)
     return 0
+
+
+def open_server(pictures: Sequence[str], folder: Path, port: int | None) -> StudioServer:
+    """Begin to listen; arguments and errors are those of ``run_studio``."""
+    page = find_page()
+    if port is not None:
+        return StudioServer(page, pictures, port, folder)
+    try:
+        return StudioServer(page, pictures, PORT, folder)
+    except OutputError:
+        print_message(
+            f"port {PORT} is in use, perhaps by another tinct studio: here is another page, "
+            "without what was open in that one"
+        )
+        return StudioServer(page, pictures, folder=folder)

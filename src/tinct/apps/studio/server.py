@@ -1,8 +1,8 @@
 """Serves the page and the pictures that the user has named, to this machine alone.
 
-Nothing can be written through it. What is asked for under another name than one of this machine, or
-by a page from elsewhere, is refused, and pictures are given only for the token that stands in the
-address which the user's browser is opened with.
+What is asked for under another name than one of this machine, or by a page from elsewhere, is
+refused. Pictures are given, read and written only for the token that stands in the address which
+the user's browser is opened with, and what is written is a picture under a new name in one folder.
 """
 
 from __future__ import annotations
@@ -11,22 +11,30 @@ import json
 import secrets
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hmac import compare_digest
 from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import unquote
 
 from tinct.apps.local_server import DEFAULT_HOST, Address, LocalHandler, LocalServer
 from tinct.apps.studio.page import page_files
+from tinct.apps.studio.pictures import finish, keep, readable
 from tinct.errors import TinctError
 from tinct.files import open_source
-from tinct.photographs import read_picture
-from tinct.photographs.write import encode_picture
 
 TOKEN_HEADER = "X-Tinct-Token"
+NAME_HEADER = "X-Tinct-Name"
+"""Name of the file in the body, percent-encoded."""
+FOLDER = "tinct-studio"
+"""Where pictures are written to unless the user says where."""
+MOST_BYTES = 1 << 30
+"""Of a body: more than the largest photograph that is read, without compression."""
 _MOST_AT_ONCE = 16
-_PICTURES = "/pictures"
+_MOST_IN_WORK = 2
+_STUDIO = "/studio"
+_PICTURES = "/pictures/"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -37,16 +45,6 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
 }
-_OF_BROWSERS = {
-    ".avif": "image/avif",
-    ".bmp": "image/bmp",
-    ".gif": "image/gif",
-    ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-}
-"""Pictures that browsers read by themselves; they get others as PNG."""
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "style-src 'self'; img-src 'self' blob:; connect-src 'self'; manifest-src 'self'; "
@@ -60,17 +58,26 @@ class StudioServer(LocalServer):
     Attributes:
         files: What is served of the page, by path.
         pictures: Those that the user has named.
-        token: What asks for pictures must know it.
+        folder: Where the page may write pictures to; made when the first one is.
+        token: Whoever asks for pictures must know it.
         places: One for each answer that may be on its way at a time.
+        desks: One for each picture that may be in work at a time.
     """
 
-    def __init__(self, page: Path, pictures: Sequence[str | Path], port: int = 0) -> None:
+    def __init__(
+        self,
+        page: Path,
+        pictures: Sequence[str | Path],
+        port: int = 0,
+        folder: Path = Path(FOLDER),
+    ) -> None:
         """Begin to listen on this machine alone.
 
         Args:
             page: Folder of the built page, see ``find_page``.
             pictures: Files of pictures.
             port: Where; 0 takes one that is free.
+            folder: Where the page may write pictures to.
 
         Raises:
             InputError: A picture is not there.
@@ -80,8 +87,10 @@ class StudioServer(LocalServer):
         for picture in pictures:
             open_source(picture, str(picture)).close()
         self.pictures = [Path(picture) for picture in pictures]
+        self.folder = folder
         self.token = secrets.token_urlsafe(24)
         self.places = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self.desks = threading.BoundedSemaphore(_MOST_IN_WORK)
         super().__init__(Address(DEFAULT_HOST, port), _Handler)
 
     @property
@@ -102,52 +111,70 @@ class _Handler(LocalHandler):
 
     def do_HEAD(self) -> None:  # noqa: N802 - what http.server calls
         """Answer one request without a body."""
-        self.do_GET()
+        self._answer(self._give)
 
     def do_GET(self) -> None:  # noqa: N802 - what http.server calls
         """Answer one request."""
+        self._answer(self._give)
+
+    def do_POST(self) -> None:  # noqa: N802 - what http.server calls
+        """Take a picture, and answer with what becomes of it."""
+        self.close_connection = True  # what is refused is not read
+        self._answer(self._take)
+
+    def _answer(self, answer: Callable[[str], None]) -> None:
         if not (self.is_asked_by_name() and self.is_of_own_page()):
             self.send_text(HTTPStatus.FORBIDDEN, "this server answers to its own page only")
         elif not self.server.places.acquire(blocking=False):
             self.send_text(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once")
         else:
             try:
-                self._answer(self.path.partition("?")[0])
+                answer(self.path.partition("?")[0])
             finally:
                 self.server.places.release()
 
-    def _answer(self, path: str) -> None:
-        if path == _PICTURES or path.startswith(f"{_PICTURES}/"):
-            self._send_picture(path[len(_PICTURES) + 1 :])
+    def _knows_token(self) -> bool:
+        given = self.headers.get(TOKEN_HEADER, "")
+        if compare_digest(given.encode(), self.server.token.encode()):
+            return True
+        self.send_text(HTTPStatus.FORBIDDEN, "pictures are for the page of tinct studio only")
+        return False
+
+    def _give(self, path: str) -> None:
+        if path == _STUDIO:
+            if self._knows_token():
+                self._send_facts()
+        elif path.startswith(_PICTURES):
+            if self._knows_token():
+                self._send_picture(path[len(_PICTURES) :])
         elif path in self.server.files:
             file = self.server.files[path]
             self._send_file(file, _TYPES.get(file.suffix, "application/octet-stream"))
         else:
             self.send_text(HTTPStatus.NOT_FOUND, "not found")
 
-    def _send_picture(self, number: str) -> None:
-        """Send the names of the pictures, or one of them."""
-        pictures = self.server.pictures
-        if not compare_digest(
-            self.headers.get(TOKEN_HEADER, "").encode(), self.server.token.encode()
-        ):
-            self.send_text(HTTPStatus.FORBIDDEN, "pictures are for the page of tinct studio only")
-        elif not number:
-            names = json.dumps([path.name for path in pictures])
-            self.send_body(names.encode(), "application/json")
-        elif number in (numbered := {str(index): path for index, path in enumerate(pictures)}):
-            self._send_readable(numbered[number])
-        else:
-            self.send_text(HTTPStatus.NOT_FOUND, "no such picture")
+    def _send_facts(self) -> None:
+        """Say which pictures there are, and where results may be written to."""
+        pictures = []
+        for path in self.server.pictures:
+            try:
+                facts = path.stat()
+            except OSError:  # gone meanwhile; what asks for it is told so
+                pictures.append({"name": path.name, "size": 0, "modified": 0})
+                continue
+            modified = facts.st_mtime_ns // 1_000_000
+            pictures.append({"name": path.name, "size": facts.st_size, "modified": modified})
+        said = {"pictures": pictures, "folder": self.server.folder.name}
+        self.send_body(json.dumps(said).encode(), "application/json")
 
-    def _send_readable(self, path: Path) -> None:
-        """Send a picture in a format that browsers read."""
-        kind = _OF_BROWSERS.get(path.suffix.lower())
+    def _send_picture(self, number: str) -> None:
+        """Send one of the named pictures as it is."""
+        numbered = {str(index): path for index, path in enumerate(self.server.pictures)}
+        if number not in numbered:
+            self.send_text(HTTPStatus.NOT_FOUND, "no such picture")
+            return
         try:
-            if kind is not None:
-                self._send_file(path, kind)
-            else:
-                self.send_body(encode_picture(read_picture(path), "png"), "image/png")
+            self._send_file(numbered[number], "application/octet-stream")
         except TinctError as error:
             self.send_text(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
@@ -156,3 +183,38 @@ class _Handler(LocalHandler):
             self.send_head(kind, path.stat().st_size)
             if self.command != "HEAD":
                 shutil.copyfileobj(file, self.wfile)
+
+    def _take(self, path: str) -> None:
+        work = {"/readable": self._read, "/finished": self._finish, "/kept": self._keep}.get(path)
+        length = self.headers.get("Content-Length", "")
+        if work is None:
+            self.send_text(HTTPStatus.NOT_FOUND, "not found")
+        elif not self._knows_token():
+            pass
+        elif not (length.isascii() and length.isdigit()):
+            self.send_text(HTTPStatus.LENGTH_REQUIRED, "how long the body is has to be said")
+        elif len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
+            self.send_text(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MOST_BYTES} bytes")
+        else:
+            with self.server.desks:
+                self._work(work, int(length))
+
+    def _work(self, work: Callable[[bytes, str], None], length: int) -> None:
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return  # whoever sent it has gone
+        name = unquote(self.headers.get(NAME_HEADER, ""), errors="replace") or "picture"
+        try:
+            work(body, name)
+        except TinctError as error:
+            self.send_text(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    def _read(self, body: bytes, name: str) -> None:
+        self.send_body(readable(body, name), "image/png")
+
+    def _finish(self, body: bytes, name: str) -> None:
+        self.send_body(finish(body, name), "application/octet-stream")
+
+    def _keep(self, body: bytes, name: str) -> None:
+        written = keep(body, name, self.server.folder)
+        self.send_body(json.dumps(written).encode(), "application/json")

@@ -1,0 +1,138 @@
+"""What this machine does for the page with pictures: what browsers cannot, they come here for.
+
+Colors are made in the browser. It sends them as a ``ChromaModel``, a few hundred kilobytes for a
+picture of any size, together with the file of the photograph, and gets back what ``tinct image``
+would have written: 16 bits, the luma that is in a JPEG, and all metadata stay.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tinct.errors import InputError
+from tinct.files import make_folder, write_atomically
+from tinct.photographs import Picture, read_picture
+from tinct.photographs.write import encode_picture
+from tinct.runtime import Colorizer, ColorOptions
+from tinct.runtime.compose import color_picture
+from tinct.runtime.upsample import ChromaModel
+
+FORMATS = ("jpeg", "png", "webp", "tiff")
+MODELS = ("nano", "base")
+ENDINGS = (".jpg", ".png", ".webp", ".tif", ".json")
+"""Of what the page may write."""
+_PLANES = ("slope_cb", "offset_cb", "slope_cr", "offset_cr")
+_LONGEST_PLANE = 4096
+_HEAD_LENGTH = 4  # bytes that say how long the head is
+_LONGEST_HEAD = 4096
+_FORBIDDEN = frozenset('/\\:*?"<>|') | {chr(code) for code in range(32)}
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the page says about a picture that it has colored."""
+
+    format: str
+    model: str
+    options: ColorOptions
+    """Of further pages, which the page has not seen."""
+    chroma: ChromaModel
+
+
+def readable(data: bytes, name: str) -> bytes:
+    """Return a picture as browsers read it: upright, sRGB, 8 bits, PNG, without metadata.
+
+    Args:
+        data: Of the file.
+        name: How to call it in messages.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    picture = read_picture(data, name=name)
+    pixels: Any = picture.pixels if picture.chroma is None else picture.array
+    if pixels.dtype == np.uint16:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    return encode_picture(Picture(pixels), "png")
+
+
+def finish(data: bytes, name: str) -> bytes:
+    """Return the file of a picture in color.
+
+    Args:
+        data: The length of a head, 4 bytes, the lowest first; the head, JSON; the planes of a
+            ``ChromaModel``, float32, one after the other; and the file of the photograph.
+        name: Of the photograph, for messages.
+
+    Raises:
+        InputError: It cannot be read, or is not what a page of this version sends.
+        OutputError: The format cannot hold it.
+    """
+    order, file = _read_order(data, name)
+    picture = color_picture(read_picture(file, gray=True, name=name), order.model, order.chroma)
+    if picture.pages:
+        picture = _colorizer(order.model).color_pages(picture, order.options)
+    return encode_picture(picture, order.format)
+
+
+def keep(data: bytes, name: str, folder: Path) -> str:
+    """Write a file into a folder under a name that is free there; returns that name.
+
+    Raises:
+        InputError: The name is none for a picture.
+        OutputError: It cannot be written.
+    """
+    path = Path(name)
+    is_name = 0 < len(name) <= _LONGEST_NAME and not (name[0] in " ." or _FORBIDDEN & set(name))
+    if not is_name or path.suffix.lower() not in ENDINGS:
+        raise InputError(f"{name!r} is not a name for a picture")
+    make_folder(folder)
+    for number in count(2):
+        target = folder / name
+        if not target.exists():
+            write_atomically(data, target, overwrite=False)
+            return name
+        name = f"{path.stem} ({number}){path.suffix}"
+    raise AssertionError
+
+
+def _read_order(data: bytes, name: str) -> tuple[_Order, bytes]:
+    wrong = InputError(f"{name}: not what the page of this version sends; load it again")
+    length = int.from_bytes(data[:_HEAD_LENGTH], "little")
+    begin = _HEAD_LENGTH + length
+    if length > _LONGEST_HEAD:
+        raise wrong
+    try:
+        head = json.loads(data[_HEAD_LENGTH:begin])
+        rows, columns = int(head["rows"]), int(head["columns"])
+        settings = head["settings"]
+        options = ColorOptions(
+            float(settings["vividness"]), float(settings["caution"]), float(settings["saturation"])
+        )
+        format, model = head["format"], head["model"]
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        raise wrong from error
+    if not (0 < rows <= _LONGEST_PLANE and 0 < columns <= _LONGEST_PLANE):
+        raise wrong
+    size = 4 * rows * columns * len(_PLANES)
+    if format not in FORMATS or model not in MODELS or len(data) < begin + size:
+        raise wrong
+    values = np.frombuffer(data, "<f4", 4 * rows * columns, begin).reshape(4, rows, columns)
+    if not np.isfinite(values).all():
+        raise wrong
+    planes: dict[str, Any] = dict(zip(_PLANES, values, strict=True))
+    return _Order(format, model, options, ChromaModel(**planes)), data[begin + size :]
+
+
+@lru_cache(maxsize=2)
+def _colorizer(model: str) -> Colorizer:
+    return Colorizer(model)
