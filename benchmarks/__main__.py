@@ -15,6 +15,7 @@ from tinct.errors import MissingExtraError, TinctError
 
 _EXAMPLES = str(Path(__file__).parent.parent / "examples")
 _ROUNDS, _ROUNDS_FULL = 3, 15
+_MOST_COMPARED = 32
 
 Photographs = Annotated[str, typer.Argument(help="Folder of photographs, to make material from.")]
 Rounds = Annotated[int, typer.Option(min=1, help="How often everything is timed.")]
@@ -159,6 +160,27 @@ def serve(
 
     found = photographs_in(photographs)
     typer.echo(bench_server(found, Load(requests, clients, model, jobs)))
+
+
+@app.command()
+def exports(
+    photographs: Photographs = _EXAMPLES,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="Repeatable.", show_default="nano and base"
+        ),
+    ] = None,
+    rounds: Rounds = 15,
+    output: Output = None,
+    json: Json = None,
+) -> None:
+    """Exports for other runtimes: size, milliseconds with one thread, difference of colors."""
+    from benchmarks.exports import bench_exports
+    from benchmarks.publish import Destination, photographs_in
+
+    found = photographs_in(photographs, _MOST_COMPARED)
+    bench_exports(models or ["nano", "base"], found, rounds, Destination(json, output))
 
 
 @app.command()

@@ -60,8 +60,12 @@ def model_path(model: str | Path) -> Path:
 
 
 def hints_path(model: Path) -> Path:
-    """Return where the branch for hints of a model file lies: beside it, ``NAME-hints.onnx``."""
-    return model.with_name(f"{model.stem}{HINTS_ENDING}.onnx")
+    """Return where the branch for hints of a model file lies: beside it, ``NAME-hints.onnx``.
+
+    That of OpenVINO's files, which end in ``.xml``, ends in ``.xml`` as well.
+    """
+    suffix = model.suffix if model.suffix == ".xml" else ".onnx"
+    return model.with_name(f"{model.stem}{HINTS_ENDING}{suffix}")
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from tinct.lab.networks import build
 from tinct.lab.networks.blocks import ConvNorm, fold_pixels, fuse, unfold_pixels
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.efficientnet import Encoder, published_weights
-from tinct.lab.networks.hints import HintConfig, HintedNetwork
+from tinct.lab.networks.hints import HintBranch, HintConfig, HintedNetwork
 from tinct.lab.train.config import TrainConfig, config_from_dict
 from tinct.runtime import model_path
-from tinct.spec import METADATA_KEY, ModelSpec
+from tinct.spec import HINTS_KEY, METADATA_KEY, HintSpec, ModelSpec
 
 _LEAST_SCALE = 1e-3  # of a channel that answers the same to everything
 _PREFIX = "network."  # of the weights' names in a model file
+_BRANCH = ("inside.", "outside.")  # the same in the file of a branch for hints
 
 
 def make_network(config: TrainConfig) -> nn.Module:
@@ -228,6 +229,33 @@ def load_model(network: nn.Module, model: str) -> None:
     weights["bin_centers"] = moments[:2, :, 0, 0].T
     weights["log_prior"] = torch.tensor(facts["prior"]).log()
     _load(network, weights, path)
+
+
+def load_hint_branch(path: Path) -> tuple[HintBranch, HintSpec]:
+    """Return the branch for hints of a file beside a model, in evaluation mode, and its facts.
+
+    Raises:
+        ModelError: It is not such a file.
+    """
+    proto = _read(path)
+    facts = {item.key: item.value for item in proto.metadata_props}
+    if HINTS_KEY not in facts:
+        raise ModelError(f"{path}: an ONNX file, but not a branch for hints")
+    spec = HintSpec.from_json(facts[HINTS_KEY], str(path))
+    tensors = _tensors(proto)
+    weights = {name: value for name, value in tensors.items() if name.startswith(_BRANCH)}
+    try:
+        hidden, inputs = weights["inside.weight"].shape[:2]
+        dimensions = len(weights["outside.bias"]) // sum(spec.heads) - 1
+        branch = HintBranch(inputs - 1, HintConfig(hidden, spec.heads, dimensions, spec.middle))
+        weights |= {
+            "log_reach": torch.tensor(spec.reach).log(),
+            "log_noise": torch.tensor(spec.noise).log(),
+        }
+        branch.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"{path}: its weights do not fit a branch for hints") from error
+    return branch.eval().requires_grad_(False), spec
 
 
 def _tensors(proto: onnx.ModelProto) -> dict[str, Tensor]:

@@ -242,17 +242,23 @@ def fold_temperature(model: ColorModel) -> None:
     model.config = replace(config, temperature=1.0, prior_power=power)
 
 
+def fold_all(model: ColorModel) -> ModelFile:
+    """Return a copy with all folded that is arithmetic on weights alone, as model files have it."""
+    folded = ModelFile(copy.deepcopy(model.network), model.config).eval()
+    fuse(folded)
+    fold_pixels(folded)
+    fold_temperature(folded)
+    return folded
+
+
 def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
     """Return the model as ONNX with dynamic batch, height and width, the spec in its metadata."""
-    fused = ModelFile(copy.deepcopy(model.network), model.config).eval()
-    fuse(fused)
-    fold_pixels(fused)
-    fold_temperature(fused)
+    folded = fold_all(model)
     batch = torch.export.Dim("batch", min=1, max=4096)
     rows = torch.export.Dim("rows", min=2, max=512)
     columns = torch.export.Dim("columns", min=2, max=512)
     return write_graph(
-        fused,
+        folded,
         {"lightness": torch.rand(2, 1, 128, 160) * 100, "vividness": torch.zeros(1)},
         ["ab", "confidence", "features", "scores"],
         ({0: batch, 2: 32 * rows, 3: 32 * columns}, None),
@@ -317,7 +323,7 @@ def check_parity(model: ColorModel, data: bytes, name: str) -> float:
     generator = torch.Generator().manual_seed(0)
     differences = [0.0]
     for shape in _SHAPES:
-        lightness = _scene(shape, generator)
+        lightness = smooth_lightness(shape, generator)
         for vividness in (0.0, 1.0):
             level = torch.tensor([vividness])
             wanted = model(lightness, level)
@@ -331,7 +337,7 @@ def check_parity(model: ColorModel, data: bytes, name: str) -> float:
     return worst
 
 
-def _scene(shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+def smooth_lightness(shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
     """Return smooth random lightness, (N, 1, H, W): noise would leave much of a network unused."""
     batch, height, width = shape
     coarse = torch.rand(batch, 1, 8, 8, generator=generator) * 100

@@ -1,7 +1,8 @@
-"""``tinct lab export``: from a checkpoint to a model file."""
+"""``tinct lab export``: from a checkpoint to a model file, and from that to other formats."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tinct.lab.exports.export import Target
+
 _MOST_PHOTOGRAPHS = 64  # for calibration: more change nothing and take memory
 _SIDE = 256
 
@@ -26,13 +29,35 @@ def export(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            help="Checkpoint (.safetensors); or a model file (.onnx), to be written "
-            "again in another precision."
+            help="Checkpoint (.safetensors); or a model (base, nano, or a file .onnx), to be "
+            "written again in another precision or format."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path(
-        "model.onnx"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Model file to write; with --to the folder to make.",
+            show_default="model.onnx; NAME-FORMAT",
+        ),
+    ] = None,
+    to: Annotated[
+        Literal["onnx", "openvino", "ncnn", "litert", "coreml"] | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="Of another runtime: onnx (without decoding), openvino, ncnn, litert or coreml. "
+            "Needs a model, not a checkpoint, and the extra export.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Of pictures as the network sees them, for litert and coreml.",
+            show_default="a square of the model's short side",
+        ),
+    ] = None,
     default_vividness: Annotated[
         float | None,
         typer.Option(
@@ -88,7 +113,21 @@ def export(
     """Write the averaged network of a checkpoint as ONNX, proved equal to torch.
 
     Of a run with hints, only their branch is written: it goes beside its model, NAME-hints.onnx.
+    With --to, a model and its branch for hints are written in the format of another runtime.
     """
+    if to is not None or size is not None:
+        unfit = {
+            "default_vividness": default_vividness,
+            "temperature": temperature,
+            "prior_power": prior_power,
+            "short_side": short_side,
+            "note": note,
+            "precision": None if precision == "fp32" else precision,
+            "calibration": calibration,
+        }
+        _export_to(to, checkpoint, output, size, _given(unfit))
+        return
+    output = output or Path("model.onnx")
     is_model = checkpoint.suffix == ".onnx"
     if is_model and precision == "fp32":
         raise OptionError(f"{checkpoint}: a model file; --precision tells what to make of it")
@@ -122,9 +161,41 @@ def export(
         if precision != "fp32":
             source = checkpoint if is_model else whole
             spec = convert_model(source, output, precision, _lightness(calibration or []))
-    size = output.stat().st_size / 1e6
-    facts = f"{spec.name}, {spec.parameters:,} parameters, {size:.2f} MB"
+    facts = f"{spec.name}, {spec.parameters:,} parameters, {output.stat().st_size / 1e6:.2f} MB"
     print_message(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))
+
+
+def _export_to(
+    to: Target | None,
+    model: Path,
+    output: Path | None,
+    size: str | None,
+    others: dict[str, Any],
+) -> None:
+    if to is None:
+        raise OptionError("--size goes with --to litert or --to coreml")
+    if others:
+        raise OptionError(f"--{next(iter(others)).replace('_', '-')} does not go with --to")
+    if model.suffix == ".safetensors":
+        raise OptionError(
+            f"{model}: a checkpoint; make a model of it first: tinct lab export {model} -o "
+            f"{model.stem}.onnx"
+        )
+    sides = None if size is None else re.fullmatch(r"(\d+)x(\d+)", size)
+    if size is not None and sides is None:
+        raise OptionError(f"--size {size}: not of the form WIDTHxHEIGHT, such as 352x256")
+    from tinct.lab.exports.export import export_model_to
+
+    folder = output or Path(f"{model.stem}-{to}")
+    made = export_model_to(
+        to, str(model), folder, (int(sides[1]), int(sides[2])) if sides else None
+    )
+    if made.difference is None:
+        told = f"not run: {to} has no runtime here"
+    else:
+        told = f"at most {made.difference:.1g} from ONNX Runtime"
+    names = ", ".join(path.name for path in made.files)
+    print_message(f"{folder}: {names}; {told}")
 
 
 def _is_of_hints(checkpoint: Path) -> bool:
