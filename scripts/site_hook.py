@@ -29,6 +29,7 @@ PAGES = {
     "CITATION.cff": "CITATION.cff",
     "examples/README.md": "examples/README.md",
     "integrations/comfyui/README.md": "comfyui.md",
+    "integrations/vapoursynth/README.md": "vapoursynth.md",
 }
 """Documents of the repository, and where the site has them."""
 COMMAND_PAGE = "reference/commands.md"
