@@ -366,7 +366,8 @@ def _print_summary(tally: _Tally, left_out: LeftOut, records: Records, seconds: 
     for error in left_out.contents.unreadable:
         print_error(f"{error.filename}: cannot be read")
     rate = f" ({tally.done / max(seconds, 1e-9):.1f}/s)" if tally.done else ""
-    text = f"{tally.done:,} photographs colored in {seconds:.1f} s{rate}"
+    plural = "" if tally.done == 1 else "s"
+    text = f"{tally.done:,} photograph{plural} colored in {seconds:.1f} s{rate}"
     in_color = tally.in_color + tally.before[codes.IN_COLOR_ALREADY]
     failed = tally.failed + tally.before[codes.FAILED]
     skipped = tally.skipped + tally.before[codes.NOT_OURS]

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -192,21 +193,19 @@ def prepare_process() -> None:
 
     Ctrl-C reaches both, and the other one decides. What is being written is finished.
     """
+    parent = multiprocessing.parent_process()
+    told, tell = multiprocessing.Pipe(duplex=False)
 
-    def leave(*_: object) -> None:
+    def leave() -> None:
+        wait_for([told] if parent is None else [told, parent.sentinel])
         if _worker is not None:
             _worker.finish_writing()
         os._exit(1)
 
-    def follow() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            leave()
-
+    # A handler of signals may interrupt anything: it takes no lock, but tells a thread.
+    signal.signal(signal.SIGTERM, lambda *_: os.write(tell.fileno(), b"-"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, leave)
-    threading.Thread(target=follow, name="tinct-follow", daemon=True).start()
+    threading.Thread(target=leave, name="tinct-leave", daemon=True).start()
 
 
 def load_here(work: Work) -> None:
