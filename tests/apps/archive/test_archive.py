@@ -93,7 +93,7 @@ def test_results_are_those_of_tinct_image(
     assert code == 1
     assert results_in(tmp_path / "all") == results_in(tmp_path / "one")
     assert "logo.gif.png" in results_in(tmp_path / "all")
-    assert "left out: 1 .txt, 1 films (tinct video colors them)" in lines
+    assert "left out: 1 .txt, 1 film (tinct video colors them)" in lines
     assert lines[-1].startswith("5 photographs colored in ")
     assert "1 in color already, 1 failed" in lines[-1]
 
@@ -368,6 +368,7 @@ def test_object_stores_are_read_and_written(
     [
         (("nowhere", "-o", "out"), "nowhere: no such file or folder"),
         (("memory://nowhere", "-o", "out"), "memory://nowhere: no such folder"),
+        (("scans/old/empty", "-o", "out"), "no photographs in what was named"),
         (("scans", "-o", "scans"), "-o scans: results would overwrite the photographs"),
         (("scans", "-o", "scans/a.jpg"), "an archive needs a folder, and this is a file"),
         (("scans", "-o", "place://x/y"), "place://x/y: Protocol not known: place"),
@@ -378,6 +379,7 @@ def test_object_stores_are_read_and_written(
 def test_what_makes_no_sense_is_one_line(
     call: Call, scans: Path, arguments: tuple[str, ...], reason: str
 ) -> None:
+    (scans / "old/empty").mkdir()
     code, _, lines = call("archive", *arguments)
     assert code in (1, 2)
     assert len(lines) == 1

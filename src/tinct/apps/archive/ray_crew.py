@@ -17,13 +17,16 @@ from concurrent.futures import Future
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
 from tinct import __version__
 from tinct.apps.archive.crew import Crew
 from tinct.apps.archive.photograph import Fate, Photograph, Work
 from tinct.apps.archive.worker import Worker
 from tinct.errors import DeviceError, OptionError, TinctError
+
+_OWN = {"include_dashboard": False, "object_store_memory": 100_000_000}
+"""Of a cluster that is started for one run: names and fates need little room (bytes)."""
 
 
 class _RayWorker:
@@ -48,7 +51,7 @@ class _RayWorker:
 class RayCrew(Crew[Any]):
     """Workers in a cluster."""
 
-    ended = (RayActorError,)
+    ended = (RayActorError, OutOfMemoryError, ObjectLostError)
 
     def __init__(self, work: Work, address: str, size: int | None) -> None:
         """Connect, and ask for workers.
@@ -64,7 +67,8 @@ class RayCrew(Crew[Any]):
         if work.color.device not in ("auto", "cpu"):
             raise OptionError(f"--ray colors on processors: leave --device {work.color.device} out")
         try:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            own = _OWN if address == "local" else {}
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise OptionError(

@@ -36,6 +36,7 @@ from tinct.apps.archive.photograph import Fate, Photograph, Work
 from tinct.apps.archive.worker import THERE
 from tinct.apps.photographs.batch import IN_COLOR
 from tinct.errors import InputError, OptionError
+from tinct.files import make_folder
 
 FOLDER = "tinct-archive"
 _TIME = pa.timestamp("us", tz="UTC")
@@ -174,12 +175,13 @@ class Records:
 
         Raises:
             OptionError: Another one does.
+            OutputError: The folder of the records cannot be made.
         """
         if storage.is_url(self._lock):
             yield  # two at once would do everything twice, with the same result
             return
         path = storage.local_path(self._lock)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
@@ -402,9 +404,12 @@ def _drop_superseded(files: list[tuple[str, _Hashes]]) -> None:
 
 def _read_table(name: str, columns: list[str] | None = None) -> Any:
     try:
-        return pq.read_table(io.BytesIO(storage.read(name)), columns=columns)
-    except (pa.ArrowInvalid, KeyError) as error:
+        table = pq.read_table(io.BytesIO(storage.read(name)), columns=columns)
+    except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{name}: damaged, or no table of tinct's") from error
+    if columns and table.column_names != columns:
+        raise InputError(f"{name}: no table of tinct's")
+    return table
 
 
 def _write_table(table: Any, name: str) -> None:

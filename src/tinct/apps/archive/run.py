@@ -56,6 +56,7 @@ class _Tally:
     skipped: int = 0
     failed: int = 0
     before: Counter[int] = field(default_factory=Counter)  # by code, of earlier runs
+    num_found: int = 0
     num_twice: int = 0  # the same photograph named again
     is_superseding: bool = False  # rows of earlier runs have become wrong
 
@@ -96,7 +97,7 @@ def color_archive(
         options: What else is done.
 
     Returns:
-        The exit code: 1 if any photograph has failed, in this run or before.
+        The exit code: 1 if any photograph has failed, in this run or before, or there is none.
 
     Raises:
         OptionError: Sources and target do not fit together, or an option has no sense.
@@ -123,7 +124,8 @@ def color_archive(
         if tally.is_superseding:
             records.load()
     _print_summary(tally, left_out, records, time.perf_counter() - start)
-    return int(tally.failed + tally.before[codes.FAILED] > 0)
+    failed = tally.failed + tally.before[codes.FAILED] + len(left_out.contents.unreadable)
+    return int(failed > 0 or tally.num_found == 0)
 
 
 def write_manifest(sources: Sequence[str], target: str, batch: BatchOptions) -> int:
@@ -244,6 +246,7 @@ class _Planner:
         todo: list[Photograph] = []
         decided: list[Fate] = []
         for group in found:
+            self._tally.num_found += len(group)
             for photograph in group:
                 known = self._known.find(photograph)
                 decision = self._decide(photograph, known)
@@ -355,7 +358,8 @@ def _print_summary(tally: _Tally, left_out: LeftOut, records: Records, seconds: 
     """Print what was left out, what the run did, and where the table is."""
     others = [f"{count} {suffix}" for suffix, count in left_out.suffixes.most_common()]
     if left_out.num_films:
-        others.append(f"{left_out.num_films} films (tinct video colors them)")
+        plural = "" if left_out.num_films == 1 else "s"
+        others.append(f"{left_out.num_films} film{plural} (tinct video colors them)")
     if left_out.contents.results:
         others.append(f"{left_out.contents.results} that tinct has written")
     others += [f"{link}, a link to a folder" for link in left_out.contents.links]
@@ -365,6 +369,9 @@ def _print_summary(tally: _Tally, left_out: LeftOut, records: Records, seconds: 
         print_message(f"left out: {', '.join(others)}")
     for error in left_out.contents.unreadable:
         print_error(f"{error.filename}: cannot be read")
+    if tally.num_found == 0:
+        print_error("no photographs in what was named")
+        return
     rate = f" ({tally.done / max(seconds, 1e-9):.1f}/s)" if tally.done else ""
     plural = "" if tally.done == 1 else "s"
     text = f"{tally.done:,} photograph{plural} colored in {seconds:.1f} s{rate}"
