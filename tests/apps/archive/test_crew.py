@@ -120,7 +120,7 @@ def _outputs(folder: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_killed_goes_on(
     tmp_path: Path,
     environment: dict[str, str],
@@ -128,7 +128,7 @@ def test_a_run_that_is_killed_goes_on(
     run: Callable[..., subprocess.CompletedProcess[bytes]],
     number: int,
 ) -> None:
-    for index in range(60):
+    for index in range(40):
         save_gray(tmp_path / f"scans/{index:02d}.jpg", 900, 700)
     command = [
         sys.executable,
@@ -152,11 +152,11 @@ def test_a_run_that_is_killed_goes_on(
         process.stderr.read()  # until its workers have closed their end as well
     assert process.returncode != 0
     finished = {path: path.stat().st_mtime_ns for path in _outputs(tmp_path / "out")}
-    assert 0 < len(finished) < 60
+    assert 0 < len(finished) < 40
     assert run(*command[3:]).returncode == 0
     rows = rows_of(tmp_path / "out")
-    assert len(rows) == 60
-    assert len({row["source"] for row in rows}) == 60
-    assert len(results_in(tmp_path / "out")) == 60  # and nothing half written
+    assert len(rows) == 40
+    assert len({row["source"] for row in rows}) == 40
+    assert len(results_in(tmp_path / "out")) == 40  # and nothing half written
     again = [path for path, time in finished.items() if path.stat().st_mtime_ns != time]
     assert again == []

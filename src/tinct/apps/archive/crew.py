@@ -110,8 +110,12 @@ class Crew(ABC, Generic[W]):
 
     def close(self) -> None:
         """Send all workers home."""
-        for worker in (*self._free, *self._busy.values(), *self._starting.values()):
+        for worker in self.workers():
             self.dismiss(worker)
+
+    def workers(self) -> tuple[W, ...]:
+        """Return all workers, whatever they do."""
+        return *self._free, *self._busy.values(), *self._starting.values()
 
     def _call_one(self) -> None:
         worker, loaded = self.start()
@@ -151,10 +155,20 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
 
     def dismiss(self, worker: ProcessPoolExecutor) -> None:
         """End a process."""
-        for process in tuple((worker._processes or {}).values()):  # until Python 3.14 terminates
-            with suppress(ValueError):  # it is closed already
-                process.terminate()
+        _terminate(worker)
         worker.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """Send all processes home: at the same time, as each finishes what it is writing."""
+        for worker in self.workers():
+            _terminate(worker)
+        super().close()
+
+
+def _terminate(worker: ProcessPoolExecutor) -> None:
+    for process in tuple((worker._processes or {}).values()):  # until Python 3.14 has a method
+        with suppress(ValueError):  # it is closed already
+            process.terminate()
 
 
 @dataclass(frozen=True, slots=True)
