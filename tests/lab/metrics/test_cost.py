@@ -10,7 +10,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper
 
 from tinct.errors import ModelError
-from tinct.lab.metrics.cost import Cost, count
+from tinct.lab.metrics.cost import Cost, count, count_traffic
 from tinct.runtime import model_path
 
 
@@ -129,3 +129,21 @@ def test_the_graph_of_nano_agrees_with_its_network():
     # Of its four numbers a folded norm leaves one; that before the attention stays as it is.
     folded = sum(3 * norm.num_features for norm in norms) - 3 * 96
     assert cost.parameters == summary.num_parameters - folded
+
+
+def test_traffic_by_hand():
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["h"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("Conv", ["r", "w2"], ["y"]),
+    ]
+    weights = {
+        "w1": ((8, 1, 3, 3), np.float32),
+        "b1": ((8,), np.float32),
+        "w2": ((2, 8, 1, 1), np.float32),
+    }
+    first = 64 * 64 + 72 + 8 + 8 * 32 * 32
+    second = 8 * 32 * 32 + 16 + 2 * 32 * 32
+    assert count_traffic(graph(nodes, weights), size=64) == (first + second) / 1e6
+    with pytest.raises(ModelError, match="traffic"):
+        count_traffic(b"no graph")

@@ -67,6 +67,33 @@ def count(model: str | Path | bytes, size: int = PICTURE_SIZE) -> Cost:
     return Cost(_parameters(proto.graph), multiplications / 1e6)
 
 
+def count_traffic(model: str | Path | bytes, size: int = PICTURE_SIZE) -> float:
+    """Count the millions of numbers that the layers of a network read and write for one picture.
+
+    Every layer reads its inputs and weights from memory and writes its outputs to it; norms,
+    activations and additions are done on the way. This is what a roofline estimate takes.
+
+    Args:
+        model: As for :func:`count`.
+        size: Height and width of the picture.
+
+    Raises:
+        ModelError: As for :func:`count`.
+    """
+    import onnx
+
+    try:
+        proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+        folded = _fold(proto, size)
+        shapes = _shapes(folded)
+        layers = [node for node in folded.graph.node if node.op_type in _LAYERS]
+        names = [name for node in layers for name in (*node.input, *node.output) if name]
+        return sum(prod(shapes[name]) for name in names) / 1e6
+    except Exception as error:
+        name = "the network" if isinstance(model, bytes) else str(model)
+        raise ModelError(f"{name}: not an ONNX model whose traffic can be counted") from error
+
+
 def _fold(model: ModelProto, size: int) -> ModelProto:
     """Fix the size of the picture, and let ONNX Runtime work out all that follows from it."""
     import onnx
