@@ -269,6 +269,16 @@ def test_rows_of_a_part_in_work_are_not_counted_twice(
     assert len(rows_of(tmp_path / "out")) == 4
 
 
+def test_a_photograph_is_never_replaced_by_its_result(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    before = save_gray(tmp_path / "photo.jpg").read_bytes()
+    assert call("archive", "photo.jpg", "-o", ".", *NANO, "--overwrite")[0] == 1
+    (row,) = rows_of(tmp_path)
+    assert row["reason"] == "its result would overwrite it; choose another place with -o"
+    assert (tmp_path / "photo.jpg").read_bytes() == before
+
+
 def test_two_runs_do_not_meet(call: Call, tmp_path: Path, scans: Path) -> None:
     call("archive", "scans", "-o", "out", *NANO)
     with FileLock(tmp_path / "out/tinct-archive/lock"):
@@ -368,6 +378,8 @@ def test_object_stores_are_read_and_written(
     [
         (("nowhere", "-o", "out"), "nowhere: no such file or folder"),
         (("memory://nowhere", "-o", "out"), "memory://nowhere: no such folder"),
+        (("nowhere.parquet", "-o", "out"), "nowhere.parquet: no such file"),
+        (("memory://nowhere.parquet", "-o", "out"), "memory://nowhere.parquet: no such file"),
         (("scans/old/empty", "-o", "out"), "no photographs in what was named"),
         (("scans", "-o", "scans"), "-o scans: results would overwrite the photographs"),
         (("scans", "-o", "scans/a.jpg"), "an archive needs a folder, and this is a file"),
@@ -421,3 +433,7 @@ def test_names_that_are_no_text_fail_with_a_reason(
         assert failed["reason"] == "its name is not UTF-8: rename it"
         assert failed["source"].endswith("caf\\udce9.jpg")
         assert done["status"] == "done"
+    code, _, lines = call("archive", "scans", "--list", "-o", "lists/manifest.parquet")
+    assert code == 1
+    assert lines[-1] == "1 photographs -> lists/manifest.parquet"
+    assert "caf\\udce9.jpg: its name is not UTF-8" in lines[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,11 +23,8 @@ from tinct.apps.archive.records import FOLDER, MANIFEST, photographs_of
 from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.apps.photographs.plan import FolderContents, Naming, name_results, walk_folder
 from tinct.errors import InputError, OptionError, TinctError
-from tinct.files import reason_of
+from tinct.files import open_source, reason_of
 from tinct.photographs.formats import FORMATS
-
-if TYPE_CHECKING:
-    from collections import Counter
 
 _MANIFEST_SUFFIX = ".parquet"
 _SOURCE_COLUMNS = ("source", "path", "uri")
@@ -46,11 +43,6 @@ class LeftOut:
         self.num_films += len(contents.films)
         contents.pictures, contents.films = [], []
         self.contents.add(contents)
-
-    @property
-    def suffixes(self) -> Counter[str]:
-        """Counts of files of other kinds."""
-        return self.contents.suffixes
 
 
 def list_photographs(
@@ -173,13 +165,12 @@ def _list_url(
     folder: str, base: str, target: str, naming: Naming, left_out: LeftOut
 ) -> Iterator[list[Photograph]]:
     system, root = storage.open_url(folder)
-    records = target.rstrip("/")
     try:
         if not system.isdir(root):
             raise OptionError(f"{folder}: no such folder")
         for here, folders, files in system.walk(root, detail=True, on_error="raise"):
             system.invalidate_cache()
-            _keep_visible(folders, lambda path: system.unstrip_protocol(path) == records)
+            _keep_visible(folders, lambda path: system.unstrip_protocol(path) == target)
             contents = FolderContents()
             facts = []
             for name in sorted(files):
@@ -238,12 +229,7 @@ def _list_manifest(name: str, naming: Naming) -> Iterator[list[Photograph]]:
     Raises:
         InputError: It cannot be read, or lacks what is needed.
     """
-    if storage.is_url(name):
-        system, path = storage.open_url(name)
-        file = system.open(path, "rb")
-    else:
-        file = open(storage.local_path(name), "rb")  # noqa: SIM115 - closed below
-    with file:
+    with _open_manifest(name) as file:
         try:
             table = pq.ParquetFile(file)
         except (pa.ArrowInvalid, OSError) as error:
@@ -257,6 +243,18 @@ def _list_manifest(name: str, naming: Naming) -> Iterator[list[Photograph]]:
         for batch in table.iter_batches(batch_size=_ROWS):
             rows = photographs_of(_as_manifest(batch, column), name)
             yield [_from_manifest(row, common, folder, name, naming) for row in rows]
+
+
+def _open_manifest(name: str) -> Any:
+    if not storage.is_url(name):
+        return open_source(storage.local_path(name), name)
+    system, path = storage.open_url(name)
+    try:
+        return system.open(path, "rb")
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file") from error
+    except Exception as error:
+        raise InputError(f"{name}: {reason_of(error)}") from error
 
 
 def _as_manifest(batch: Any, column: str) -> Any:

@@ -26,7 +26,7 @@ from tinct.apps.photographs.plan import Naming
 from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import OptionError
-from tinct.files import written_whole
+from tinct.files import make_folder, written_whole
 from tinct.photographs import format_named
 from tinct.runtime.session import model_path
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tinct.apps.photographs.batch import BatchOptions
 
 _PART = 2000  # photographs in a file of the records; as many may wait in memory
+_NO_TEXT = "its name is not UTF-8: rename it"
 _FOLDERS_REMEMBERED = 64  # of the target: which results are there
 
 
@@ -137,7 +138,7 @@ def write_manifest(sources: Sequence[str], target: str, batch: BatchOptions) -> 
         batch: Of which the format counts.
 
     Returns:
-        The exit code.
+        The exit code: 1 if the name of any photograph is no text.
 
     Raises:
         OptionError: The target is none, or a source is none.
@@ -147,18 +148,23 @@ def write_manifest(sources: Sequence[str], target: str, batch: BatchOptions) -> 
     if storage.is_url(target) or not target.endswith(".parquet"):
         raise OptionError(f"-o {target}: --list writes a Parquet file on a disk: manifest.parquet")
     naming = Naming(None, None if batch.format is None else format_named(batch.format))
-    left_out, count = LeftOut(), 0
+    count, num_failed = 0, 0
     path = storage.local_path(target)
+    make_folder(path.parent)
     with (
         written_whole(path, overwrite=batch.overwrite) as temporary,
         pq.ParquetWriter(temporary, codes.MANIFEST, compression="zstd") as writer,
     ):
-        for group in list_photographs(sources, target, naming, left_out):
-            for begin in range(0, len(group), _PART):
-                writer.write_table(manifest_table(group[begin : begin + _PART]))
-            count += len(group)
+        for group in list_photographs(sources, target, naming, LeftOut()):
+            good = [photograph for photograph in group if _encodable(photograph) == photograph]
+            for begin in range(0, len(good), _PART):
+                writer.write_table(manifest_table(good[begin : begin + _PART]))
+            for photograph in set(group) - set(good):
+                print_error(f"{_encodable(photograph).source}: {_NO_TEXT}")
+            count += len(good)
+            num_failed += len(group) - len(good)
     print_message(f"{count:,} photographs -> {target}")
-    return 0
+    return int(num_failed > 0)
 
 
 def _checked(target: str, sources: Sequence[str]) -> str:
@@ -276,7 +282,7 @@ class _Planner:
         """
         readable = _encodable(photograph)
         if readable != photograph:
-            return self._fail(readable, "its name is not UTF-8: rename it")
+            return self._fail(readable, _NO_TEXT)
         if not is_inside(photograph.place):
             return self._fail(photograph, f"its place {photograph.place} is not below the target")
         fingerprint = photograph.fingerprint(self._work.deciding)
@@ -356,7 +362,7 @@ def _encodable(photograph: Photograph) -> Photograph:
 
 def _print_summary(tally: _Tally, left_out: LeftOut, records: Records, seconds: float) -> None:
     """Print what was left out, what the run did, and where the table is."""
-    others = [f"{count} {suffix}" for suffix, count in left_out.suffixes.most_common()]
+    others = [f"{count} {suffix}" for suffix, count in left_out.contents.suffixes.most_common()]
     if left_out.num_films:
         plural = "" if left_out.num_films == 1 else "s"
         others.append(f"{left_out.num_films} film{plural} (tinct video colors them)")

@@ -146,6 +146,16 @@ def exists(name: str) -> bool:
         raise OutputError(f"{name}: {_first_line(error)}") from error
 
 
+def is_same(first: str, second: str) -> bool:
+    """Tell whether two names are of one file."""
+    if first == second or is_url(first) or is_url(second):
+        return first == second
+    try:
+        return os.path.samefile(local_path(first), local_path(second))
+    except OSError:  # one is not there
+        return False
+
+
 def remove(name: str) -> None:
     """Remove a file, unless it has gone."""
     with suppress(FileNotFoundError):

@@ -25,7 +25,7 @@ from tinct.apps.archive.photograph import Fate, Photograph, Work
 from tinct.apps.photographs.batch import choose_format, explain, read_found
 from tinct.apps.photographs.journal import model_digest
 from tinct.cores import prepare_threads
-from tinct.errors import InputError, ModelError
+from tinct.errors import InputError, ModelError, OutputError
 from tinct.photographs import encode_picture, losses
 from tinct.runtime import Colorizer
 
@@ -110,8 +110,11 @@ class Worker:
 
     def _load(self, photograph: Photograph, is_retried: bool) -> _Loaded:
         start = time.perf_counter()
+        target = self._target_of(photograph)
+        if storage.is_same(photograph.source, target):
+            raise OutputError("its result would overwrite it; choose another place with -o")
         may_replace = photograph.is_repeated or self._work.batch.overwrite
-        if not may_replace and storage.exists(self._target_of(photograph)):
+        if not may_replace and storage.exists(target):
             raise _RecoveredError if is_retried else _ThereError
         data = storage.read(photograph.source)
         digest = hashlib.sha256(data).hexdigest()
