@@ -55,7 +55,7 @@ def load_engine(path: str | Path, device: str = "auto", threads: int | None = No
 
     Args:
         path: The file.
-        device: One of ``DEVICES``.
+        device: One of ``DEVICES``; ``auto`` is OpenVINO for files in its own format (``.xml``).
         threads: Processor threads; None is one for each physical core that this process may use.
             Those of ONNX Runtime are for each call, those of OpenVINO for all calls at a time.
 
@@ -66,7 +66,10 @@ def load_engine(path: str | Path, device: str = "auto", threads: int | None = No
     """
     if threads is not None and threads < 1:
         raise OptionError(f"threads must be at least 1, not {threads}")
-    chosen = _choose_device(device)
+    is_openvino = Path(path).suffix == ".xml"  # in its own format: nothing else reads it
+    chosen = _choose_device(_OPENVINO if is_openvino and device == "auto" else device)
+    if is_openvino and chosen != _OPENVINO:
+        raise ModelError(f"{path}: OpenVINO's format, which device {device!r} does not read")
     if chosen == _OPENVINO:
         return _OpenVino(path, threads)
     return _OnnxRuntime(path, chosen, threads)

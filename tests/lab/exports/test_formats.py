@@ -16,6 +16,7 @@ from core_ml import CoreML
 
 from tinct import Colorizer, read_picture
 from tinct.color import luma_to_lightness
+from tinct.errors import ModelError
 from tinct.lab.exports.decoding import Decoding
 from tinct.lab.exports.export import HALF_TOLERANCE, TARGETS, TOLERANCE, compare, export_model_to
 from tinct.lab.exports.models import open_source
@@ -152,11 +153,18 @@ def test_decoding_outside_is_decoding_inside(vividness):
 def test_openvino_files_are_models_of_tinct_too(tmp_path):
     need("openvino")
     export_model_to("openvino", "nano", tmp_path / "ov")
-    colorizer = Colorizer(tmp_path / "ov" / "nano.xml", device="openvino")
+    colorizer = Colorizer(tmp_path / "ov" / "nano.xml")
+    assert colorizer.session.device == "openvino"
     gray = read_picture(PHOTOGRAPHS[0], gray=True)
     ours = np.asarray(Colorizer("nano")(gray)).astype(int)
     assert np.abs(np.asarray(colorizer(gray)).astype(int) - ours).max() <= 1
     assert colorizer.load_hints().spec.weights == colorizer.session.spec.weights
+
+
+def test_openvino_files_are_for_openvino(tmp_path):
+    (tmp_path / "nano.xml").touch()
+    with pytest.raises(ModelError, match=r"OpenVINO's format, which device 'cpu' does not read"):
+        Session(tmp_path / "nano.xml", device="cpu")
 
 
 def test_a_graph_that_answers_otherwise_is_not_exported(tmp_path, monkeypatch, call):

@@ -100,13 +100,13 @@ def _rename_blobs(param: str, graph: Graph) -> str:
 
 def write_litert(graph: Graph, folder: Path) -> list[Path]:
     """Convert a graph to LiteRT (TensorFlow Lite), for pictures of one size."""
-    import litert_torch
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import TFLOperationName
-    from ai_edge_quantizer.quantizer import Quantizer
-
     path = folder / f"{graph.name}.tflite"
     with _silence():
+        import litert_torch
+        from ai_edge_quantizer.algorithm_manager import AlgorithmName
+        from ai_edge_quantizer.qtyping import TFLOperationName
+        from ai_edge_quantizer.quantizer import Quantizer
+
         named = _Named(graph.module, graph.outputs).eval()
         litert_torch.convert(named, sample_kwargs=graph.inputs).export(str(path))
         if graph.has_half_weights:
