@@ -48,8 +48,10 @@ REPRESENTATIVES = 200
 """Places that stand for all of a key frame."""
 MOTION = 2.0
 """In another frame of a scene things have moved: there a head reaches as many times as far."""
-SHARPNESS = 8.0
-"""Power of the likeness by which a mean is weighted: the higher, the fewer places count."""
+SHARPNESS = 50.0
+"""Power of the likeness by which a mean is weighted: the higher, the fewer places count. Over 48
+pairs of frames of eight films, the mean CIEDE2000 in four of them and in the others was 6.9 and 5.2
+with 8, 6.3 and 5.0 with 50 and with 120, and 12.9 and 11.3 without any reference."""
 LEAST_SHARE = 1e-3
 """Of what is explained, so that there is always some weight."""
 _BLOCK = 64  # places at a time: they stay in the cache, and BLAS starts no threads for so few
