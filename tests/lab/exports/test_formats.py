@@ -135,6 +135,14 @@ def test_the_description_says_what_a_program_around_it_must_know(exported):
         assert Decoding(bins=bins, log_prior=prior, **table) == source.decoding
 
 
+def test_files_say_nothing_of_the_machine_they_were_made_on(exported):
+    _, folder, _, _ = exported
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.name for path in files} & {"executorch_debug_handle_mapping.json"} == set()
+    for place in (folder.parent, Path(__file__).parents[3], Path.home()):
+        assert all(str(place).encode() not in path.read_bytes() for path in files)
+
+
 def test_names_are_those_of_the_model_file(exported):
     _, folder, _, source = exported
     for graph in source.graphs:

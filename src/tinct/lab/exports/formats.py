@@ -145,6 +145,8 @@ def write_coreml(graph: Graph, folder: Path) -> list[Path]:
         )
         path = folder / f"{graph.name}.mlpackage"
         model.save(str(path))
+    # Notes for another program's debugger, which Core ML's own packages do not have.
+    (path / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
     return [path]
 
 
