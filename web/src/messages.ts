@@ -131,6 +131,12 @@ export interface WhereRequest extends ForPicture {
   readonly kind: "where";
 }
 
+/** Read a TIFF, so that browsers can. */
+export interface TiffRequest {
+  readonly kind: "tiff";
+  readonly file: File;
+}
+
 /** Look at a picture in color, which fails where it cannot be one. */
 export interface ReferenceRequest {
   readonly kind: "reference";
@@ -165,6 +171,7 @@ export type Request =
   | ChromaRequest
   | SuggestRequest
   | WhereRequest
+  | TiffRequest
   | ReferenceRequest
   | FrameRequest
   | PrepareRequest;
@@ -176,6 +183,7 @@ interface Results {
   chroma: ChromaModel;
   suggest: Suggestions;
   where: Point;
+  tiff: File;
   reference: null;
   frame: Frame;
   prepare: null;

@@ -141,6 +141,8 @@ export class Resampler {
   private readonly narrow: Plane;
   private readonly across: PackedTaps;
   private readonly down: PackedTaps;
+  /** Samples of one row: engines compile a loop best that sees arrays of one type alone. */
+  private row = new Float32Array(0);
   private filled = 0;
 
   constructor(height: number, across: readonly Tap[], down: readonly Tap[]) {
@@ -159,10 +161,14 @@ export class Resampler {
    *
    * @param samples Of the channel, `step` apart, from number `first` on.
    */
-  add(samples: ArrayLike<number>, width: number, rows: number, first = 0, step = 1): void {
+  add(samples: Uint8Array | Uint8ClampedArray | Float32Array, width: number, rows: number, first = 0, step = 1): void {
     const { width: columns, data } = this.narrow;
+    if (this.row.length !== width) this.row = new Float32Array(width);
     for (let row = 0; row < rows; row++) {
-      narrowRow(samples, first + row * width * step, step, this.across, data, (this.filled + row) * columns);
+      const begin = first + row * width * step;
+      if (step === 1) this.row.set(samples.subarray(begin, begin + width));
+      else for (let x = 0; x < width; x++) this.row[x] = samples[begin + x * step]!;
+      narrowRow(this.row, this.across, data, (this.filled + row) * columns);
     }
     this.filled += rows;
   }
@@ -196,12 +202,11 @@ function packed(taps: readonly Tap[]): PackedTaps {
   return { firsts, ends, weights: Float64Array.from(taps.flatMap(({ weights }) => weights)) };
 }
 
-function narrowRow(
-  samples: ArrayLike<number>, begin: number, step: number, { firsts, ends, weights }: PackedTaps, to: Float32Array, start: number,
-): void {
+function narrowRow(row: Float32Array, { firsts, ends, weights }: PackedTaps, to: Float32Array, start: number): void {
   for (let x = 0, k = 0; x < firsts.length; x++) {
+    const end = ends[x]!;
     let sum = 0;
-    for (let at = begin + firsts[x]! * step; k < ends[x]!; k++, at += step) sum += weights[k]! * samples[at]!;
+    for (let at = firsts[x]!; k < end; k++, at++) sum += weights[k]! * row[at]!;
     to[start + x] = sum;
   }
 }

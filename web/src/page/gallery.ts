@@ -5,6 +5,8 @@ import { History } from "./history";
 import { newNumber } from "./numbers";
 import { texts } from "./texts";
 
+const TIMED = 3; // pictures after which the time left is told
+
 export interface OpenPicture {
   readonly number: number;
   readonly file: File;
@@ -18,6 +20,9 @@ export class Gallery {
   readonly pictures: OpenPicture[] = [];
   private readonly list = element("pictures", HTMLUListElement);
   private readonly progress = element("progress", HTMLParagraphElement);
+  private readonly bar = element("progress-bar", HTMLProgressElement);
+  /** How many pictures had to be colored, and since when. */
+  private batch: { readonly waiting: number; readonly since: number } | undefined;
   private readonly buttons = new Map<number, HTMLButtonElement>();
 
   constructor(private readonly onSelect: (picture: OpenPicture) => void) {
@@ -75,8 +80,19 @@ export class Gallery {
   }
 
   private count(): void {
-    const done = this.pictures.filter((picture) => picture.state === "colored").length;
-    this.progress.textContent = texts.progress(done, this.pictures.length);
+    const all = this.pictures.length;
+    const colored = this.pictures.filter((picture) => picture.state === "colored").length;
+    const waiting = this.pictures.filter((picture) => picture.state === "waiting").length;
+    this.bar.max = all;
+    this.bar.value = all - waiting;
+    this.bar.hidden = waiting === 0;
+    // Of those that came in together: how long the first have taken says how long the others will.
+    if (waiting >= (this.batch?.waiting ?? 0)) this.batch = { waiting, since: performance.now() };
+    const { waiting: begun, since } = this.batch!;
+    const perPicture = (performance.now() - since) / Math.max(begun - waiting, 1);
+    const isKnown = begun - waiting >= TIMED && waiting > 0;
+    this.progress.textContent = texts.progress(colored, all) + (isKnown ? texts.timeLeft((perPicture * waiting) / 1000) : "");
+    if (waiting === 0) this.batch = undefined;
   }
 
   private moveFocus(event: KeyboardEvent): void {

@@ -2,6 +2,7 @@
 import type { ChromaModel } from "../color/chroma-model";
 import type { Settings } from "../messages";
 import { PictureError } from "../messages";
+import type { Reader } from "../worker/client";
 
 const TOKEN_KEY = "tinct-token";
 const PLANES = ["slopeCb", "offsetCb", "slopeCr", "offsetCr"] as const;
@@ -14,7 +15,10 @@ export interface NamedPicture {
   readonly modified: number;
 }
 
-export class Studio {
+/** Endings of files that any browser reads. */
+const READABLE = /\.(jpe?g|jfif|png|webp|avif|gif|bmp)$/i;
+
+export class Studio implements Reader {
   private constructor(
     private readonly token: string,
     readonly pictures: readonly NamedPicture[],
@@ -38,6 +42,10 @@ export class Studio {
   async fetch(number: number): Promise<File> {
     const { name, modified } = this.pictures[number]!;
     return new File([await (await get(`pictures/${number}`, this.token)).blob()], name, { lastModified: modified });
+  }
+
+  isFor(file: File): boolean {
+    return !READABLE.test(file.name);
   }
 
   /**

@@ -70,7 +70,7 @@ class Page {
 
   /** @param studio What serves this page, where it is `tinct studio`. */
   constructor(private readonly studio: Studio | null) {
-    if (studio !== null) this.client.readElsewhere = (file) => studio.read(file);
+    if (studio !== null) this.client.reader = studio;
     this.client.prepare("nano");
     this.controls.settings = DEFAULT_SETTINGS;
     for (const kind of SAVED_KINDS) {
@@ -258,10 +258,11 @@ class Page {
       await this.client.ask({ kind: "reference", reference, model });
       return reference;
     };
-    const { studio } = this;
+    const { reader } = this.client;
+    if (reader.isFor(file)) return read(await reader.read(file));
     return read(file).catch(async (error: unknown) => {
-      if (studio === null || !["unreadable", "unreadableHeic"].includes(failureOf(error))) throw error;
-      return read(await studio.read(file));
+      if (failureOf(error) !== "unreadable") throw error;
+      return read(await reader.read(file));
     });
   }
 

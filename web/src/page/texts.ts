@@ -106,11 +106,13 @@ export const texts = {
   savedWithout: (name: string) => `Saved ${name}; what its file said of the picture (EXIF) could not be read and was left out`,
   pictures: "Photographs",
   progress: (done: number, all: number) => `${done} of ${all} colored`,
+  timeLeft: (seconds: number) => (seconds < 60 ? ", less than a minute left" : `, about ${Math.ceil(seconds / 60)} minutes left`),
+  progressBar: "Photographs that are colored",
   ready: (name: string, width: number, height: number) => `${name}, ${width} × ${height}`,
   waiting: (name: string) => `${name}, waiting`,
   dropHere: "Drop to color",
   unreadable: (name: string) =>
-    `${name}: not a picture that this browser can read. JPEG, PNG, WebP and AVIF work everywhere; tinct studio NAME opens TIFF and HEIC as well.`,
+    `${name}: not a picture that this browser can read. JPEG, PNG, WebP, AVIF and most TIFFs work everywhere; tinct studio opens other formats as well.`,
   unreadableHeic: (name: string) =>
     `${name}: HEIC, which this browser cannot read: Safari can, and tinct studio opens it in any browser.`,
   refused: (_name: string, detail: string) => detail,

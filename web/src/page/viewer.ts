@@ -83,8 +83,12 @@ export class Viewer {
   private next(): (() => Promise<void>) | undefined {
     const { wanted, shown } = this;
     if (wanted !== undefined) {
-      this.wanted = undefined;
       this.attempted = wanted.picture;
+      // What has been changed is seen at once, and then finely, unless it has been changed again.
+      if (wanted.picture === shown?.picture && wanted.size === "fine" && !isEqual(wanted.edits, shown.edits)) {
+        return () => this.showOnce({ ...wanted, size: "draft" });
+      }
+      this.wanted = undefined;
       return () => this.showOnce(wanted);
     }
     if (!this.wantsDetail || shown === undefined) return undefined;
@@ -127,4 +131,8 @@ export class Viewer {
     this.wantsDetail = true;
     if (this.shown !== undefined) void this.showWanted();
   }
+}
+
+function isEqual(one: Edits, other: Edits): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -9,13 +9,20 @@ interface Waiting {
   readonly reject: (error: PictureError) => void;
 }
 
-/** Endings of files that any browser reads. */
-const READABLE = /\.(jpe?g|jfif|png|webp|avif|gif|bmp)$/i;
+/** Reads what browsers do not. */
+export interface Reader {
+  /** Whether a file is one that browsers need not be asked about. */
+  readonly isFor: (file: File) => boolean;
+  /** @throws PictureError */
+  readonly read: (file: File) => Promise<File>;
+}
+
+const TIFF = /\.tiff?$/i;
 const KEPT = 3; // pictures that were read elsewhere; the worker forgets them sooner
 
 export class WorkerClient {
-  /** Reads a file that this browser cannot, where there is something that does. */
-  readElsewhere: ((file: File) => Promise<File>) | undefined;
+  /** Another one may read more than the worker itself, which reads TIFF. */
+  reader: Reader = { isFor: (file) => TIFF.test(file.name), read: (file) => this.send({ kind: "tiff", file }, true) };
   private readonly read = new Map<number, Promise<File>>(); // by picture; the one used last is the last
   private worker = this.start();
   private readonly line: Waiting[] = [];
@@ -28,10 +35,10 @@ export class WorkerClient {
    * @throws PictureError
    */
   async ask<Asked extends Request>(request: Asked, urgent = true): Promise<ResultOf<Asked>> {
-    if (!("picture" in request) || this.readElsewhere === undefined) return this.send(request, urgent);
+    if (!("picture" in request)) return this.send(request, urgent);
     const { picture, file } = request;
     const elsewhere = async (): Promise<ResultOf<Asked>> => this.send({ ...request, file: await this.fileReadElsewhere(picture, file) }, urgent);
-    if (this.read.has(picture) || !READABLE.test(file.name)) return elsewhere();
+    if (this.read.has(picture) || this.reader.isFor(file)) return elsewhere();
     return this.send(request, urgent).catch((error: unknown) => {
       if (error instanceof PictureError && error.failure === "unreadable") return elsewhere();
       throw error;
@@ -39,7 +46,7 @@ export class WorkerClient {
   }
 
   private fileReadElsewhere(picture: number, file: File): Promise<File> {
-    const found = this.read.get(picture) ?? this.readElsewhere!(file);
+    const found = this.read.get(picture) ?? this.reader.read(file);
     found.catch(() => this.read.delete(picture));
     this.read.delete(picture);
     this.read.set(picture, found);

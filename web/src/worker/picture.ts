@@ -4,7 +4,7 @@ import type { Area, ViewSize } from "../messages";
 import { PictureError } from "../messages";
 
 /** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
-const MOST_PIXELS = 100e6;
+export const MOST_PIXELS = 100e6;
 const HEIC = /\.(heic|heif|hif)$/i;
 const STRIP_PIXELS = 1 << 20; // read at a time, so that pixels of 4 bytes exist of a strip alone
 const VIEW_PIXELS: Record<ViewSize, number> = { thumbnail: 40e3, draft: 400e3, fine: 2e6 };

@@ -14,6 +14,7 @@ import { Coloring } from "./coloring";
 import { load } from "./network";
 import { context2d, Picture } from "./picture";
 import { referenceOf } from "./references";
+import { readTiff } from "./tiff";
 
 const KEPT = 2; // pictures whose luma stays in memory
 const STRIP_ROWS = 256;
@@ -57,6 +58,8 @@ async function resultOf(request: Request): Promise<Result> {
       return suggest(request);
     case "where":
       return where(request);
+    case "tiff":
+      return readTiff(request.file);
     case "reference":
       return referenceOf(request.reference, request.model).then(() => null);
     case "frame":
