@@ -23,6 +23,7 @@ from tinct.runtime import (
     canvas,
     color_names,
     colorizer,
+    film,
     hint_file,
     propagation,
     reference,
@@ -98,6 +99,7 @@ def constants() -> dict[str, Any]:
         },
         "upsample": {
             "fitShrink": upsample.FIT_SHRINK,
+            "fitShrinkOfFilms": film.FIT_SHRINK,
             "windowRadius": upsample.WINDOW_RADIUS,
             "fitRounds": upsample.FIT_ROUNDS,
             "epsilon": upsample.EPSILON,

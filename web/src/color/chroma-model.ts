@@ -24,12 +24,13 @@ export interface ChromaModel {
  * @param luma At working size, 0..1.
  * @param ab a of all cells, then b, in CIE units.
  * @param stride Size of luma over size of the map of ab; a multiple of the fit's own shrinking.
+ * @param factor That shrinking.
  */
-export function fitChroma(luma: Plane, ab: Float32Array, stride: number): ChromaModel {
-  const small = shrink(luma, upsample.fitShrink);
-  const coarse = shrink(small, stride / upsample.fitShrink);
+export function fitChroma(luma: Plane, ab: Float32Array, stride: number, factor: number = upsample.fitShrink): ChromaModel {
+  const small = shrink(luma, factor);
+  const coarse = shrink(small, stride / factor);
   const [cb, cr] = chromaFromLab(coarse, ab).map((plane) => enlarge(plane, small.width, small.height));
-  const window = new Window(small, Math.floor(upsample.windowRadius / upsample.fitShrink));
+  const window = new Window(small, Math.floor(upsample.windowRadius / factor));
   const [slopeCb, offsetCb] = window.fit(cb!);
   const [slopeCr, offsetCr] = window.fit(cr!);
   return { slopeCb, offsetCb, slopeCr, offsetCr };

@@ -1,17 +1,21 @@
-/** A frame of a camera, made gray, colored, and compared with its true colors. */
-import { models } from "../constants.json";
+/**
+ * A frame of a camera, made gray, colored, and compared with its true colors: as quickly as it can be. The fit is that of
+ * films in Python, and the browser makes the frame smaller.
+ */
+import { models, upsample } from "../constants.json";
 import { adjust } from "../color/adjust";
 import { fitChroma } from "../color/chroma-model";
 import { composer } from "../color/compose";
 import { codesToLab } from "../color/lab";
-import { workingLuma } from "../color/resize";
+import type { Plane } from "../color/plane";
+import { workingSize } from "../color/resize";
 import type { Frame, FrameRequest } from "../messages";
 import { answer } from "./network";
 import { context2d, lumaOf } from "./picture";
 
 /** Canvases stay from frame to frame. */
-const [taken, onMap, gray, colored] = Array.from({ length: 4 }, () => new OffscreenCanvas(1, 1)) as [
-  OffscreenCanvas, OffscreenCanvas, OffscreenCanvas, OffscreenCanvas,
+const [taken, atWork, onMap, gray, colored] = Array.from({ length: 5 }, () => new OffscreenCanvas(1, 1)) as [
+  OffscreenCanvas, OffscreenCanvas, OffscreenCanvas, OffscreenCanvas, OffscreenCanvas,
 ];
 
 export async function colorFrame({ frame, settings }: FrameRequest): Promise<Frame> {
@@ -20,12 +24,12 @@ export async function colorFrame({ frame, settings }: FrameRequest): Promise<Fra
   frame.close();
   const luma = { width, height, data: lumaOf(pixels) };
   const spec = models[settings.model];
-  const working = workingLuma(luma, spec);
+  const working = planeOf(draw(taken, atWork, ...workingSize(width, height, spec)));
   const { ab, confidence } = await answer(working, settings.model, settings.vividness);
   const adjusted = adjust(ab, confidence, settings);
-  const chroma = fitChroma(working, adjusted, spec.stride);
+  const chroma = fitChroma(working, adjusted, spec.stride, upsample.fitShrinkOfFilms);
   const [columns, rows] = [working.width / spec.stride, working.height / spec.stride];
-  const distance = distanceOf(adjusted, draw(taken, onMap, columns, rows).data);
+  const distance = distanceOf(adjusted, draw(atWork, onMap, columns, rows).data);
   const after = bitmapOf(colored, pixels, () => composer(luma, null, chroma)({ left: 0, top: 0, width, height }, pixels.data));
   const before = bitmapOf(gray, pixels, () => writeGray(luma.data, new Uint32Array(pixels.data.buffer)));
   return { gray: before, after, distance };
@@ -39,9 +43,17 @@ function writeGray(luma: Uint8Array, pixels: Uint32Array): void {
 function draw(source: ImageBitmap | OffscreenCanvas, canvas: OffscreenCanvas, width: number, height: number): ImageData {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const context = context2d(canvas);
-  context.imageSmoothingQuality = "medium";
+  context.imageSmoothingQuality = "low";
   context.drawImage(source, 0, 0, width, height);
   return context.getImageData(0, 0, width, height);
+}
+
+/** Return the luma of pixels, 0..1. */
+function planeOf(pixels: ImageData): Plane {
+  const codes = lumaOf(pixels);
+  const data = new Float32Array(codes.length);
+  for (let i = 0; i < codes.length; i++) data[i] = codes[i]! / 255;
+  return { width: pixels.width, height: pixels.height, data };
 }
 
 /** Return a picture of pixels that are written now. */
