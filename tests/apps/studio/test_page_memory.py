@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -40,7 +41,8 @@ def memory(page: Any, field: str) -> float:
 
 def wait_colored(page: Any, least: int) -> None:
     """Wait until so many pictures have their colors; the line may pass over a number."""
-    page.wait_for_function(f"parseInt(document.querySelector('#progress').textContent) >= {least}")
+    numbers = "|".join(map(str, range(least, MANY + 1)))
+    page.locator("#progress", has_text=re.compile(rf"^\s*({numbers}) of {MANY}")).wait_for()
 
 
 def test_two_hundred_pictures(page: Any, tmp_path: Path) -> None:
