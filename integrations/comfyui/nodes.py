@@ -86,13 +86,10 @@ class Colorize(io.ComfyNode):
         cls,
         image: torch.Tensor,
         model: str,
-        vividness: float,
-        cautious: float,
-        saturation: float,
         known: Known = (),
+        **options: float,
     ) -> io.NodeOutput:
         """Color a batch."""
-        options = {"vividness": vividness, "cautious": cautious, "saturation": saturation}
         colorizer, progress = load(model), ProgressBar(len(image))
         made = []
         for picture in to_arrays(image):
@@ -128,15 +125,13 @@ class ColorizeFrames(io.ComfyNode):
         cls,
         image: torch.Tensor,
         model: str,
-        vividness: float,
-        cautious: float,
-        saturation: float,
+        **options: float,
     ) -> io.NodeOutput:
         """Color a batch as one film."""
         height, width = image.shape[1:3]
         form = FrameFormat(width, height, BITS, shift=(0, 0), full_range=True)
         film = FilmColorizer(load(model, threads=1), form)
-        film.options = ColorOptions(vividness, cautious, saturation)
+        film.options = ColorOptions(**options)
         progress = ProgressBar(len(image))
 
         def luma_of(frame: Any) -> Any:

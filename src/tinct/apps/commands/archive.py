@@ -9,8 +9,13 @@ import typer
 from tinct.apps.commands.arguments import (
     Cautious,
     Device,
+    Format,
+    MaxPixels,
     Model,
+    NoMark,
+    Quality,
     Quiet,
+    Restore,
     Saturation,
     Verbose,
     Vividness,
@@ -42,29 +47,13 @@ def archive(
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,
-    restore: Annotated[
-        bool,
-        typer.Option("--restore", help="First stretch faded tones and take even casts out."),
-    ] = False,
+    restore: Restore = False,
     recolor: Annotated[
         bool, typer.Option("--recolor", help="Color photographs in color as well.")
     ] = False,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            show_default="the input's",
-            metavar="FORMAT",
-            help="jpeg, png, tiff, webp, avif, bmp, ppm or jpeg2000.",
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(min=1, max=100, show_default="the format's own"),
-    ] = None,
-    no_mark: Annotated[
-        bool,
-        typer.Option("--no-mark", help="Do not say in the metadata that a model has colored it."),
-    ] = False,
+    format: Format = None,
+    quality: Quality = None,
+    no_mark: NoMark = False,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what has failed in an earlier run.")
     ] = False,
@@ -98,9 +87,7 @@ def archive(
             "--list", help="Color nothing: write a manifest of the sources to -o FILE.parquet."
         ),
     ] = False,
-    max_pixels: Annotated[
-        float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
-    ] = 300.0,
+    max_pixels: MaxPixels = 300.0,
     device: Device = "auto",
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -23,6 +23,29 @@ Model = Annotated[
     str,
     typer.Option("--model", "-m", metavar="MODEL", help="base, nano, or a model file."),
 ]
+Restore = Annotated[
+    bool,
+    typer.Option("--restore", help="First stretch faded tones and take even casts out."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        show_default="the input's",
+        metavar="FORMAT",
+        help="jpeg, png, tiff, webp, avif, bmp, ppm or jpeg2000.",
+    ),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(min=1, max=100, show_default="the format's own"),
+]
+NoMark = Annotated[
+    bool,
+    typer.Option("--no-mark", help="Do not say in the metadata that a model has colored it."),
+]
+MaxPixels = Annotated[
+    float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
+]
 Vividness = Annotated[
     float | None,
     typer.Option(

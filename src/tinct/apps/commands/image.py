@@ -9,10 +9,15 @@ import typer
 from tinct.apps.commands.arguments import (
     Cautious,
     Device,
+    Format,
     Jobs,
     Json,
+    MaxPixels,
     Model,
+    NoMark,
+    Quality,
     Quiet,
+    Restore,
     Saturation,
     Threads,
     Verbose,
@@ -69,10 +74,7 @@ def image(
     compare: Annotated[
         bool, typer.Option("--compare", help="Also write a side-by-side sheet, photo-compare.jpg.")
     ] = False,
-    restore: Annotated[
-        bool,
-        typer.Option("--restore", help="First stretch faded tones and take even casts out."),
-    ] = False,
+    restore: Restore = False,
     recolor: Annotated[
         bool,
         typer.Option("--recolor", help="In folders: color photographs in color as well."),
@@ -80,22 +82,9 @@ def image(
     films: Annotated[
         bool, typer.Option("--films", help="In folders: color films as well, see tinct video.")
     ] = False,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            show_default="the input's",
-            metavar="FORMAT",
-            help="jpeg, png, tiff, webp, avif, bmp, ppm or jpeg2000.",
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(min=1, max=100, show_default="the format's own"),
-    ] = None,
-    no_mark: Annotated[
-        bool,
-        typer.Option("--no-mark", help="Do not say in the metadata that a model has colored it."),
-    ] = False,
+    format: Format = None,
+    quality: Quality = None,
+    no_mark: NoMark = False,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -105,9 +94,7 @@ def image(
     ] = False,
     jobs: Jobs = None,
     json: Json = None,
-    max_pixels: Annotated[
-        float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
-    ] = 300.0,
+    max_pixels: MaxPixels = 300.0,
     device: Device = "auto",
     threads: Threads = None,
     quiet: Quiet = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.commands.arguments import Device, Jobs, Model, Threads
+from tinct.apps.commands.arguments import Device, Jobs, MaxPixels, Model, Threads
 from tinct.errors import MissingExtraError
 from tinct.spec import PHOTOGRAPH_MODEL
 
@@ -22,9 +22,7 @@ def serve(
         int,
         typer.Option(min=1, help="Photographs that may wait; one more is told to try again (503)."),
     ] = 64,
-    max_pixels: Annotated[
-        float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
-    ] = 100.0,
+    max_pixels: MaxPixels = 100.0,
     max_bytes: Annotated[
         float, typer.Option(min=0.0001, metavar="MEGABYTES", help="Refuse larger files.")
     ] = 64.0,
