@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import time
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.report import write_json
 from tinct.apps.stages import consume_in_thread, prefetch
 from tinct.errors import InputError, OptionError, OutputError
+from tinct.files import digest_of
 from tinct.films.cut import WHOLE, Cut
 from tinct.films.encoder import CONTAINERS, plan_encoder
 from tinct.films.join import check_header, join
@@ -363,7 +363,7 @@ def _identity(job: FilmJob) -> dict[str, object]:
     """Return everything that decides about the segments."""
     from tinct.runtime import model_path
 
-    model = hashlib.sha256(Path(model_path(job.color.model)).read_bytes()).hexdigest()
+    model = digest_of(model_path(job.color.model))
     plan = {key: str(value) for key, value in asdict(job.plan).items() if key != "container"}
     options = job.options
     key_frames = {str(one.number): one.digest for one in options.key_frames}

@@ -7,7 +7,6 @@ each other. The last line of a result counts. What the journal does not know is 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import replace
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinct.apps.console import print_warning
-from tinct.files import reason_of
+from tinct.files import digest_of, reason_of
 from tinct.spec import MODEL_FOLDER
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def model_digest(model: str) -> str:
     """
     packaged = MODEL_FOLDER / f"{model}.onnx"
     path = packaged if packaged.is_file() else Path(model)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return digest_of(path) if path.is_file() else ""
 
 
 def deciding_options(color: ColorizerOptions, batch: BatchOptions) -> dict[str, object]:
