@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("pyarrow", reason="the extra 'archive' is not installed")
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 
 from tinct.apps.archive import records
 from tinct.apps.archive.photograph import Photograph
-from tinct.apps.archive.records import NOW, Known
+from tinct.apps.archive.records import MANIFEST, NOW, Known, manifest_table
 
 _EMPTY = np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint8)
 
@@ -43,3 +47,18 @@ def test_a_fingerprint_changes_with_all_that_decides() -> None:
     fingerprints = {item.fingerprint(b"options") for item in (photograph, *others)}
     assert len(fingerprints) == len(others) + 1
     assert photograph.fingerprint(b"others") not in fingerprints
+
+
+def test_a_process_that_has_read_a_table_ends_as_it_should(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    table = manifest_table([Photograph(f"{number}.jpg", f"{number}.jpg") for number in range(1000)])
+    records._write_table(table, str(tmp_path / "table.parquet"))
+    program = (
+        "from tinct.apps.archive import records\n"
+        f"for _ in range(5): table = records._read_table({str(tmp_path / 'table.parquet')!r})\n"
+        f"assert table.column_names == {MANIFEST.names}"
+    )
+    # Threads of Arrow's that read on aborted most of such processes as they ended.
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=100)

@@ -240,7 +240,7 @@ def _list_manifest(name: str, naming: Naming) -> Iterator[list[Photograph]]:
             raise InputError(f"{name}: a manifest has a column source (or path, or uri)")
         common = None if "place" in given else _common_folder(table, column, name)
         folder = os.path.dirname(name if storage.is_url(name) else os.path.abspath(name))
-        for batch in table.iter_batches(batch_size=_ROWS):
+        for batch in table.iter_batches(batch_size=_ROWS, use_threads=False):
             rows = photographs_of(_as_manifest(batch, column), name)
             yield [_from_manifest(row, common, folder, name, naming) for row in rows]
 
@@ -270,7 +270,7 @@ def _as_manifest(batch: Any, column: str) -> Any:
 def _common_folder(table: Any, column: str, name: str) -> str:
     """Return the folder that all photographs are in, "" or with a slash at its end."""
     common: str | None = None
-    for batch in table.iter_batches(batch_size=_ROWS, columns=[column]):
+    for batch in table.iter_batches(batch_size=_ROWS, columns=[column], use_threads=False):
         for source in batch.column(0).to_pylist():
             if source is None:
                 raise InputError(f"{name}: a row without {column}")

@@ -403,8 +403,10 @@ def _drop_superseded(files: list[tuple[str, _Hashes]]) -> None:
 
 
 def _read_table(name: str, columns: list[str] | None = None) -> Any:
+    data = io.BytesIO(storage.read(name))
     try:
-        table = pq.read_table(io.BytesIO(storage.read(name)), columns=columns)
+        # Without threads: one that lets go of ``data`` while Python ends would abort the process.
+        table = pq.ParquetFile(data, pre_buffer=False).read(columns, use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{name}: damaged, or no table of tinct's") from error
     if columns and table.column_names != columns:
