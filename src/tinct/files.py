@@ -43,7 +43,8 @@ def digest_of(path: str | Path) -> str:
         InputError: It cannot be read.
     """
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path}: {reason_of(error)}") from error
 

@@ -13,7 +13,7 @@ from tinct.apps.archive.crew import Crew
 from tinct.apps.archive.worker import Worker
 
 if TYPE_CHECKING:
-    from tinct.apps.archive.photograph import Fate, Photograph, Work
+    from tinct.apps.archive.item import Fate, Item, Work
 
 
 class ThreadCrew(Crew[ThreadPoolExecutor]):
@@ -33,10 +33,8 @@ class ThreadCrew(Crew[ThreadPoolExecutor]):
 
         return thread, thread.submit(load)
 
-    def give(
-        self, worker: Any, photographs: Sequence[Photograph], is_retried: bool
-    ) -> Future[list[Fate]]:
-        future: Future[list[Fate]] = worker.submit(worker.worker.color, photographs, is_retried)
+    def give(self, worker: Any, items: Sequence[Item], is_retried: bool) -> Future[list[Fate]]:
+        future: Future[list[Fate]] = worker.submit(worker.worker.color, items, is_retried)
         return future
 
     def dismiss(self, worker: ThreadPoolExecutor) -> None:

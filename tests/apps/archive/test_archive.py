@@ -26,7 +26,7 @@ from PIL import Image
 from tinct.apps.archive import run
 
 if TYPE_CHECKING:
-    from tinct.apps.archive.photograph import Work
+    from tinct.apps.archive.item import Work
     from tinct.apps.archive.run import ArchiveOptions
 
 Call = Callable[..., tuple[int, str, list[str]]]
@@ -87,13 +87,12 @@ def test_results_are_those_of_tinct_image(
     save_gray(scans / "logo.png")
     save_color(scans / "today.png")
     (scans / "notes.txt").write_text("-")
-    (scans / "film.mp4").write_bytes(b"-")
     assert call("image", "scans", "-o", "one", *NANO)[0] == 1
     code, _, lines = call("archive", "scans", "-o", "all", *NANO)
     assert code == 1
     assert results_in(tmp_path / "all") == results_in(tmp_path / "one")
     assert "logo.gif.png" in results_in(tmp_path / "all")
-    assert "left out: 1 .txt, 1 film (tinct video colors them)" in lines
+    assert "left out: 1 .txt" in lines
     assert lines[-1].startswith("5 photographs colored in ")
     assert "1 in color already, 1 failed" in lines[-1]
 
@@ -380,8 +379,8 @@ def test_object_stores_are_read_and_written(
         (("memory://nowhere", "-o", "out"), "memory://nowhere: no such folder"),
         (("nowhere.parquet", "-o", "out"), "nowhere.parquet: no such file"),
         (("memory://nowhere.parquet", "-o", "out"), "memory://nowhere.parquet: no such file"),
-        (("scans/old/empty", "-o", "out"), "no photographs in what was named"),
-        (("scans", "-o", "scans"), "-o scans: results would overwrite the photographs"),
+        (("scans/old/empty", "-o", "out"), "no photographs and no films in what was named"),
+        (("scans", "-o", "scans"), "-o scans: results would overwrite what was named"),
         (("scans", "-o", "scans/a.jpg"), "an archive needs a folder, and this is a file"),
         (("scans", "-o", "place://x/y"), "place://x/y: Protocol not known: place"),
         (("scans", "-o", "out", "--list"), "--list writes a Parquet file on a disk"),
@@ -435,5 +434,5 @@ def test_names_that_are_no_text_fail_with_a_reason(
         assert done["status"] == "done"
     code, _, lines = call("archive", "scans", "--list", "-o", "lists/manifest.parquet")
     assert code == 1
-    assert lines[-1] == "1 photographs -> lists/manifest.parquet"
+    assert lines[-1] == "1 photograph -> lists/manifest.parquet"
     assert "caf\\udce9.jpg: its name is not UTF-8" in lines[0]

@@ -19,8 +19,9 @@ pytest.importorskip("fsspec", reason="the extra 'archive' is not installed")
 from archives import results_in, rows_of
 
 from tinct.apps.archive.crew import Crew, ProcessCrew, give_out
-from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work
 from tinct.apps.colorizer_options import ColorizerOptions
+from tinct.apps.films.options import FilmOptions
 from tinct.apps.photographs.batch import BatchOptions
 from tinct.apps.photographs.journal import model_digest
 from tinct.errors import ModelError
@@ -47,32 +48,30 @@ class FragileCrew(Crew[str]):
         loaded.set_result(None)
         return f"worker {self.num_started}", loaded
 
-    def give(
-        self, worker: str, photographs: Sequence[Photograph], is_retried: bool
-    ) -> Future[list[Fate]]:
-        self.given.append((len(photographs), is_retried))
+    def give(self, worker: str, items: Sequence[Item], is_retried: bool) -> Future[list[Fate]]:
+        self.given.append((len(items), is_retried))
         future: Future[list[Fate]] = Future()
-        if {photograph.source for photograph in photographs} & self.deadly:
+        if {item.source for item in items} & self.deadly:
             future.set_exception(_EndedError())
         else:
-            future.set_result([Fate(photograph, "done") for photograph in photographs])
+            future.set_result([Fate(item, "done") for item in items])
         return future
 
     def dismiss(self, worker: str) -> None:
         pass
 
 
-def photographs(count: int) -> list[Photograph]:
-    return [Photograph(f"{number}.jpg", f"{number}.jpg") for number in range(count)]
+def items(count: int) -> list[Item]:
+    return [Item(f"{number}.jpg", f"{number}.jpg") for number in range(count)]
 
 
 def test_a_photograph_that_ends_its_worker_fails_alone() -> None:
     crew = FragileCrew(2, {"11.jpg"})
-    parts = [(0, photographs(30)), (1, photographs(3))]
+    parts = [(0, items(30)), (1, items(3))]
     fates = [(part, fate) for part, fates in give_out(crew, parts) for fate in fates]
     assert len(fates) == 33
     (failed,) = [fate for _, fate in fates if fate.status == "failed"]
-    assert failed.photograph.source == "11.jpg"
+    assert failed.item.source == "11.jpg"
     assert failed.reason is not None
     assert "every process that colored it ended" in failed.reason
     assert crew.num_started == 2 + 4  # once with others, and three times alone
@@ -82,8 +81,9 @@ def test_a_photograph_that_ends_its_worker_fails_alone() -> None:
 
 def work_for(target: Path, model_hash: str | None = None) -> Work:
     color = ColorizerOptions("nano")
-    digest = model_digest("nano") if model_hash is None else model_hash
-    return Work(str(target), color, BatchOptions(), digest)
+    basis = Basis("nano", model_digest("nano") if model_hash is None else model_hash, "{}")
+    choices = Choices(color, BatchOptions(), color, FilmOptions())
+    return Work(str(target), choices, basis, basis)
 
 
 def test_a_worker_with_another_model_file_does_not_work(tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ def test_a_worker_with_another_model_file_does_not_work(tmp_path: Path) -> None:
         closing(ProcessCrew(work_for(tmp_path, "of another file"), 1)) as crew,
         pytest.raises(ModelError, match="this is another model file"),
     ):
-        list(give_out(crew, [(0, photographs(1))]))
+        list(give_out(crew, [(0, items(1))]))
 
 
 def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveGray) -> None:
     todo = [
-        Photograph(str(save_gray(tmp_path / f"scans/{number}.jpg")), f"{number}.jpg")
+        Item(str(save_gray(tmp_path / f"scans/{number}.jpg")), f"{number}.jpg")
         for number in range(20)
     ]
     killed: set[int] = set()
@@ -111,7 +111,7 @@ def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveG
     assert len(killed) == 2
     assert len(fates) == 20
     assert {fate.status for fate in fates} == {"done"}
-    assert set(results_in(tmp_path / "out")) == {photograph.place for photograph in todo}
+    assert set(results_in(tmp_path / "out")) == {item.place for item in todo}
 
 
 def _outputs(folder: Path) -> Iterator[Path]:

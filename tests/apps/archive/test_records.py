@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinct.apps.archive import records
-from tinct.apps.archive.photograph import Photograph
+from tinct.apps.archive.item import Item
 from tinct.apps.archive.records import MANIFEST, NOW, Known, manifest_table
 
 _EMPTY = np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint8)
@@ -28,31 +28,31 @@ def test_the_last_that_was_said_is_known(said: list[tuple[int, int]]) -> None:
         known = Known(*_EMPTY)
         expected = {}
         for place, state in said:
-            known.begin(Photograph("x", f"{place}.jpg"), f"{state:016x}")
+            known.begin(Item("x", f"{place}.jpg"), f"{state:016x}")
             expected[place] = f"{state:016x}"
         for place in range(31):
-            found = known.find(Photograph("x", f"{place}.jpg"))
+            found = known.find(Item("x", f"{place}.jpg"))
             assert found == ((expected[place], NOW) if place in expected else None)
 
 
 def test_a_fingerprint_changes_with_all_that_decides() -> None:
-    photograph = Photograph("a.jpg", "a.jpg", 100, 5)
+    item = Item("a.jpg", "a.jpg", 100, 5)
     others = [
-        Photograph("b.jpg", "a.jpg", 100, 5),
-        Photograph("a.jpg", "b.jpg", 100, 5),
-        Photograph("a.jpg", "a.jpg", 101, 5),
-        Photograph("a.jpg", "a.jpg", 100, 6),
-        Photograph("a.jpg", "a.jpg", 100, 5, "0" * 64),
+        Item("b.jpg", "a.jpg", 100, 5),
+        Item("a.jpg", "b.jpg", 100, 5),
+        Item("a.jpg", "a.jpg", 101, 5),
+        Item("a.jpg", "a.jpg", 100, 6),
+        Item("a.jpg", "a.jpg", 100, 5, "0" * 64),
     ]
-    fingerprints = {item.fingerprint(b"options") for item in (photograph, *others)}
+    fingerprints = {item.fingerprint(b"options") for item in (item, *others)}
     assert len(fingerprints) == len(others) + 1
-    assert photograph.fingerprint(b"others") not in fingerprints
+    assert item.fingerprint(b"others") not in fingerprints
 
 
 def test_a_process_that_has_read_a_table_ends_as_it_should(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    table = manifest_table([Photograph(f"{number}.jpg", f"{number}.jpg") for number in range(1000)])
+    table = manifest_table([Item(f"{number}.jpg", f"{number}.jpg") for number in range(1000)])
     records._write_table(table, str(tmp_path / "table.parquet"))
     program = (
         "from tinct.apps.archive import records\n"

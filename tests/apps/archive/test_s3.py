@@ -14,6 +14,7 @@ s3fs = pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
 moto_server = pytest.importorskip("moto.server", reason="moto[s3], flask, flask-cors: no server")
 import pyarrow.parquet as pq
 from archives import results_in
+from films import make_film, packets
 
 # Of botocore and moto, not of tinct
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -42,6 +43,7 @@ def test_an_archive_goes_from_bucket_to_bucket(
 ) -> None:
     for name in ("a.jpg", "old/b.jpg", "old/deep/c.png", "old/.hidden/d.jpg"):
         save_gray(tmp_path / "scans" / name)
+    make_film(tmp_path / "scans/old/film.mkv")
     (tmp_path / "scans/old/broken.jpg").write_bytes(b"\xff\xd8\xff no more")
     store = s3fs.S3FileSystem(
         key="testing", secret="testing", endpoint_url=environment["AWS_ENDPOINT_URL"]
@@ -56,19 +58,22 @@ def test_an_archive_goes_from_bucket_to_bucket(
     run("image", "scans", "-o", "out", "-m", "nano")
     expected = results_in(tmp_path / "out")
     assert set(expected) == {"a.jpg", "old/b.jpg", "old/deep/c.png"}
+    run("video", "scans/old/film.mkv", "-o", "film.mkv", "-m", "nano")
+    store.get_file("colored/all/old/film.mkv", str(tmp_path / "made.mkv"))
+    assert packets(tmp_path / "made.mkv") == packets(tmp_path / "film.mkv")
     for name, data in expected.items():
         assert store.cat_file(f"colored/all/{name}") == data
     store.rm_file("colored/all/a.jpg")
     second = run(*command)
     assert b"1 photograph colored" in second.stderr
-    assert b"2 finished before, 1 failed" in second.stderr
+    assert b"3 finished before, 1 failed" in second.stderr
     store.invalidate_cache()
     assert store.cat_file("colored/all/a.jpg") == expected["a.jpg"]
     rows = []
     for part in store.ls("colored/all/tinct-archive/status", detail=False):
         with store.open(part) as file:
             rows += pq.read_table(file).to_pylist()
-    assert Counter(row["status"] for row in rows) == {"done": 3, "failed": 1}
+    assert Counter(row["status"] for row in rows) == {"done": 4, "failed": 1}
 
 
 def test_a_bucket_that_is_not_there_is_one_line(

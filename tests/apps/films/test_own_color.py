@@ -8,7 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from pictures import photograph
 
-from tinct.apps.films.own_color import add_tint, find_own_color, fit_own_chroma
+from tinct.apps.films.own_color import (
+    add_tint,
+    find_own_color,
+    fit_own_chroma,
+    is_all_in_color,
+)
 from tinct.films.reader import FilmFrame
 from tinct.frame_format import FrameFormat
 
@@ -46,6 +51,23 @@ def test_color_is_told_from_gray_and_from_a_tint(
 ) -> None:
     frames = list(find_own_color([_frame(picture, number) for number in range(3)], FORM))
     assert [frame.is_colored for frame in frames] == [expected] * 3
+
+
+def test_a_film_in_color_is_told_from_one_that_is_partly() -> None:
+    black = _colored() // np.array([64, 1, 1], np.uint8)
+    black[..., 1:] = 128
+    gray, color = _tinted(0, 0), _colored()
+    films = {
+        "all": ([color] * 30, True),
+        "begins black, and fades": ([black] * 40 + [gray] * 5 + [color] * 30, True),
+        "with a gray shot": ([color] * 30 + [gray] * 12 + [color] * 30, False),
+        "gray": ([gray] * 30, False),
+        "black": ([black] * 30, False),
+    }
+    for name, (shots, expected) in films.items():
+        frames = (_frame(shot, number) for number, shot in enumerate(shots))
+        assert is_all_in_color(frames, FORM) == expected, name
+    assert not is_all_in_color([FilmFrame(color[..., 0], 0, 1)] * 20, FORM)
 
 
 def test_shots_are_told_apart_and_moments_are_not() -> None:

@@ -1,1 +1,1 @@
-"""Archives of photographs: millions of them, on one machine or on many, each with its own fate."""
+"""Archives: millions of photographs and thousands of films, each with its own fate."""

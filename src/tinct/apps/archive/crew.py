@@ -12,18 +12,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
-from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.archive.item import Fate, Item, Work
 from tinct.apps.archive.worker import color_here, load_here, prepare_process
 from tinct.apps.console import print_warning
 from tinct.errors import TinctError
 
 _TOGETHER = 8
 """Photographs that a worker is given at once: asking for more costs a thousandth of a second."""
-_MOST_ENDS = 3  # of workers over one photograph, besides the first
-_MOST_IN_A_ROW = 100  # ends of workers without a photograph done
+_MOST_ENDS = 3  # of workers over one item, besides the first
+_MOST_IN_A_ROW = 100  # ends of workers without an item done
 _PATIENCE_S = 60.0
 _ENDED = "every process that colored it ended (not enough memory, or damage in the file)"
 
@@ -31,7 +32,7 @@ W = TypeVar("W")
 
 
 class Crew(ABC, Generic[W]):
-    """Workers of one kind, ``W``, that are given some photographs at a time.
+    """Workers of one kind, ``W``, that are given some items at a time.
 
     Attributes:
         ended: What a worker's future raises when the worker has ended.
@@ -61,10 +62,8 @@ class Crew(ABC, Generic[W]):
         """
 
     @abstractmethod
-    def give(
-        self, worker: W, photographs: Sequence[Photograph], is_retried: bool
-    ) -> Future[list[Fate]]:
-        """Have photographs colored, see ``Worker.color``."""
+    def give(self, worker: W, items: Sequence[Item], is_retried: bool) -> Future[list[Fate]]:
+        """Have items colored, see ``Worker.color``."""
 
     @abstractmethod
     def dismiss(self, worker: W) -> None:
@@ -101,10 +100,10 @@ class Crew(ABC, Generic[W]):
         """Return what is done when a worker is there."""
         return self._starting
 
-    def submit(self, photographs: Sequence[Photograph], is_retried: bool) -> Future[list[Fate]]:
-        """Give photographs to a free worker, see ``Worker.color``."""
+    def submit(self, items: Sequence[Item], is_retried: bool) -> Future[list[Fate]]:
+        """Give items to a free worker, see ``Worker.color``."""
         worker = self._free.pop()
-        future = self.give(worker, photographs, is_retried)
+        future = self.give(worker, items, is_retried)
         self._busy[future] = worker
         return future
 
@@ -135,7 +134,7 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
         """Start the processes.
 
         Args:
-            work: How photographs are colored.
+            work: How items are colored.
             size: How many.
         """
         self._work = work
@@ -148,10 +147,10 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
         return worker, worker.submit(load_here, self._work)
 
     def give(
-        self, worker: ProcessPoolExecutor, photographs: Sequence[Photograph], is_retried: bool
+        self, worker: ProcessPoolExecutor, items: Sequence[Item], is_retried: bool
     ) -> Future[list[Fate]]:
-        """Have photographs colored by a process."""
-        return worker.submit(color_here, photographs, is_retried)
+        """Have items colored by a process."""
+        return worker.submit(color_here, items, is_retried)
 
     def dismiss(self, worker: ProcessPoolExecutor) -> None:
         """End a process."""
@@ -173,36 +172,32 @@ def _terminate(worker: ProcessPoolExecutor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Portion:
-    """Photographs of one part that a worker is given at once."""
+    """Items of one part that a worker is given at once."""
 
     part: int
-    photographs: Sequence[Photograph]
+    items: Sequence[Item]
     num_ends: int = 0  # of workers that had them
 
 
 def give_out(
-    crew: Crew[W], parts: Iterable[tuple[int, Sequence[Photograph]]]
+    crew: Crew[W], parts: Iterable[tuple[int, Sequence[Item]]]
 ) -> Iterator[tuple[int, list[Fate]]]:
-    """Have photographs colored.
+    """Have items colored.
 
-    When a worker ends, its photographs are given out again, one by one: each is done, or has ended
+    When a worker ends, its items are given out again, one by one: each is done, or has ended
     so many workers by itself that it has failed.
 
     Args:
         crew: Workers.
-        parts: Numbers of parts, and the photographs in them; taken as they are needed.
+        parts: Numbers of parts, and the items in them; taken as they are needed.
 
     Yields:
-        The number of a part, and what became of some of its photographs.
+        The number of a part, and what became of some of its items.
 
     Raises:
         TinctError: The workers cannot work at all.
     """
-    fresh = (
-        _Portion(number, photographs[start : start + _TOGETHER])
-        for number, photographs in parts
-        for start in range(0, len(photographs), _TOGETHER)
-    )
+    fresh = (_Portion(number, some) for number, items in parts for some in _divide(items))
     again: deque[_Portion] = deque()
     running: dict[Future[list[Fate]], _Portion] = {}
     num_ends = 0  # in a row
@@ -213,7 +208,7 @@ def give_out(
             if portion is None:
                 is_exhausted = True
                 break
-            running[crew.submit(portion.photographs, portion.num_ends > 0)] = portion
+            running[crew.submit(portion.items, portion.num_ends > 0)] = portion
         if is_exhausted and not (running or again):
             return
         done = _wait(running, crew)
@@ -225,7 +220,7 @@ def give_out(
                 num_ends += 1
                 if num_ends > _MOST_IN_A_ROW:
                     raise TinctError(
-                        f"{num_ends} workers ended without coloring a photograph: not enough "
+                        f"{num_ends} workers ended without coloring an item: not enough "
                         "memory? (--jobs with a smaller number needs less)"
                     ) from None
                 fates = _retry(portion, again)
@@ -233,6 +228,15 @@ def give_out(
                 num_ends = 0
             if fates:
                 yield portion.part, fates
+
+
+def _divide(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield what a worker is given at once: some photographs, or one film."""
+    for is_film, group in groupby(items, key=lambda item: item.is_film):
+        same = list(group)
+        size = 1 if is_film else _TOGETHER
+        for start in range(0, len(same), size):
+            yield same[start : start + size]
 
 
 def _wait(running: dict[Future[list[Fate]], _Portion], crew: Crew[W]) -> set[Future[Any]]:
@@ -247,9 +251,9 @@ def _wait(running: dict[Future[list[Fate]], _Portion], crew: Crew[W]) -> set[Fut
 
 
 def _retry(portion: _Portion, again: deque[_Portion]) -> list[Fate]:
-    """Have the photographs of a worker that has ended done again, unless one ended several."""
-    if len(portion.photographs) == 1 and portion.num_ends >= _MOST_ENDS:
-        return [Fate(portion.photographs[0], "failed", _ENDED)]
+    """Have the items of a worker that has ended done again, unless one ended several."""
+    if len(portion.items) == 1 and portion.num_ends >= _MOST_ENDS:
+        return [Fate(portion.items[0], "failed", _ENDED)]
     ends = portion.num_ends + 1
-    again.extend(_Portion(portion.part, [item], ends) for item in portion.photographs)
+    again.extend(_Portion(portion.part, [item], ends) for item in portion.items)
     return []

@@ -1,12 +1,13 @@
 """What an archive holds: folders on disks and in object stores, single files, manifests.
 
-Photographs come one folder at a time, so that memory does not grow with the archive.
+Items come one folder at a time, so that memory does not grow with the archive.
 """
 
 from __future__ import annotations
 
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,12 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tinct.apps.archive import storage
-from tinct.apps.archive.photograph import Photograph
-from tinct.apps.archive.records import FOLDER, MANIFEST, photographs_of
+from tinct.apps.archive.item import Item, is_film
+from tinct.apps.archive.records import FOLDER, MANIFEST, items_of
 from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.apps.photographs.plan import FolderContents, Naming, name_results, walk_folder
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.files import open_source, reason_of
+from tinct.films.encoder import CONTAINERS
 from tinct.photographs.formats import FORMATS
 
 _MANIFEST_SUFFIX = ".parquet"
@@ -33,22 +35,21 @@ _ROWS = 2000  # of a manifest at a time
 
 @dataclass(slots=True)
 class LeftOut:
-    """What was found and is no photograph; counts alone, as there may be millions."""
+    """What was found and is no item; counts alone, as there may be millions."""
 
     contents: FolderContents = field(default_factory=FolderContents)
-    num_films: int = 0
+    num_unwanted: int = 0  # photographs or films, where only the others are wanted
 
     def add(self, contents: FolderContents) -> None:
         """Add what is in a folder."""
-        self.num_films += len(contents.films)
         contents.pictures, contents.films = [], []
         self.contents.add(contents)
 
 
-def list_photographs(
+def list_items(
     sources: Sequence[str], target: str, naming: Naming, left_out: LeftOut
-) -> Iterator[list[Photograph]]:
-    """Find photographs, and name their results.
+) -> Iterator[list[Item]]:
+    """Find items, and name their results.
 
     The tree of a folder is kept below the target; of several folders, each below one of its name.
 
@@ -59,7 +60,7 @@ def list_photographs(
         left_out: Is told what else was found.
 
     Yields:
-        The photographs of a folder, or some of a manifest.
+        The items of a folder, or some of a manifest.
 
     Raises:
         InputError: A source cannot be listed or read.
@@ -93,7 +94,7 @@ def _kind_of(source: str) -> str:
     if suffix == _MANIFEST_SUFFIX:
         return "manifest"
     if storage.is_url(source):
-        return "file" if suffix in FORMATS else "folder"
+        return "file" if suffix in FORMATS or suffix in FILM_SUFFIXES else "folder"
     path = storage.local_path(source)
     if path.is_dir():
         return "folder"
@@ -110,7 +111,7 @@ def _name_of(source: str) -> str:
 
 def _named(
     facts: Sequence[tuple[str, int | None, int | None]], base: str, naming: Naming
-) -> list[Photograph]:
+) -> list[Item]:
     """Name the results of files of one folder.
 
     Args:
@@ -118,22 +119,43 @@ def _named(
         base: Their folder below the target, "" or with a slash at its end.
         naming: Of which the format counts.
     """
-    results = name_results([_name_of(source) for source, _, _ in facts], naming)
+    results = _name_results([_name_of(source) for source, _, _ in facts], naming)
     return [
-        Photograph(source, f"{base}{name}", size, time, notes=notes)
+        Item(source, f"{base}{name}", size, time, notes=notes)
         for (source, size, time), (name, notes) in zip(facts, results, strict=True)
     ]
 
 
+def _name_results(names: Sequence[str], naming: Naming) -> list[tuple[str, tuple[str, ...]]]:
+    """Name the results of photographs and films of one folder, see ``name_results``."""
+    photographs = [name for name in names if not is_film(name)]
+    results = dict(zip(photographs, name_results(photographs, naming), strict=True))
+    films = {name: _film_name(name) for name in names if is_film(name)}
+    wanted = Counter(map(os.path.normcase, films.values()))
+    for name, result in films.items():
+        if wanted[os.path.normcase(result)] > 1 and result != name:
+            note = f"written to {name}.mp4, as another film becomes {result}"
+            results[name] = f"{name}.mp4", (note,)
+        else:
+            results[name] = result, ()
+    return [results[name] for name in names]
+
+
+def _film_name(name: str) -> str:
+    stem, suffix = os.path.splitext(name)
+    return name if suffix.lower() in CONTAINERS else f"{stem}.mp4"
+
+
 def _list_disk(
     folder: str, base: str, target: str, naming: Naming, left_out: LeftOut
-) -> Iterator[list[Photograph]]:
+) -> Iterator[list[Item]]:
     root = Path(os.path.abspath(storage.local_path(folder)))  # for other machines, and other days
     ignored = set() if storage.is_url(target) else {storage.local_path(target).resolve()}
     for here, contents in walk_folder(root, ignored):
         place = here.relative_to(root).as_posix()
         below = base if place == "." else f"{base}{place}/"
-        facts = [(str(path), *_disk_facts(path)) for path in contents.pictures]
+        found = (*contents.pictures, *contents.films)
+        facts = [(str(path), *_disk_facts(path)) for path in found]
         left_out.add(contents)
         if facts:
             yield _named(facts, below, naming)
@@ -163,7 +185,7 @@ def _file_facts(name: str) -> tuple[str, int | None, int | None]:
 
 def _list_url(
     folder: str, base: str, target: str, naming: Naming, left_out: LeftOut
-) -> Iterator[list[Photograph]]:
+) -> Iterator[list[Item]]:
     system, root = storage.open_url(folder)
     try:
         if not system.isdir(root):
@@ -178,11 +200,9 @@ def _list_url(
                     continue
                 suffix = posixpath.splitext(name)[1].lower()
                 known = FORMATS.get(suffix)
-                if known is not None and known.is_found_in_folders:
+                if (known is not None and known.is_found_in_folders) or is_film(name):
                     source = system.unstrip_protocol(files[name]["name"])
                     facts.append((source, *_url_facts(files[name])))
-                elif suffix in FILM_SUFFIXES:
-                    contents.films.append(Path(name))
                 else:
                     contents.suffixes[suffix or "no suffix"] += 1
             left_out.add(contents)
@@ -223,8 +243,8 @@ def _url_facts(info: dict[str, Any]) -> tuple[int | None, int | None]:
     return info.get("size"), None if changed is None else round(changed * 1e6)
 
 
-def _list_manifest(name: str, naming: Naming) -> Iterator[list[Photograph]]:
-    """Read a manifest: photographs with or without places.
+def _list_manifest(name: str, naming: Naming) -> Iterator[list[Item]]:
+    """Read a manifest: items with or without places.
 
     Raises:
         InputError: It cannot be read, or lacks what is needed.
@@ -241,7 +261,7 @@ def _list_manifest(name: str, naming: Naming) -> Iterator[list[Photograph]]:
         common = None if "place" in given else _common_folder(table, column, name)
         folder = os.path.dirname(name if storage.is_url(name) else os.path.abspath(name))
         for batch in table.iter_batches(batch_size=_ROWS, use_threads=False):
-            rows = photographs_of(_as_manifest(batch, column), name)
+            rows = items_of(_as_manifest(batch, column), name)
             yield [_from_manifest(row, common, folder, name, naming) for row in rows]
 
 
@@ -268,7 +288,7 @@ def _as_manifest(batch: Any, column: str) -> Any:
 
 
 def _common_folder(table: Any, column: str, name: str) -> str:
-    """Return the folder that all photographs are in, "" or with a slash at its end."""
+    """Return the folder that all items are in, "" or with a slash at its end."""
     common: str | None = None
     for batch in table.iter_batches(batch_size=_ROWS, columns=[column], use_threads=False):
         for source in batch.column(0).to_pylist():
@@ -282,14 +302,12 @@ def _common_folder(table: Any, column: str, name: str) -> str:
     return common or ""
 
 
-def _from_manifest(
-    row: Photograph, common: str | None, folder: str, name: str, naming: Naming
-) -> Photograph:
+def _from_manifest(row: Item, common: str | None, folder: str, name: str, naming: Naming) -> Item:
     """Complete a row of a manifest.
 
     Args:
         row: What stands in it.
-        common: The folder of all photographs, where no places are given.
+        common: The folder of all items, where no places are given.
         folder: That of the manifest: relative paths are below it.
         name: Of the manifest, for messages.
         naming: Of which the format counts.
@@ -300,7 +318,7 @@ def _from_manifest(
     if not place:
         raise InputError(f"{name}: {row.source} has no place")
     above, slash, last = place.rpartition("/")
-    [(result, _)] = name_results([last], naming)
+    [(result, _)] = _name_results([last], naming)
     source = row.source
     if not (storage.is_url(source) or source.startswith("file://") or os.path.isabs(source)):
         source = storage.join(folder, source)

@@ -1,6 +1,6 @@
 """Workers on many machines: Ray's actors, each with a network of its own.
 
-Plain actors and not Ray Data: its unit is a block of rows, which one broken photograph would take
+Plain actors and not Ray Data: its unit is a block of rows, which one broken item would take
 along (``max_errored_blocks`` drops it, without it everything ends), a pool of actors keeps waiting
 for one that has died, and its checkpoints know nothing of results that were written and not yet
 told of. What goes over the network here are names and fates, never pixels, so there is nothing to
@@ -21,7 +21,7 @@ from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, Ray
 
 from tinct import __version__
 from tinct.apps.archive.crew import Crew
-from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.archive.item import Fate, Item, Work
 from tinct.apps.archive.worker import Worker
 from tinct.errors import DeviceError, OptionError, TinctError
 
@@ -42,10 +42,10 @@ class _RayWorker:
             raise DeviceError(f"tinct {__version__} on a machine of Ray's, {self._version} here")
         self._worker = Worker(self._work)
 
-    def color(self, photographs: Sequence[Photograph], is_retried: bool) -> list[Fate]:
-        """Color photographs, see ``Worker.color``."""
+    def color(self, items: Sequence[Item], is_retried: bool) -> list[Fate]:
+        """Color items, see ``Worker.color``."""
         assert self._worker is not None
-        return self._worker.color(photographs, is_retried)
+        return self._worker.color(items, is_retried)
 
 
 class RayCrew(Crew[Any]):
@@ -57,15 +57,16 @@ class RayCrew(Crew[Any]):
         """Connect, and ask for workers.
 
         Args:
-            work: How photographs are colored.
+            work: How items are colored.
             address: ``auto`` for the cluster of this machine, ``local`` to start one, or HOST:PORT.
             size: How many workers; None: as many as there are processors now.
 
         Raises:
             OptionError: There is no cluster, or it cannot be used.
         """
-        if work.color.device not in ("auto", "cpu"):
-            raise OptionError(f"--ray colors on processors: leave --device {work.color.device} out")
+        device = work.choices.photographs.device
+        if device not in ("auto", "cpu"):
+            raise OptionError(f"--ray colors on processors: leave --device {device} out")
         try:
             own = _OWN if address == "local" else {}
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
@@ -84,11 +85,9 @@ class RayCrew(Crew[Any]):
         actor = self._make.remote(self._work, __version__)
         return actor, actor.load.remote().future()
 
-    def give(
-        self, worker: Any, photographs: Sequence[Photograph], is_retried: bool
-    ) -> Future[list[Fate]]:
-        """Have photographs colored by an actor."""
-        future: Future[list[Fate]] = worker.color.remote(photographs, is_retried).future()
+    def give(self, worker: Any, items: Sequence[Item], is_retried: bool) -> Future[list[Fate]]:
+        """Have items colored by an actor."""
+        future: Future[list[Fate]] = worker.color.remote(items, is_retried).future()
         return future
 
     def dismiss(self, worker: Any) -> None:

@@ -1,9 +1,9 @@
 """What an archive remembers: a manifest of what was found, and a table of what became of it.
 
-Both are Parquet files in a folder at the target, in parts of some thousand photographs::
+Both are Parquet files in a folder at the target, in parts of some thousand rows::
 
     tinct-archive/manifest/RUN-00000.parquet       what was found, written before any of it is begun
-    tinct-archive/status/RUN-00000.parquet         what became of it: one row for each photograph
+    tinct-archive/status/RUN-00000.parquet         what became of it: one row for each
     tinct-archive/status/RUN-00000-0003.parquet    the same, of a part that is in work
 
 The manifest is what makes a run that was killed go on exactly: a result that is there, without a
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +31,7 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.apps.archive import storage
-from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.archive.item import Fate, Item, Work
 from tinct.apps.archive.worker import THERE
 from tinct.apps.photographs.batch import IN_COLOR
 from tinct.errors import InputError, OptionError
@@ -58,6 +57,7 @@ STATUS = pa.schema(
         ("warnings", pa.list_(pa.string())),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("frames", pa.int32()),  # of a film
         ("seconds", pa.float64()),
         ("output_size", pa.int64()),
         ("output_hash", pa.string()),
@@ -70,17 +70,19 @@ STATUS = pa.schema(
         ("fingerprint", pa.string()),  # of the source, the model and the options
     ]
 )
+_DECIDING = {False: b"tinct", True: b"tinct films"}
+"""Keys of what decides about results, in the metadata of a manifest; of films: True."""
 _FLUSH_S = 2.0
 _PARTIAL = re.compile(r"(.+-\d{5})-\d{4}")  # of a part in work
-_MERGED_AT = 4096  # newly known photographs that are looked up apart from the others
-# What is known of a photograph
+_MERGED_AT = 4096  # newly known items that are looked up apart from the others
+# What is known of an item
 DONE, IN_COLOR_ALREADY, NOT_OURS, FAILED, BEGUN, REPLACED, NOW = range(7)
 
 _Hashes = NDArray[np.uint64]
 
 
 class Known:
-    """What is known of photographs, by the place of their result, in 17 bytes for each."""
+    """What is known of items, by the place of their result, in 17 bytes for each."""
 
     def __init__(self, places: _Hashes, states: _Hashes, codes: NDArray[np.uint8]) -> None:
         """Take what is known.
@@ -93,9 +95,9 @@ class Known:
         self._places, self._states, self._codes = places, states, codes
         self._recent: dict[int, tuple[int, int]] = {}
 
-    def find(self, photograph: Photograph) -> tuple[str, int] | None:
+    def find(self, item: Item) -> tuple[str, int] | None:
         """Return fingerprint and code of what was last known; None if nothing is."""
-        key = hash_of(photograph.key)
+        key = hash_of(item.key)
         entry = self._recent.get(key)
         if entry is None:
             index = int(np.searchsorted(self._places, np.uint64(key)))
@@ -104,9 +106,9 @@ class Known:
             entry = int(self._states[index]), int(self._codes[index])
         return f"{entry[0]:016x}", entry[1]
 
-    def begin(self, photograph: Photograph, fingerprint: str) -> None:
-        """Note that a photograph was met in this run."""
-        self._recent[hash_of(photograph.key)] = int(fingerprint, 16), NOW
+    def begin(self, item: Item, fingerprint: str) -> None:
+        """Note that an item was met in this run."""
+        self._recent[hash_of(item.key)] = int(fingerprint, 16), NOW
         if len(self._recent) >= max(_MERGED_AT, len(self._places) // 4):
             keys = np.fromiter(self._recent, np.uint64)
             entries = list(self._recent.values())
@@ -132,10 +134,10 @@ def _last_of_each(hashes: _Hashes) -> NDArray[np.intp]:
 
 @dataclass(slots=True)
 class _Part:
-    """Photographs whose fates go into one file."""
+    """Items whose fates go into one file."""
 
     name: str
-    waiting: int  # photographs without a fate yet
+    waiting: int  # items without a fate yet
     rows: list[dict[str, object]] = field(default_factory=list)
     num_flushed: int = 0
     partials: list[str] = field(default_factory=list)
@@ -162,12 +164,6 @@ class Records:
         self._num_parts = 0
         self._flushed = time.monotonic()
         self.began = time.time()
-        self._shared = {
-            "model": work.color.model,
-            "model_hash": work.model_hash,
-            "options": work.deciding.decode().partition("\0")[2],
-            "tinct": __version__,
-        }
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -226,11 +222,16 @@ class Records:
         """Return place, fingerprint and code (N, 3) of a part of the manifest."""
         name = storage.join(self._manifests, name)
         table = _read_table(name)
-        deciding = (table.schema.metadata or {}).get(b"tinct", b"")
+        held = table.schema.metadata or {}
+        of_kind = {is_film: held.get(key, b"") for is_film, key in _DECIDING.items()}
         replaces = table.column("replaces").to_pylist()
         return _rows(
-            (hash_of(item.key), int(item.fingerprint(deciding), 16), REPLACED if again else BEGUN)
-            for item, again in zip(photographs_of(table, name), replaces, strict=True)
+            (
+                hash_of(item.key),
+                int(item.fingerprint(of_kind[item.is_film]), 16),
+                REPLACED if again else BEGUN,
+            )
+            for item, again in zip(items_of(table, name), replaces, strict=True)
         )
 
     def _load_status(self, name: str) -> _Hashes:
@@ -238,17 +239,17 @@ class Records:
         columns = ["place", "source", "fingerprint", "status", "reason"]
         table = _read_table(storage.join(self.statuses, name), columns)
         return _rows(
-            (hash_of(Photograph(source, place or "").key), int(text, 16), _code_of(status, reason))
+            (hash_of(Item(source, place or "").key), int(text, 16), _code_of(status, reason))
             for place, source, text, status, reason in zip(
                 *(table.column(column).to_pylist() for column in columns), strict=True
             )
         )
 
-    def begin(self, photographs: Sequence[Photograph], decided: Sequence[Fate]) -> int:
-        """Write down that photographs are about to be done.
+    def begin(self, items: Sequence[Item], decided: Sequence[Fate]) -> int:
+        """Write down that items are about to be done.
 
         Args:
-            photographs: Those that will be.
+            items: Those that will be.
             decided: Others, whose fate is known already.
 
         Returns:
@@ -259,13 +260,16 @@ class Records:
         """
         number, name = self._num_parts, f"{self._run}-{self._num_parts:05d}"
         self._num_parts += 1
-        if photographs:
-            table = manifest_table(photographs)
-            replaces = pa.array([item.is_repeated for item in photographs])
+        if items:
+            table = manifest_table(items)
+            replaces = pa.array([item.is_repeated for item in items])
             table = table.append_column(_REPLACES, replaces)
-            table = table.replace_schema_metadata({b"tinct": self._work.deciding})
+            bases = {False: self._work.photographs, True: self._work.films}
+            table = table.replace_schema_metadata(
+                {key: bases[is_film].deciding for is_film, key in _DECIDING.items()}
+            )
             _write_table(table, storage.join(self._manifests, f"{name}.parquet"))
-        self._parts[number] = _Part(name, len(photographs) + len(decided))
+        self._parts[number] = _Part(name, len(items) + len(decided))
         self.note(number, decided)
         return number
 
@@ -301,43 +305,41 @@ class Records:
         self._flushed = time.monotonic()
 
     def _row_of(self, fate: Fate) -> dict[str, object]:
-        photograph = fate.photograph
+        item = fate.item
+        basis = self._work.basis_of(item)
         return {
-            "source": photograph.source,
-            "place": photograph.place or None,
-            "size": photograph.size,
-            "time": photograph.time,
-            "hash": fate.hash or photograph.hash,
+            "source": item.source,
+            "place": item.place or None,
+            "size": item.size,
+            "time": item.time,
+            "hash": fate.hash or item.hash,
             "status": fate.status,
             "reason": fate.reason,
             "warnings": list(fate.warnings),
             "width": fate.width,
             "height": fate.height,
+            "frames": fate.frames,
             "seconds": None if fate.seconds is None else round(fate.seconds, 4),
             "output_size": fate.output_size,
             "output_hash": fate.output_hash,
             "finished": time.time_ns() // 1000,
             "worker": fate.worker,
-            **self._shared,
-            "fingerprint": photograph.fingerprint(self._work.deciding),
+            "model": basis.model,
+            "model_hash": basis.model_hash,
+            "options": basis.options,
+            "tinct": __version__,
+            "fingerprint": item.fingerprint(basis.deciding),
         }
 
 
-def deciding_bytes(model_hash: str, options: dict[str, object]) -> bytes:
-    """Return what besides the source decides about a result, as ``Work`` wants it."""
-    return f"{model_hash}\0{json.dumps(options)}".encode()
-
-
-def manifest_table(photographs: Sequence[Photograph]) -> Any:
-    """Make a manifest, an Arrow table, of photographs."""
-    columns = {
-        name: [getattr(photograph, name) for photograph in photographs] for name in MANIFEST.names
-    }
+def manifest_table(items: Sequence[Item]) -> Any:
+    """Make a manifest, an Arrow table, of items."""
+    columns = {name: [getattr(item, name) for item in items] for name in MANIFEST.names}
     return pa.table(columns, schema=MANIFEST)
 
 
-def photographs_of(table: Any, name: str) -> list[Photograph]:
-    """Return the photographs of a manifest.
+def items_of(table: Any, name: str) -> list[Item]:
+    """Return the items of a manifest.
 
     Args:
         table: With the columns of ``MANIFEST``, an Arrow table or batch.
@@ -358,7 +360,7 @@ def photographs_of(table: Any, name: str) -> list[Photograph]:
         if column.name == "time":
             values = values.cast(pa.int64())
         columns.append(values.to_pylist())
-    return [Photograph(*values) for values in zip(*columns, strict=True)]
+    return [Item(*values) for values in zip(*columns, strict=True)]
 
 
 def _rows(entries: Iterable[tuple[int, int, int]]) -> _Hashes:

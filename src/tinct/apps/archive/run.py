@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.parquet as pq
 
 from tinct.apps.archive import records as codes
 from tinct.apps.archive import storage
 from tinct.apps.archive.crew import Crew, ProcessCrew, give_out
-from tinct.apps.archive.listing import LeftOut, is_inside, list_photographs
-from tinct.apps.archive.photograph import Fate, Photograph, Work
-from tinct.apps.archive.records import Known, Records, deciding_bytes, hash_of, manifest_table
+from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work
+from tinct.apps.archive.listing import LeftOut, is_inside, list_items
+from tinct.apps.archive.records import Known, Records, hash_of, manifest_table
 from tinct.apps.archive.worker import recovered
 from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
 from tinct.apps.photographs.batch import IN_COLOR
@@ -31,45 +32,49 @@ from tinct.photographs import format_named
 from tinct.runtime.session import model_path
 
 if TYPE_CHECKING:
-    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.photographs.batch import BatchOptions
 
-_PART = 2000  # photographs in a file of the records; as many may wait in memory
+Kind = Literal["photographs", "films"]
+
+_PART = 2000  # items in a file of the records; as many may wait in memory
 _NO_TEXT = "its name is not UTF-8: rename it"
 _FOLDERS_REMEMBERED = 64  # of the target: which results are there
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveOptions:
-    """What is done with an archive, besides how its photographs are colored, read and written."""
+    """What is done with an archive, besides how its items are colored, read and written."""
 
     jobs: int | None = None  # workers; None: by the processors
     ray: str | None = None  # address of a cluster
     retry: bool = False  # try again what has failed before
+    only: Kind | None = None  # leave the others out
 
 
 @dataclass(slots=True)
 class _Tally:
     """What has become of an archive so far."""
 
-    done: int = 0  # in this run, as the others
+    photographs: int = 0  # done, in this run as the others
+    films: int = 0
     in_color: int = 0
     skipped: int = 0
     failed: int = 0
     before: Counter[int] = field(default_factory=Counter)  # by code, of earlier runs
     num_found: int = 0
-    num_twice: int = 0  # the same photograph named again
+    num_twice: int = 0  # the same item named again
     is_superseding: bool = False  # rows of earlier runs have become wrong
 
     def take(self, fate: Fate) -> None:
-        """Count a photograph, and print what went other than well with it."""
-        name = fate.photograph.source
+        """Count an item, and print what went other than well with it."""
+        name = fate.item.source
         for text in fate.warnings:
             print_warning(f"{name}: {text}")
         if fate.status == "done":
-            self.done += 1
+            self.films += fate.item.is_film
+            self.photographs += not fate.item.is_film
             seconds = "" if fate.seconds is None else f" ({fate.seconds:.2f} s)"
-            print_message(f"{name} -> {fate.photograph.place}{seconds}", Verbosity.VERBOSE)
+            print_message(f"{name} -> {fate.item.place}{seconds}", Verbosity.VERBOSE)
         elif fate.status == "failed":
             self.failed += 1
             print_error(f"{name}: {fate.reason}")
@@ -82,23 +87,18 @@ class _Tally:
 
 
 def color_archive(
-    sources: Sequence[str],
-    target: str,
-    color: ColorizerOptions,
-    batch: BatchOptions,
-    options: ArchiveOptions,
+    sources: Sequence[str], target: str, choices: Choices, options: ArchiveOptions
 ) -> int:
-    """Color the photographs of an archive that are not yet, and print what became of them.
+    """Color the items of an archive that are not yet, and print what became of them.
 
     Args:
         sources: Folders, files and manifests, as paths or URLs.
         target: The folder for results, and for the records of the archive: a path or a URL.
-        color: How they are colored.
-        batch: How they are read and written.
+        choices: How they are colored, read and written.
         options: What else is done.
 
     Returns:
-        The exit code: 1 if any photograph has failed, in this run or before, or there is none.
+        The exit code: 1 if any item has failed, in this run or before, or there is none.
 
     Raises:
         OptionError: Sources and target do not fit together, or an option has no sense.
@@ -109,14 +109,11 @@ def color_archive(
     """
     start = time.perf_counter()
     target = _checked(target, sources)
-    digest = model_digest(str(model_path(color.model)))
-    deciding = deciding_bytes(digest, deciding_options(color, batch))
-    work = Work(target, color, batch, digest, deciding)
-    naming = Naming(None, None if batch.format is None else format_named(batch.format))
+    work = _plan_work(target, choices, options)
     records, left_out, tally = Records(work), LeftOut(), _Tally()
     with records.locked():
         planner = _Planner(work, options, records, tally)
-        found = list_photographs(sources, target, naming, left_out)
+        found = _find(sources, target, choices.batch, options.only, left_out)
         try:
             with prefetch(planner.parts(found), 1) as parts:
                 _color(parts, work, options, records, tally)
@@ -129,16 +126,19 @@ def color_archive(
     return int(failed > 0 or tally.num_found == 0)
 
 
-def write_manifest(sources: Sequence[str], target: str, batch: BatchOptions) -> int:
+def write_manifest(
+    sources: Sequence[str], target: str, batch: BatchOptions, only: Kind | None
+) -> int:
     """Write what sources hold as a manifest, and color nothing.
 
     Args:
         sources: Folders, files and manifests, as paths or URLs.
         target: The Parquet file, on a disk.
-        batch: Of which the format counts.
+        batch: Of which the format counts, and whether the file may be replaced.
+        only: List nothing else.
 
     Returns:
-        The exit code: 1 if the name of any photograph is no text.
+        The exit code: 1 if the name of any item is no text.
 
     Raises:
         OptionError: The target is none, or a source is none.
@@ -147,24 +147,66 @@ def write_manifest(sources: Sequence[str], target: str, batch: BatchOptions) -> 
     """
     if storage.is_url(target) or not target.endswith(".parquet"):
         raise OptionError(f"-o {target}: --list writes a Parquet file on a disk: manifest.parquet")
-    naming = Naming(None, None if batch.format is None else format_named(batch.format))
-    count, num_failed = 0, 0
+    num_photographs, num_films, num_failed = 0, 0, 0
     path = storage.local_path(target)
     make_folder(path.parent)
     with (
         written_whole(path, overwrite=batch.overwrite) as temporary,
         pq.ParquetWriter(temporary, codes.MANIFEST, compression="zstd") as writer,
     ):
-        for group in list_photographs(sources, target, naming, LeftOut()):
-            good = [photograph for photograph in group if _encodable(photograph) == photograph]
+        for group in _find(sources, target, batch, only, LeftOut()):
+            good = [item for item in group if _encodable(item) == item]
             for begin in range(0, len(good), _PART):
                 writer.write_table(manifest_table(good[begin : begin + _PART]))
-            for photograph in set(group) - set(good):
-                print_error(f"{_encodable(photograph).source}: {_NO_TEXT}")
-            count += len(good)
+            for item in set(group) - set(good):
+                print_error(f"{_encodable(item).source}: {_NO_TEXT}")
+            films = sum(item.is_film for item in good)
+            num_films += films
+            num_photographs += len(good) - films
             num_failed += len(group) - len(good)
-    print_message(f"{count:,} photographs -> {target}")
+    print_message(f"{_in_words(num_photographs, num_films)} -> {target}")
     return int(num_failed > 0)
+
+
+def _plan_work(target: str, choices: Choices, options: ArchiveOptions) -> Work:
+    """Say how items are colored.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    film, processors = choices.film, count_processors()
+    of_films = {
+        "vividness": choices.films.vividness,
+        "cautious": choices.films.cautious,
+        "saturation": choices.films.saturation,
+        "steady": film.steady,
+        "recolor": film.recolor,
+        "encoder": asdict(film.encoder),
+    }
+    workers = options.jobs or processors
+    return Work(
+        target,
+        choices,
+        _basis(choices.photographs.model, deciding_options(choices.photographs, choices.batch)),
+        _basis(choices.films.model, of_films),
+        # Few workers share all processors of this machine; what others have is not known.
+        2 if options.ray else max(2, processors // workers + 1),
+    )
+
+
+def _basis(model: str, options: Mapping[str, object]) -> Basis:
+    return Basis(model, model_digest(str(model_path(model))), json.dumps(options))
+
+
+def _find(
+    sources: Sequence[str], target: str, batch: BatchOptions, only: Kind | None, left_out: LeftOut
+) -> Iterator[list[Item]]:
+    """Find what is wanted, see ``list_items``."""
+    naming = Naming(None, None if batch.format is None else format_named(batch.format))
+    for group in list_items(sources, target, naming, left_out):
+        wanted = [item for item in group if only is None or item.is_film == (only == "films")]
+        left_out.num_unwanted += len(group) - len(wanted)
+        yield wanted
 
 
 def _checked(target: str, sources: Sequence[str]) -> str:
@@ -176,7 +218,7 @@ def _checked(target: str, sources: Sequence[str]) -> str:
     if storage.is_url(target):
         target = target.rstrip("/")
         if target in [source.rstrip("/") for source in sources]:
-            raise OptionError(f"-o {target}: results would overwrite the photographs")
+            raise OptionError(f"-o {target}: results would overwrite what was named")
         storage.open_url(target)  # now, and not by every worker: says what is missing
         return target
     path = storage.local_path(target)
@@ -184,22 +226,22 @@ def _checked(target: str, sources: Sequence[str]) -> str:
         raise OptionError(f"-o {target}: an archive needs a folder, and this is a file")
     for source in sources:
         if not storage.is_url(source) and storage.local_path(source).resolve() == path.resolve():
-            raise OptionError(f"-o {target}: results would overwrite the photographs")
+            raise OptionError(f"-o {target}: results would overwrite what was named")
     return os.path.abspath(path)
 
 
 def _color(
-    parts: Iterator[tuple[list[Photograph], list[Fate]]],
+    parts: Iterator[tuple[list[Item], list[Fate]]],
     work: Work,
     options: ArchiveOptions,
     records: Records,
     tally: _Tally,
 ) -> None:
-    """Have the photographs of parts colored by workers, who are not called without need."""
+    """Have the items of parts colored by workers, who are not called without need."""
 
     def begin(
-        parts: Iterator[tuple[list[Photograph], list[Fate]]],
-    ) -> Iterator[tuple[int, list[Photograph]]]:
+        parts: Iterator[tuple[list[Item], list[Fate]]],
+    ) -> Iterator[tuple[int, list[Item]]]:
         for todo, decided in parts:
             number = records.begin(todo, decided)
             for fate in decided:
@@ -208,13 +250,13 @@ def _color(
             if todo:
                 yield number, todo
 
-    with progress_bar(None, "photographs") as advance:
+    with progress_bar(None, "files") as advance:
         begun = begin(parts)
         first = next(begun, None)
         if first is None:
             return
 
-        def all_parts() -> Iterator[tuple[int, list[Photograph]]]:
+        def all_parts() -> Iterator[tuple[int, list[Item]]]:
             yield first
             yield from begun
 
@@ -244,21 +286,19 @@ class _Planner:
         self._known: Known
         self._results: dict[str, frozenset[int]] = {}  # folders of the target: hashes of names
 
-    def parts(
-        self, found: Iterator[list[Photograph]]
-    ) -> Iterator[tuple[list[Photograph], list[Fate]]]:
-        """Yield photographs to do, and others whose fate is known, at most ``_PART`` together."""
+    def parts(self, found: Iterator[list[Item]]) -> Iterator[tuple[list[Item], list[Fate]]]:
+        """Yield items to do, and others whose fate is known, at most ``_PART`` together."""
         self._known = self._records.load()
-        todo: list[Photograph] = []
+        todo: list[Item] = []
         decided: list[Fate] = []
         for group in found:
             self._tally.num_found += len(group)
-            for photograph in group:
-                known = self._known.find(photograph)
-                decision = self._decide(photograph, known)
+            for item in group:
+                known = self._known.find(item)
+                decision = self._decide(item, known)
                 if decision is not None and known is not None:
                     self._tally.is_superseding = True
-                if isinstance(decision, Photograph):
+                if isinstance(decision, Item):
                     todo.append(decision)
                 elif decision is not None:
                     decided.append(decision)
@@ -268,74 +308,68 @@ class _Planner:
         if todo or decided:
             yield todo, decided
 
-    def _decide(
-        self, photograph: Photograph, known: tuple[str, int] | None
-    ) -> Photograph | Fate | None:
-        """Decide about a photograph.
+    def _decide(self, item: Item, known: tuple[str, int] | None) -> Item | Fate | None:
+        """Decide about an item.
 
         Args:
-            photograph: What was found.
+            item: What was found.
             known: Fingerprint and code of what was last known of it.
 
         Returns:
-            The photograph if it is to be done, its fate if that is new, or None.
+            The item if it is to be done, its fate if that is new, or None.
         """
-        readable = _encodable(photograph)
-        if readable != photograph:
+        readable = _encodable(item)
+        if readable != item:
             return self._fail(readable, _NO_TEXT)
-        if not is_inside(photograph.place):
-            return self._fail(photograph, f"its place {photograph.place} is not below the target")
-        fingerprint = photograph.fingerprint(self._work.deciding)
-        overwrite = self._work.batch.overwrite
+        if not is_inside(item.place):
+            return self._fail(item, f"its place {item.place} is not below the target")
+        fingerprint = item.fingerprint(self._work.basis_of(item).deciding)
+        overwrite = self._work.choices.batch.overwrite
         if known is None:
-            return self._begin(photograph, fingerprint, is_repeated=overwrite)
+            return self._begin(item, fingerprint, is_repeated=overwrite)
         state, code = known
         is_same = state == fingerprint
         if code == codes.NOW:
             if not is_same:
-                reason = f"another photograph becomes {photograph.place}, too"
-                return self._fail(photograph, reason)
+                reason = f"another file becomes {item.place}, too"
+                return self._fail(item, reason)
             self._tally.num_twice += 1
             return None
         if is_same and not overwrite:
-            return self._decide_same(photograph, fingerprint, code)
+            return self._decide_same(item, fingerprint, code)
         if code == codes.DONE and not is_same:
             note = "done again: the file, the model or an option has changed"
-            photograph = replace(photograph, notes=(*photograph.notes, note))
+            item = replace(item, notes=(*item.notes, note))
         is_ours = code in (codes.DONE, codes.BEGUN, codes.REPLACED)
-        return self._begin(photograph, fingerprint, is_repeated=overwrite or is_ours)
+        return self._begin(item, fingerprint, is_repeated=overwrite or is_ours)
 
-    def _decide_same(
-        self, photograph: Photograph, fingerprint: str, code: int
-    ) -> Photograph | Fate | None:
+    def _decide_same(self, item: Item, fingerprint: str, code: int) -> Item | Fate | None:
         """Decide about one of which nothing has changed since an earlier run."""
-        recolors = code == codes.IN_COLOR_ALREADY and self._work.batch.recolor
+        recolors = code == codes.IN_COLOR_ALREADY and self._work.choices.batch.recolor
         retries = code == codes.FAILED and self._options.retry
         if recolors or retries or code == codes.REPLACED:
-            return self._begin(photograph, fingerprint, is_repeated=code == codes.REPLACED)
+            return self._begin(item, fingerprint, is_repeated=code == codes.REPLACED)
         needs_result = code in (codes.DONE, codes.NOT_OURS, codes.BEGUN)
-        if needs_result and not self._has_result(photograph.place):
-            return self._begin(photograph, fingerprint)
-        self._known.begin(photograph, fingerprint)
+        if needs_result and not self._has_result(item.place):
+            return self._begin(item, fingerprint)
+        self._known.begin(item, fingerprint)
         if code == codes.BEGUN:
-            return recovered(photograph)
+            return recovered(item)
         self._tally.before[code] += 1
         return None
 
-    def _begin(
-        self, photograph: Photograph, fingerprint: str, is_repeated: bool = False
-    ) -> Photograph:
-        self._known.begin(photograph, fingerprint)
-        return replace(photograph, is_repeated=is_repeated)
+    def _begin(self, item: Item, fingerprint: str, is_repeated: bool = False) -> Item:
+        self._known.begin(item, fingerprint)
+        return replace(item, is_repeated=is_repeated)
 
-    def _fail(self, photograph: Photograph, reason: str) -> Fate | None:
+    def _fail(self, item: Item, reason: str) -> Fate | None:
         """Return the fate of one that has no place, unless it was told before."""
-        photograph = replace(photograph, place="")
-        state = photograph.fingerprint(self._work.deciding), codes.FAILED
-        if self._known.find(photograph) == state:
+        item = replace(item, place="")
+        state = item.fingerprint(self._work.basis_of(item).deciding), codes.FAILED
+        if self._known.find(item) == state:
             self._tally.before[codes.FAILED] += 1
             return None
-        return Fate(photograph, "failed", reason)
+        return Fate(item, "failed", reason)
 
     def _has_result(self, place: str) -> bool:
         """Tell whether there is a file at a place; a folder is listed once, not asked for each."""
@@ -351,21 +385,29 @@ class _Planner:
         return hash_of(name) in names
 
 
-def _encodable(photograph: Photograph) -> Photograph:
-    """Return a photograph whose names can be written as UTF-8; mostly the same."""
+def _in_words(photographs: int, films: int) -> str:
+    """Say how many there are; where there are no films, of photographs alone."""
+    counts = [
+        f"{count:,} {kind}{'' if count == 1 else 's'}"
+        for count, kind in ((photographs, "photograph"), (films, "film"))
+        if count or (kind == "photograph" and not films)
+    ]
+    return " and ".join(counts)
+
+
+def _encodable(item: Item) -> Item:
+    """Return an item whose names can be written as UTF-8; mostly the same."""
     source, place = (
-        text.encode("utf-8", "backslashreplace").decode()
-        for text in (photograph.source, photograph.place)
+        text.encode("utf-8", "backslashreplace").decode() for text in (item.source, item.place)
     )
-    return replace(photograph, source=source, place=place)
+    return replace(item, source=source, place=place)
 
 
 def _print_summary(tally: _Tally, left_out: LeftOut, records: Records, seconds: float) -> None:
     """Print what was left out, what the run did, and where the table is."""
     others = [f"{count} {suffix}" for suffix, count in left_out.contents.suffixes.most_common()]
-    if left_out.num_films:
-        plural = "" if left_out.num_films == 1 else "s"
-        others.append(f"{left_out.num_films} film{plural} (tinct video colors them)")
+    if left_out.num_unwanted:
+        others.append(f"{left_out.num_unwanted} by --only")
     if left_out.contents.results:
         others.append(f"{left_out.contents.results} that tinct has written")
     others += [f"{link}, a link to a folder" for link in left_out.contents.links]
@@ -376,11 +418,11 @@ def _print_summary(tally: _Tally, left_out: LeftOut, records: Records, seconds: 
     for error in left_out.contents.unreadable:
         print_error(f"{error.filename}: cannot be read")
     if tally.num_found == 0:
-        print_error("no photographs in what was named")
+        print_error("no photographs and no films in what was named")
         return
-    rate = f" ({tally.done / max(seconds, 1e-9):.1f}/s)" if tally.done else ""
-    plural = "" if tally.done == 1 else "s"
-    text = f"{tally.done:,} photograph{plural} colored in {seconds:.1f} s{rate}"
+    is_quick = tally.photographs and not tally.films  # films take minutes or hours each
+    rate = f" ({tally.photographs / max(seconds, 1e-9):.1f}/s)" if is_quick else ""
+    text = f"{_in_words(tally.photographs, tally.films)} colored in {seconds:.1f} s{rate}"
     in_color = tally.in_color + tally.before[codes.IN_COLOR_ALREADY]
     failed = tally.failed + tally.before[codes.FAILED]
     skipped = tally.skipped + tally.before[codes.NOT_OURS]

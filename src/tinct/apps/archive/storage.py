@@ -6,18 +6,23 @@ what else fsspec reaches, a file is written under another name and renamed.
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
 import secrets
-from contextlib import suppress
+import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 
 from tinct.errors import InputError, MissingExtraError, OptionError, OutputError, TinctError
-from tinct.files import make_folder, open_source, reason_of, write_atomically
+from tinct.files import make_folder, open_source, reason_of, write_atomically, written_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEMPORARY = re.compile(r"\.tinct-[0-9a-f]{16}\.tmp")
 """Names of files that are not whole yet, or never will be, see ``tinct.files``."""
@@ -110,17 +115,34 @@ def write(name: str, data: bytes, *, overwrite: bool = True) -> None:
         make_folder(path.parent)
         write_atomically(data, path, overwrite=overwrite)
         return
+    with _named_at_last(name) as (system, path_on_it):
+        system.pipe_file(path_on_it, data)
+
+
+@contextmanager
+def _named_at_last(url: str) -> Iterator[tuple[Any, str]]:
+    """Let a file be written that has its name when it is whole.
+
+    Args:
+        url: Its name.
+
+    Yields:
+        A file system, and the path on it to write to.
+
+    Raises:
+        OutputError: It could not be written.
+    """
     try:
-        system, path_on_it = open_url(name)
-        if name.partition("://")[0].lower() in _OBJECT_STORES:
-            system.pipe_file(path_on_it, data)
+        system, path = open_url(url)
+        if url.partition("://")[0].lower() in _OBJECT_STORES:
+            yield system, path
             return
-        folder = posixpath.dirname(path_on_it)
+        folder = posixpath.dirname(path)
         temporary = f"{folder}/.tinct-{secrets.token_hex(8)}.tmp"
         system.makedirs(folder, exist_ok=True)
         try:
-            system.pipe_file(temporary, data)
-            system.mv(temporary, path_on_it)
+            yield system, temporary
+            system.mv(temporary, path)
         except BaseException:
             with suppress(Exception):
                 system.rm_file(temporary)
@@ -128,7 +150,47 @@ def write(name: str, data: bytes, *, overwrite: bool = True) -> None:
     except TinctError:
         raise
     except Exception as error:
-        raise OutputError(f"{name}: {_first_line(error)}") from error
+        raise OutputError(f"{url}: {_first_line(error)}") from error
+
+
+def fetch(name: str, path: Path) -> None:
+    """Copy a file from elsewhere onto a disk.
+
+    Raises:
+        InputError: It cannot be read.
+        OutputError: There is no room for it.
+    """
+    system, path_on_it = open_url(name)
+    try:
+        system.get_file(path_on_it, str(path))
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file") from error
+    except Exception as error:  # every store has errors of its own
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputError(f"{path.parent}: {reason_of(error)}") from error
+        raise InputError(f"{name}: {_first_line(error)}") from error
+
+
+def put(path: Path, name: str, *, overwrite: bool) -> None:
+    """Move a file from a disk to where it belongs, whole or not at all; folders are made.
+
+    Args:
+        path: The file; it is gone afterwards.
+        name: A path or a URL.
+        overwrite: As of ``write``.
+
+    Raises:
+        OutputError: It cannot be put there.
+    """
+    if not is_url(name):
+        target = local_path(name)
+        make_folder(target.parent)
+        with written_whole(target, overwrite=overwrite) as temporary:
+            shutil.move(path, temporary)
+        return
+    with _named_at_last(name) as (system, path_on_it):
+        system.put_file(str(path), path_on_it)
+    path.unlink()
 
 
 def exists(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A worker: one network with one thread, and the photographs that it is given.
+"""A worker: one network with one thread, and the photographs that it is given, or one film.
 
 Reading the next photographs and writing the last ones goes on in threads while one is colored, so
 that nobody waits for a disk, or for an object store that takes its time to answer.
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.apps.archive import storage
-from tinct.apps.archive.photograph import Fate, Photograph, Work
+from tinct.apps.archive.item import Fate, Item, Work
+from tinct.apps.console import Verbosity, set_verbosity
 from tinct.apps.photographs.batch import choose_format, explain, read_found
 from tinct.apps.photographs.journal import model_digest
 from tinct.cores import prepare_threads
@@ -54,7 +55,7 @@ class _Loaded:
 
 
 class Worker:
-    """Colors photographs of an archive."""
+    """Colors items of an archive."""
 
     def __init__(self, work: Work) -> None:
         """Load the network.
@@ -65,9 +66,10 @@ class Worker:
         self._work = work
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         prepare_threads(jobs=2)  # processes share the processor as the threads of one do
-        color = work.color
-        if model_digest(color.model) != work.model_hash:
-            raise ModelError(f"{color.model}: on {self.name} this is another model file")
+        for basis in (work.photographs, work.films):
+            if model_digest(basis.model) != basis.model_hash:
+                raise ModelError(f"{basis.model}: on {self.name} this is another model file")
+        color = work.choices.photographs
         self._color = Colorizer(
             color.model,
             vividness=color.vividness,
@@ -79,28 +81,29 @@ class Worker:
         self._readers = ThreadPoolExecutor(_READ_AHEAD, thread_name_prefix="tinct-read")
         self._writers = ThreadPoolExecutor(_WRITTEN_AT_ONCE, thread_name_prefix="tinct-write")
 
-    def color(self, photographs: Sequence[Photograph], is_retried: bool) -> list[Fate]:
-        """Color photographs; what goes wrong with one is its own fate.
+    def color(self, items: Sequence[Item], is_retried: bool) -> list[Fate]:
+        """Color items; what goes wrong with one is its own fate.
 
         Args:
-            photographs: What to do.
+            items: Some photographs, or one film.
             is_retried: A worker that had them has ended: what it has written is not done again.
 
         Returns:
             What became of them, in their order.
         """
+        if any(item.is_film for item in items):
+            return [self._color_film(item, is_retried) for item in items]
         loading = deque(
-            self._readers.submit(self._load, photograph, is_retried)
-            for photograph in photographs[:_READ_AHEAD]
+            self._readers.submit(self._load, item, is_retried) for item in items[:_READ_AHEAD]
         )
         writing: list[Future[Fate]] = []
-        for index, photograph in enumerate(photographs):
+        for index, item in enumerate(items):
             if index >= _WRITTEN_AT_ONCE:
                 writing[index - _WRITTEN_AT_ONCE].exception()  # no more than these in memory
             loaded = loading.popleft()
-            writing.append(self._color_one(photograph, loaded, is_retried))
-            if index + _READ_AHEAD < len(photographs):
-                following = photographs[index + _READ_AHEAD]
+            writing.append(self._color_one(item, loaded, is_retried))
+            if index + _READ_AHEAD < len(items):
+                following = items[index + _READ_AHEAD]
                 loading.append(self._readers.submit(self._load, following, is_retried))
         return [future.result() for future in writing]
 
@@ -108,38 +111,31 @@ class Worker:
         """Wait until nothing is half written; nothing can be colored any more."""
         self._writers.shutdown(wait=True)
 
-    def _load(self, photograph: Photograph, is_retried: bool) -> _Loaded:
+    def _load(self, item: Item, is_retried: bool) -> _Loaded:
         start = time.perf_counter()
-        target = self._target_of(photograph)
-        if storage.is_same(photograph.source, target):
-            raise OutputError("its result would overwrite it; choose another place with -o")
-        may_replace = photograph.is_repeated or self._work.batch.overwrite
-        if not may_replace and storage.exists(target):
-            raise _RecoveredError if is_retried else _ThereError
-        data = storage.read(photograph.source)
+        self._check_place(item, is_retried)
+        data = storage.read(item.source)
         digest = hashlib.sha256(data).hexdigest()
-        if photograph.hash is not None and digest != photograph.hash:
+        if item.hash is not None and digest != item.hash:
             raise InputError("is not what the manifest says: its hash is another")
         return _Loaded(data, digest, time.perf_counter() - start)
 
-    def _color_one(
-        self, photograph: Photograph, loading: Future[_Loaded], is_retried: bool
-    ) -> Future[Fate]:
+    def _color_one(self, item: Item, loading: Future[_Loaded], is_retried: bool) -> Future[Fate]:
         """Color one; its fate is known when it is written."""
-        batch = self._work.batch
+        batch = self._work.choices.batch
         try:
             loaded = loading.result()
             start = time.perf_counter()
-            before = read_found(loaded.data, photograph.source, batch)
+            before = read_found(loaded.data, item.source, batch)
             after = self._color(before)
-            format_name = choose_format(after, batch, Path(photograph.place))
+            format_name = choose_format(after, batch, Path(item.place))
             data = encode_picture(after, format_name, batch.quality, batch.mark)
             height, width = after.pixels.shape[:2]
             fate = Fate(
-                photograph,
+                item,
                 "done",
                 warnings=(
-                    *photograph.notes,
+                    *item.notes,
                     *after.warnings,
                     *losses(after, format_name, batch.mark),
                 ),
@@ -150,42 +146,70 @@ class Worker:
                 output_size=len(data),
                 worker=self.name,
             )
-        except Exception as error:  # noqa: BLE001 - a bug met in one photograph ends no other
+        except Exception as error:  # noqa: BLE001 - a bug met in one item ends no other
             failed: Future[Fate] = Future()
-            failed.set_result(self._fate_of(photograph, error))
+            failed.set_result(self._fate_of(item, error))
             return failed
         return self._writers.submit(self._write, fate, data, is_retried)
 
     def _write(self, fate: Fate, data: bytes, is_retried: bool) -> Fate:
         start = time.perf_counter()
-        photograph = fate.photograph
-        # What a process that seemed dead has written meanwhile is the same to the byte.
-        overwrite = photograph.is_repeated or is_retried or self._work.batch.overwrite
+        item = fate.item
+        overwrite = self._may_replace(item) or is_retried  # then it is the same to the byte
         try:
-            storage.write(self._target_of(photograph), data, overwrite=overwrite)
+            storage.write(self._target_of(item), data, overwrite=overwrite)
         except Exception as error:  # noqa: BLE001 - as above
-            return self._fate_of(photograph, error)
+            return self._fate_of(item, error)
         seconds = (fate.seconds or 0) + time.perf_counter() - start
         return replace(fate, seconds=seconds, output_hash=hashlib.sha256(data).hexdigest())
 
-    def _fate_of(self, photograph: Photograph, error: Exception) -> Fate:
-        target = self._target_of(photograph)
+    def _color_film(self, item: Item, is_retried: bool) -> Fate:
+        from tinct.apps.archive.films import color_film, workshop  # FFmpeg: only where it is needed
+
+        try:
+            self._check_place(item, is_retried)
+            path = workshop(self._work.target, item.place)
+            fate = color_film(item, self._work.choices, path, self._work.film_jobs)
+            overwrite = self._may_replace(item) or is_retried
+            storage.put(path, self._target_of(item), overwrite=overwrite)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._fate_of(item, error)
+        return replace(fate, worker=self.name)
+
+    def _check_place(self, item: Item, is_retried: bool) -> None:
+        """See to it that nothing is replaced that must not be.
+
+        Raises:
+            OutputError: The result would replace the item itself.
+            _RecoveredError, _ThereError: The result is there, or something else.
+        """
+        target = self._target_of(item)
+        if storage.is_same(item.source, target):
+            raise OutputError("its result would overwrite it; choose another place with -o")
+        if not self._may_replace(item) and storage.exists(target):
+            raise _RecoveredError if is_retried else _ThereError
+
+    def _may_replace(self, item: Item) -> bool:
+        return item.is_repeated or self._work.choices.batch.overwrite
+
+    def _fate_of(self, item: Item, error: Exception) -> Fate:
+        target = self._target_of(item)
         if isinstance(error, _RecoveredError):
-            return recovered(photograph, self.name)
+            return recovered(item, self.name)
         if isinstance(error, _ThereError):
-            return Fate(photograph, "skipped", f"{target} {THERE}", worker=self.name)
+            return Fate(item, "skipped", f"{target} {THERE}", worker=self.name)
         status, reason = explain(error)
         assert status != "stopped"
-        reason = reason.removeprefix(f"{photograph.source}: ")
-        return Fate(photograph, status, reason, worker=self.name)
+        reason = reason.removeprefix(f"{item.source}: ")
+        return Fate(item, status, reason, worker=self.name)
 
-    def _target_of(self, photograph: Photograph) -> str:
-        return storage.join(self._work.target, photograph.place)
+    def _target_of(self, item: Item) -> str:
+        return storage.join(self._work.target, item.place)
 
 
-def recovered(photograph: Photograph, worker: str | None = None) -> Fate:
+def recovered(item: Item, worker: str | None = None) -> Fate:
     """Return the fate of one whose result is there, and of which nothing else is known."""
-    return Fate(photograph, "done", _RECOVERED, worker=worker)
+    return Fate(item, "done", _RECOVERED, worker=worker)
 
 
 _worker: Worker | None = None  # of this process
@@ -218,10 +242,11 @@ def load_here(work: Work) -> None:
         ModelError, DeviceError: As of ``Worker``.
     """
     global _worker
+    set_verbosity(Verbosity.QUIET)  # what is to be said of an item is part of its fate
     _worker = Worker(work)
 
 
-def color_here(photographs: Sequence[Photograph], is_retried: bool) -> list[Fate]:
-    """Color photographs by the worker of this process, see ``Worker.color``."""
+def color_here(items: Sequence[Item], is_retried: bool) -> list[Fate]:
+    """Color items by the worker of this process, see ``Worker.color``."""
     assert _worker is not None
-    return _worker.color(photographs, is_retried)
+    return _worker.color(items, is_retried)

@@ -1,18 +1,21 @@
-"""``tinct archive``: color the photographs of an archive, on one machine or on many."""
+"""``tinct archive``: color the photographs and films of an archive, on one machine or on many."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import typer
 
 from tinct.apps.commands.arguments import (
     Cautious,
+    Codec,
+    Crf,
     Device,
     Format,
     MaxPixels,
-    Model,
     NoMark,
+    Preset,
     Quality,
     Quiet,
     Restore,
@@ -22,15 +25,15 @@ from tinct.apps.commands.arguments import (
     choose_verbosity,
 )
 from tinct.errors import MissingExtraError
-from tinct.spec import PHOTOGRAPH_MODEL
+from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
 
 
 def archive(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Folders with everything below them, photographs, or manifests (Parquet), as "
-            "paths or URLs such as s3://bucket/scans."
+            help="Folders with everything below them, photographs, films, or manifests (Parquet), "
+            "as paths or URLs such as s3://bucket/scans."
         ),
     ],
     output: Annotated[
@@ -43,17 +46,33 @@ def archive(
             "it; of several, each below one of its name.",
         ),
     ],
-    model: Model = PHOTOGRAPH_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            show_default=f"{PHOTOGRAPH_MODEL}; for films {FILM_MODEL}",
+            help="base, nano, or a model file.",
+        ),
+    ] = None,
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
     saturation: Saturation = 1.0,
     restore: Restore = False,
     recolor: Annotated[
-        bool, typer.Option("--recolor", help="Color photographs in color as well.")
+        bool, typer.Option("--recolor", help="Color what is in color as well.")
     ] = False,
     format: Format = None,
     quality: Quality = None,
     no_mark: NoMark = False,
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    only: Annotated[
+        Literal["photographs", "films"] | None,
+        typer.Option(help="Leave the others out.", show_default="both"),
+    ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what has failed in an earlier run.")
     ] = False,
@@ -92,16 +111,17 @@ def archive(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Color the photographs of an archive, on one machine or on many.
+    """Color the photographs and films of an archive, on one machine or on many.
 
     PLACE gets the same tree, and in tinct-archive/ a manifest of what was found and a table of what
     became of it. A run that was killed is started again as it was: it does what is missing.
     """
     try:
+        from tinct.apps.archive.item import Choices
         from tinct.apps.archive.run import ArchiveOptions, color_archive, write_manifest
 
         if ray is not None:
-            import ray as _  # noqa: F401 - known to be there before any photograph is listed
+            import ray as _  # noqa: F401 - known to be there before anything is listed
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package == "tinct":
@@ -109,7 +129,9 @@ def archive(
         extra = "ray" if package == "ray" else "archive"
         raise MissingExtraError(f"tinct archive ({package})", extra) from error
     from tinct.apps.colorizer_options import ColorizerOptions
+    from tinct.apps.films.options import FilmOptions
     from tinct.apps.photographs.batch import BatchOptions
+    from tinct.films.encoder import EncoderChoice
 
     choose_verbosity(quiet, verbose)
     batch = BatchOptions(
@@ -122,6 +144,11 @@ def archive(
         restore=restore,
     )
     if list_only:
-        return write_manifest(sources, output, batch)
-    color = ColorizerOptions(model, vividness, cautious, saturation, device)
-    return color_archive(sources, output, color, batch, ArchiveOptions(jobs, ray, retry))
+        return write_manifest(sources, output, batch, only)
+    photographs = ColorizerOptions(
+        model or PHOTOGRAPH_MODEL, vividness, cautious, saturation, device
+    )
+    films = replace(photographs, model=model or FILM_MODEL)
+    film = FilmOptions(EncoderChoice(codec, crf, preset), recolor=recolor)
+    choices = Choices(photographs, batch, films, film)
+    return color_archive(sources, output, choices, ArchiveOptions(jobs, ray, retry, only))

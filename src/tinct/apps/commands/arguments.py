@@ -43,6 +43,22 @@ NoMark = Annotated[
     bool,
     typer.Option("--no-mark", help="Do not say in the metadata that a model has colored it."),
 ]
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        show_default="libx264; in webm libvpx-vp9, in mxf dnxhd",
+        help="Encoder of films: libx265, ffv1, prores_ks, h264_nvenc, ... what FFmpeg has here.",
+    ),
+]
+Crf = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=63, show_default="18 for libx264", help="Of the encoder: smaller is finer."
+    ),
+]
+Preset = Annotated[
+    str | None, typer.Option(help="Of the encoder: ultrafast ... medium ... veryslow.")
+]
 MaxPixels = Annotated[
     float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
 ]

@@ -9,9 +9,12 @@ import typer
 
 from tinct.apps.commands.arguments import (
     Cautious,
+    Codec,
+    Crf,
     Device,
     Json,
     Model,
+    Preset,
     Quiet,
     Saturation,
     Threads,
@@ -55,20 +58,9 @@ def video(
     steady: Annotated[
         bool, typer.Option("--steady/--no-steady", help="Keep colors steady from frame to frame.")
     ] = True,
-    codec: Annotated[
-        str | None,
-        typer.Option(
-            show_default="libx264; in webm libvpx-vp9, in mxf dnxhd",
-            help="Encoder: libx265, ffv1, prores_ks, h264_nvenc, ... whatever FFmpeg has here.",
-        ),
-    ] = None,
-    crf: Annotated[
-        float | None,
-        typer.Option(min=0, max=63, show_default="18 for libx264", help="Smaller is finer."),
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Of the encoder: ultrafast ... medium ... veryslow.")
-    ] = None,
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
     pix_fmt: Annotated[
         str | None,
         typer.Option(show_default="as the film's", help="yuv420p, yuv422p10le, ..."),

@@ -54,9 +54,19 @@ class RememberingColorizer(FilmColorizer):
         key_frames: Frames whose colors are known.
     """
 
-    def __init__(self, colorizer: Colorizer, format: FrameFormat, *, steady: bool) -> None:
-        """Prepare for a film; arguments are those of ``FilmColorizer``."""
+    def __init__(
+        self, colorizer: Colorizer, format: FrameFormat, *, steady: bool, jobs: int
+    ) -> None:
+        """Prepare for a film.
+
+        Args:
+            colorizer: Holds the model, see ``FilmColorizer``.
+            format: Of the frames.
+            steady: Average colors over time.
+            jobs: Frames in work at once.
+        """
         super().__init__(colorizer, format, steady=steady)
+        self._jobs = jobs
         self.key_frames = KeyFrames()
         self._memories: deque[NDArray[np.float32] | None] = deque()
 
@@ -77,7 +87,7 @@ class RememberingColorizer(FilmColorizer):
             warm_up: So many frames are only looked at.
         """
         made = color_frames(
-            self, frames, finish.luma, finish, jobs=count_processors() + 1, warm_up=warm_up,
+            self, frames, finish.luma, finish, jobs=self._jobs, warm_up=warm_up,
             references=lambda frame: self.key_frames.near(frame.time),
         )  # fmt: skip
         for item in made:
@@ -88,9 +98,15 @@ class RememberingColorizer(FilmColorizer):
 
 
 def make_colorizer(
-    color: ColorizerOptions, form: FrameFormat, steady: bool
+    color: ColorizerOptions, form: FrameFormat, *, steady: bool, jobs: int | None = None
 ) -> RememberingColorizer:
     """Load the model for a film.
+
+    Args:
+        color: How it is colored.
+        form: Of the colored frames.
+        steady: Average colors over time.
+        jobs: Frames in work at once; one for each processor and one more when None.
 
     Raises:
         ModelError, DeviceError, OptionError: The model, the device or an option cannot be used.
@@ -104,7 +120,8 @@ def make_colorizer(
         device=color.device,
         threads=color.threads or 1,  # frames are colored at the same time instead
     )
-    return RememberingColorizer(colorizer, form, steady=steady)
+    jobs = jobs or count_processors() + 1
+    return RememberingColorizer(colorizer, form, steady=steady, jobs=jobs)
 
 
 class Finish:

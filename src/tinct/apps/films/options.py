@@ -49,6 +49,8 @@ class FilmOptions:
     """Films that are joined to the first."""
     arrivals: Mapping[str, Arrival] = field(default_factory=dict)
     """Files that hold films from elsewhere, by the names of these films."""
+    jobs: int | None = None
+    """Frames in work at once; one for each processor and one more when None."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ _OWN_COLOR = 8.0  # steps by which a place differs that has a color of its own .
 _COLORED_SHARE = 0.04  # ... as this share of the picture has
 _LEAST_TINT = 1.5  # steps of 8 bits: less is the noise of coding
 _CUT = 0.1  # mean difference of luma, 0..1, from one shot to the next
+_BLANK = 4.0  # standard deviation of luma, steps of 8 bits, up to which a frame shows nothing
 _FRAMES_TO_CHANGE = 12  # in a row, before a shot counts as the other kind without a cut
 
 
@@ -47,6 +48,26 @@ def find_own_color(frames: Iterable[FilmFrame], form: FrameFormat) -> Iterator[F
             is_colored, contrary = found, 0
         before = frame
         yield replace(frame, is_colored=is_colored)
+
+
+def is_all_in_color(frames: Iterable[FilmFrame], form: FrameFormat) -> bool:
+    """Tell whether all of a film is in color, but for frames that show nothing and short faults.
+
+    Args:
+        frames: The film; it is read until it is found not to be.
+        form: What their samples mean.
+    """
+    contrary, is_any = 0, False
+    for frame in frames:
+        if frame.chroma is None:
+            return False
+        if _is_in_color(frame.luma, *frame.chroma, form.bits):
+            contrary, is_any = 0, True
+        elif _shrink(frame.luma, form.bits).std() > _BLANK:
+            contrary += 1
+            if contrary == _FRAMES_TO_CHANGE:
+                return False
+    return is_any
 
 
 def fit_own_chroma(frame: FilmFrame, source: FrameFormat, target: FrameFormat) -> Chroma:

@@ -162,7 +162,7 @@ def _color(
     """Color the rest, and return how many frames that were."""
     facts = reader.facts
     form = replace(facts.form, shift=(0, 0))
-    film = make_colorizer(color, form, options.steady)
+    film = make_colorizer(color, form, steady=options.steady)
     finish = _Encode(facts, form, encode, keep_tint=options.keep_tint)
     film.key_frames = read_key_frames(options.key_frames, reader, film, finish)
     again = min(done, WARM_UP)
