@@ -14,6 +14,7 @@ s3fs = pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
 moto_server = pytest.importorskip("moto.server", reason="moto[s3], flask, flask-cors: no server")
 import pyarrow.parquet as pq
 from archives import results_in
+
 from films import make_film, packets
 
 # Of botocore and moto, not of tinct
