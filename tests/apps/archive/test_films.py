@@ -180,6 +180,18 @@ def test_no_two_films_become_one() -> None:
     assert note == "written to tape.vob.mp4, as another film becomes tape.mp4"
 
 
+def test_all_films_become_one_kind_of_file(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    make_film(tmp_path / "scans/one.mpg", Film(codec="mpeg1video", frames=12))
+    make_film(tmp_path / "scans/two.mkv")
+    command = ("archive", "scans", "-o", "out", *NANO, "--codec", "libvpx")
+    code, _, lines = call(*command)
+    assert code == 1
+    assert lines[0].endswith("one.mpg: mp4 cannot hold libvpx: another --codec or suffix")
+    assert call(*command, "--container", "mkv")[0] == 0
+    assert set(results_in(tmp_path / "out")) == {"one.mkv", "two.mkv"}
+
+
 def test_a_worker_gets_one_film_at_a_time() -> None:
     names = [*(f"{number}.jpg" for number in range(9)), "a.mkv", "b.mkv", "last.jpg"]
     portions = [len(some) for some in _divide([Item(name, name) for name in names])]

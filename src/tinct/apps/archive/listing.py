@@ -56,7 +56,7 @@ def list_items(
     Args:
         sources: Folders, files and manifests, as paths or URLs.
         target: Where results go; passed over where it is found in a folder.
-        naming: Of which the format counts.
+        naming: Of which the format and the suffix of films count.
         left_out: Is told what else was found.
 
     Yields:
@@ -130,20 +130,22 @@ def _name_results(names: Sequence[str], naming: Naming) -> list[tuple[str, tuple
     """Name the results of photographs and films of one folder, see ``name_results``."""
     photographs = [name for name in names if not is_film(name)]
     results = dict(zip(photographs, name_results(photographs, naming), strict=True))
-    films = {name: _film_name(name) for name in names if is_film(name)}
+    films = {name: _film_name(name, naming) for name in names if is_film(name)}
     wanted = Counter(map(os.path.normcase, films.values()))
     for name, result in films.items():
         if wanted[os.path.normcase(result)] > 1 and result != name:
-            note = f"written to {name}.mp4, as another film becomes {result}"
-            results[name] = f"{name}.mp4", (note,)
+            other = name + os.path.splitext(result)[1]
+            note = f"written to {other}, as another film becomes {result}"
+            results[name] = other, (note,)
         else:
             results[name] = result, ()
     return [results[name] for name in names]
 
 
-def _film_name(name: str) -> str:
+def _film_name(name: str, naming: Naming) -> str:
     stem, suffix = os.path.splitext(name)
-    return name if suffix.lower() in CONTAINERS else f"{stem}.mp4"
+    kept = suffix if suffix.lower() in CONTAINERS else ".mp4"
+    return stem + (naming.film_suffix or kept)
 
 
 def _list_disk(

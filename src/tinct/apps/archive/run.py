@@ -49,6 +49,7 @@ class ArchiveOptions:
     ray: str | None = None  # address of a cluster
     retry: bool = False  # try again what has failed before
     only: Kind | None = None  # leave the others out
+    film_suffix: str | None = None  # of all films; None keeps that of each
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ def color_archive(
     records, left_out, tally = Records(work), LeftOut(), _Tally()
     with records.locked():
         planner = _Planner(work, options, records, tally)
-        found = _find(sources, target, choices.batch, options.only, left_out)
+        found = _find(sources, target, choices.batch, options, left_out)
         try:
             with prefetch(planner.parts(found), 1) as parts:
                 _color(parts, work, options, records, tally)
@@ -127,7 +128,7 @@ def color_archive(
 
 
 def write_manifest(
-    sources: Sequence[str], target: str, batch: BatchOptions, only: Kind | None
+    sources: Sequence[str], target: str, batch: BatchOptions, options: ArchiveOptions
 ) -> int:
     """Write what sources hold as a manifest, and color nothing.
 
@@ -135,7 +136,7 @@ def write_manifest(
         sources: Folders, files and manifests, as paths or URLs.
         target: The Parquet file, on a disk.
         batch: Of which the format counts, and whether the file may be replaced.
-        only: List nothing else.
+        options: Of which the kind of items and the suffix of films count.
 
     Returns:
         The exit code: 1 if the name of any item is no text.
@@ -154,7 +155,7 @@ def write_manifest(
         written_whole(path, overwrite=batch.overwrite) as temporary,
         pq.ParquetWriter(temporary, codes.MANIFEST, compression="zstd") as writer,
     ):
-        for group in _find(sources, target, batch, only, LeftOut()):
+        for group in _find(sources, target, batch, options, LeftOut()):
             good = [item for item in group if _encodable(item) == item]
             for begin in range(0, len(good), _PART):
                 writer.write_table(manifest_table(good[begin : begin + _PART]))
@@ -199,10 +200,16 @@ def _basis(model: str, options: Mapping[str, object]) -> Basis:
 
 
 def _find(
-    sources: Sequence[str], target: str, batch: BatchOptions, only: Kind | None, left_out: LeftOut
+    sources: Sequence[str],
+    target: str,
+    batch: BatchOptions,
+    options: ArchiveOptions,
+    left_out: LeftOut,
 ) -> Iterator[list[Item]]:
     """Find what is wanted, see ``list_items``."""
-    naming = Naming(None, None if batch.format is None else format_named(batch.format))
+    format = None if batch.format is None else format_named(batch.format)
+    naming = Naming(None, format, film_suffix=options.film_suffix)
+    only = options.only
     for group in list_items(sources, target, naming, left_out):
         wanted = [item for item in group if only is None or item.is_film == (only == "films")]
         left_out.num_unwanted += len(group) - len(wanted)

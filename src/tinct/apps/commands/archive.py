@@ -66,6 +66,10 @@ def archive(
     format: Format = None,
     quality: Quality = None,
     no_mark: NoMark = False,
+    container: Annotated[
+        Literal["mp4", "m4v", "mov", "mkv", "webm", "avi", "mxf"] | None,
+        typer.Option(help="Of all films.", show_default="the film's own, or mp4"),
+    ] = None,
     codec: Codec = None,
     crf: Crf = None,
     preset: Preset = None,
@@ -143,12 +147,14 @@ def archive(
         mark=not no_mark,
         restore=restore,
     )
+    suffix = None if container is None else f".{container}"
+    options = ArchiveOptions(jobs, ray, retry, only, suffix)
     if list_only:
-        return write_manifest(sources, output, batch, only)
+        return write_manifest(sources, output, batch, options)
     photographs = ColorizerOptions(
         model or PHOTOGRAPH_MODEL, vividness, cautious, saturation, device
     )
     films = replace(photographs, model=model or FILM_MODEL)
     film = FilmOptions(EncoderChoice(codec, crf, preset), recolor=recolor)
     choices = Choices(photographs, batch, films, film)
-    return color_archive(sources, output, choices, ArchiveOptions(jobs, ray, retry, only))
+    return color_archive(sources, output, choices, options)

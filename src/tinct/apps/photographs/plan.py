@@ -70,6 +70,7 @@ class Naming:
     format: Format | None = None  # the format asked for; None keeps the input's
     sheets: bool = False  # whether a side-by-side sheet is wanted for each picture
     ending: str = "-color"  # of names beside the input: photo-color.jpg
+    film_suffix: str | None = None  # of films in an archive; None keeps the film's
 
 
 @dataclass(frozen=True, slots=True)
