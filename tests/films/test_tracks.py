@@ -93,6 +93,18 @@ def test_no_bit_is_lost_from_lossless_to_lossless(tmp_path: Path) -> None:
     np.testing.assert_array_equal(before, after)
 
 
+def test_a_packet_that_does_not_follow_the_one_before_is_moved(tmp_path: Path) -> None:
+    path = _sound(tmp_path / "in.mkv", "pcm_s16le")
+    plan, cut = TrackPlan(0, "sound", "copied"), Cut(None, None, Fraction(0))
+    with av.open(str(path)) as source, av.open(str(tmp_path / "out.mkv"), "w") as output:
+        (track,) = make_tracks(source, [plan], output, cut).values()
+        first, second, third, *_ = source.demux()
+        second.pts = second.dts = first.dts
+        times = [packet.dts for given in (first, second, third) for packet in track.take(given)]
+    assert times == [first.dts, first.dts + 1, third.dts]
+    assert track.faults == {"did not follow the one before: moved": 1}
+
+
 class _Decoder:
     """Gives frames that are there already, as if they had been decoded."""
 

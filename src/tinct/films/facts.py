@@ -157,7 +157,8 @@ def read_facts(
     pix_fmt = first.format.name
     tags = ColorTags.of(first)
     bits, shift = depth_and_shift(planar_twin(pix_fmt)) or (8, (1, 1))
-    time_base = stream.time_base or Fraction(1, 1000)
+    # PyAV 18 has fractions, or None; 19 has rationals of 32 bits, or one that is false.
+    time_base = Fraction(stream.time_base or Fraction(1, 1000))
     start = container.start_time if container.start_time is not None else 0
     origin = Fraction(start, av.time_base)
     field_order, display = _field_order(first, context.field_order), display_matrix(first)
@@ -175,7 +176,7 @@ def read_facts(
         origin=origin,
         shift=origin if counts_from_anywhere else Fraction(0),
         rate=_rate(stream, first, time_base),
-        aspect=stream.sample_aspect_ratio or None,
+        aspect=Fraction(stream.sample_aspect_ratio or 0) or None,
         display=display,
         field_order=field_order,
         end=_end(container, stream, time_base),
@@ -242,7 +243,7 @@ def _rate(stream: VideoStream, first: VideoFrame, time_base: Fraction) -> Fracti
     measured = 1 / (first.duration * time_base) if first.duration else None
     for rate in (stream.average_rate, stream.guessed_rate, measured):
         if rate and rate <= _MOST_RATE:
-            return rate
+            return Fraction(rate)
     return _SOME_RATE
 
 

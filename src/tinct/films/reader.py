@@ -52,6 +52,8 @@ _NETWORK_PROTOCOLS = (
 )
 _TIMEOUT = 30.0
 """Seconds without an answer from the network."""
+_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
+"""How PyAV 18 reads tags that are not UTF-8; 19 keeps their bytes."""
 _PROBE = {"probesize": str(100 << 20), "analyzeduration": str(300 * av.time_base)}
 """How far FFmpeg looks for streams of MPEG formats: bytes, and microseconds. They may begin late,
 and by default it looks at five seconds."""
@@ -204,9 +206,9 @@ class FilmReader:
         with self.open() as container:
             stream = _video(container.streams[raw.stream])
             first = next(filter_frames(self._decode(container, stream), filters, raw), None)
-        if first is None or first.time_base is None:
+        if first is None or not first.time_base:
             raise InputError(f"{raw.name}: FFmpeg's filters make no frames of it")
-        base = first.time_base
+        base = Fraction(first.time_base)
         self.facts = replace(
             raw,
             pix_fmt=first.format.name,
@@ -237,9 +239,9 @@ class FilmReader:
             # The list: a playlist in a file fetches nothing, one of the network reads no file.
             container = av.open(
                 self._address,
-                metadata_errors="replace",
                 timeout=None if self._protocols == "file" else _TIMEOUT,
                 container_options={"protocol_whitelist": self._protocols, **self._options},
+                **_TAGS,
             )
         except (av.FFmpegError, ValueError) as error:
             if self._protocols != "file" and isinstance(error, av.FFmpegError):

@@ -11,6 +11,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import av
@@ -162,7 +163,7 @@ class CopiedTrack:
                 self.faults["overlapped what came before: left out"] += 1
                 return False
             self.faults["did not follow the one before: moved"] += 1
-            packet.dts = int(self._last // base) + 1
+            packet.dts = floor(self._last / base) + 1
             packet.pts = max(packet.dts, packet.dts if packet.pts is None else packet.pts)
             time = packet.dts * base
         self._last = time

@@ -148,6 +148,24 @@ def test_an_interlaced_film_stays_so(call: Call, tmp_path: Path) -> None:
     assert read_film(tmp_path / "out.mp4").first.interlaced_frame
 
 
+def test_a_title_that_is_not_utf8_is_no_obstacle(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "in.mkv"
+    with av.open(str(make_film(path))) as source, av.open(str(tmp_path / "ü.mkv"), "w") as output:
+        output.metadata["title"] = "Mädchen in Uniform"
+        copied = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+    data = (tmp_path / "ü.mkv").read_bytes()
+    path.write_bytes(data.replace("ä".encode(), b"\xe4\xe4"))
+    assert call("video", path, "-o", tmp_path / "out.mkv")[0] == 0
+    with av.open(str(tmp_path / "out.mkv")) as result:
+        title = result.metadata["title"]
+    assert title[0] == "M"
+    assert title.endswith("dchen in Uniform")
+
+
 def test_metadata_of_hdr_that_is_lost_is_said(call: Call, tmp_path: Path) -> None:
     light = "log-level=none:hdr10=1:max-cll=1000,400:" + (
         "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
