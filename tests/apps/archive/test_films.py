@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -119,6 +120,9 @@ def test_a_film_goes_on_where_a_worker_ended(
         with pytest.raises(KilledError):
             call("archive", "scans", "-o", "out", *NANO)
     assert not (tmp_path / "out/film.mkv").exists()
+    half = tmp_path / f"out/tinct-archive/films/.tinct-{'0' * 16}.tmp"
+    half.write_bytes(b"of one that was being joined")
+    os.utime(half, (0, 0))
     code, _, lines = call("archive", "scans", "-o", "out", *NANO)
     assert code == 0
     assert any("goes on after 250 frames" in line for line in lines)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tinct.apps.archive import storage
 from tinct.apps.archive.item import Fate
-from tinct.apps.archive.records import FOLDER, hash_of
+from tinct.apps.archive.records import FILMS, FOLDER, hash_of
 from tinct.apps.films.arrivals import Arrival
 from tinct.apps.films.color_film import prepare, run
 from tinct.apps.films.own_color import is_all_in_color
@@ -40,7 +40,7 @@ def workshop(target: str, place: str) -> Path:
     if storage.is_url(target):
         folder = Path(tempfile.gettempdir(), FOLDER)
     else:
-        folder = storage.local_path(storage.join(target, f"{FOLDER}/films"))
+        folder = storage.local_path(storage.join(target, FILMS))
     make_folder(folder)
     return folder / f"{hash_of(storage.join(target, place)):016x}{Path(place).suffix}"
 

@@ -38,6 +38,7 @@ from tinct.errors import InputError, OptionError
 from tinct.files import make_folder
 
 FOLDER = "tinct-archive"
+FILMS = f"{FOLDER}/films"  # where films are made
 _TIME = pa.timestamp("us", tz="UTC")
 MANIFEST = pa.schema(
     [

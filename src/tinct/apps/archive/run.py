@@ -113,6 +113,7 @@ def color_archive(
     work = _plan_work(target, choices, options)
     records, left_out, tally = Records(work), LeftOut(), _Tally()
     with records.locked():
+        storage.clear_temporary(storage.join(target, codes.FILMS), records.began)
         planner = _Planner(work, options, records, tally)
         found = _find(sources, target, choices.batch, options, left_out)
         try:
