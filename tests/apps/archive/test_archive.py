@@ -382,6 +382,8 @@ def test_object_stores_are_read_and_written(
         (("scans/old/empty", "-o", "out"), "no photographs and no films in what was named"),
         (("scans", "-o", "scans"), "-o scans: results would overwrite what was named"),
         (("scans", "-o", "scans/a.jpg"), "an archive needs a folder, and this is a file"),
+        (("scans", "-o", "new.mkv"), "an archive needs a folder, and this is a file name"),
+        (("scans", "-o", "new.parquet"), "an archive needs a folder, and this is a file name"),
         (("scans", "-o", "place://x/y"), "place://x/y: Protocol not known: place"),
         (("scans", "-o", "out", "--list"), "--list writes a Parquet file on a disk"),
         (("scans", "-o", "out", "-m", "none"), "none: no such model"),

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from tinct.apps.archive import records as codes
 from tinct.apps.archive import storage
 from tinct.apps.archive.crew import Crew, ProcessCrew, give_out
-from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work
+from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work, is_film
 from tinct.apps.archive.listing import LeftOut, is_inside, list_items
 from tinct.apps.archive.records import Known, Records, hash_of, manifest_table
 from tinct.apps.archive.worker import recovered
@@ -29,6 +29,7 @@ from tinct.cores import count_processors
 from tinct.errors import OptionError
 from tinct.files import make_folder, written_whole
 from tinct.photographs import format_named
+from tinct.photographs.formats import FORMATS
 from tinct.runtime.session import model_path
 
 if TYPE_CHECKING:
@@ -232,6 +233,9 @@ def _checked(target: str, sources: Sequence[str]) -> str:
     path = storage.local_path(target)
     if path.exists() and not path.is_dir():
         raise OptionError(f"-o {target}: an archive needs a folder, and this is a file")
+    suffix = path.suffix.lower()
+    if not path.exists() and (suffix in FORMATS or is_film(target) or suffix == ".parquet"):
+        raise OptionError(f"-o {target}: an archive needs a folder, and this is a file name")
     for source in sources:
         if not storage.is_url(source) and storage.local_path(source).resolve() == path.resolve():
             raise OptionError(f"-o {target}: results would overwrite what was named")
