@@ -18,7 +18,10 @@ import onnx
 from onnx.utils import Extractor
 
 from tinct import __version__, color, gamut
+from tinct.apps.studio.pictures import MODELS
+from tinct.apps.studio.server import NAME_HEADER, TOKEN_HEADER
 from tinct.photographs import in_color, xmp
+from tinct.photographs.formats import FORMATS
 from tinct.runtime import (
     canvas,
     color_names,
@@ -34,13 +37,14 @@ from tinct.runtime.session import Session, model_path
 
 SOURCES = Path(__file__).parents[1] / "web" / "src"
 PATH = SOURCES / "constants.json"
-MODELS = ("nano", "base")
 
 
 def constants() -> dict[str, Any]:
     """Return everything that the page takes from Python."""
     return {
         "version": __version__,
+        "studio": {"tokenHeader": TOKEN_HEADER, "nameHeader": NAME_HEADER},
+        "suffixes": list(FORMATS),
         "xmp": {
             "sourceType": xmp.SOURCE_TYPE,
             "gone": sorted(xmp.GONE),
@@ -70,7 +74,6 @@ def constants() -> dict[str, Any]:
         },
         "colorizer": {
             "maxAspect": colorizer.MAX_ASPECT,
-            "maxSaturation": colorizer.MAX_SATURATION,
             "cautionWidth": colorizer.CAUTION_WIDTH,
         },
         "hints": {
@@ -122,6 +125,7 @@ def readout_path(name: str) -> Path:
 def _facts(session: Session) -> dict[str, Any]:
     spec, hints = session.spec, HintSession(session, threads=1).spec
     return {
+        "megabytes": round(session.path.stat().st_size / 1e6, 1),
         "shortSide": spec.short_side,
         "multiple": spec.multiple,
         "stride": spec.stride,

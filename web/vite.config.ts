@@ -1,22 +1,22 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative, resolve, sep } from "node:path";
+import { basename, join, relative, resolve, sep } from "node:path";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const WEIGHTS = resolve(import.meta.dirname, "../src/tinct/weights");
 const OUTPUT = resolve(import.meta.dirname, "../dist/page");
-/** Fetched when it is first asked for, and kept then. */
-const LATER = ["models/base.onnx", "models/base-hints.onnx"];
+/** Files of the networks, of which `base` is fetched when it is first asked for, and kept then. */
+const { models: networks } = JSON.parse(readFileSync(resolve(import.meta.dirname, "src/constants.json"), "utf8")) as { models: object };
+const MODELS = Object.keys(networks).flatMap((name) => [`models/${name}.onnx`, `models/${name}-hints.onnx`]);
+const LATER = MODELS.filter((path) => path.startsWith("models/base"));
 
 /** Put the package's own model files beside the page. */
 function models(): Plugin {
   return {
     name: "models",
     generateBundle() {
-      for (const name of ["nano", "nano-hints", "base", "base-hints"]) {
-        this.emitFile({ type: "asset", fileName: `models/${name}.onnx`, source: readFileSync(join(WEIGHTS, `${name}.onnx`)) });
-      }
+      for (const fileName of MODELS) this.emitFile({ type: "asset", fileName, source: readFileSync(join(WEIGHTS, basename(fileName))) });
     },
   };
 }
@@ -59,6 +59,5 @@ export default defineConfig({
       output: { entryFileNames: ({ name }) => (name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js") },
     },
   },
-  // A busy machine takes its time.
-  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 }, // ms: a busy machine takes its time
 });

@@ -1,7 +1,11 @@
-/** What the page and its worker say to each other. */
+/** What the page and its worker send each other. */
 import type { ChromaModel } from "./color/chroma-model";
+import type { models } from "./constants.json";
 
-export type ModelName = "nano" | "base";
+export type ModelName = keyof typeof models;
+
+/** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
+export const MOST_PIXELS = 100e6;
 
 /** How large a picture is shown: for the row of pictures, while something is dragged, at rest. */
 export type ViewSize = "thumbnail" | "draft" | "fine";
@@ -28,7 +32,7 @@ export interface Settings {
   readonly saturation: number;
 }
 
-/** What somebody says of the color of a spot, or of a stroke where there are several points. */
+/** The color that somebody gives a spot, or a stroke where there are several points. */
 export interface Hint {
   readonly points: readonly Point[];
   /** `#rrggbb` or `lab(l, a, b)`; the lightness does not matter. */
@@ -48,11 +52,11 @@ export interface ReferencePicture {
 export interface Edits {
   readonly settings: Settings;
   readonly references: readonly ReferencePicture[];
-  /** In the order in which they were said: the later counts. */
+  /** In the order in which they were given: the later counts. */
   readonly hints: readonly Hint[];
 }
 
-interface ForPicture {
+export interface ForPicture {
   /** Number of the picture; the worker keeps what it has read of the last ones. */
   readonly picture: number;
   readonly file: File;
@@ -87,20 +91,20 @@ export interface Detail {
 }
 
 /** Color a picture at full size and encode it. */
-export interface EncodeRequest extends ForPicture {
-  readonly kind: "encode";
+export interface ExportRequest extends ForPicture {
+  readonly kind: "export";
   readonly type: SavedType;
   /** The picture; its colors alone, over middle gray; or a sheet, the picture before and after. */
   readonly what: "picture" | "layer" | "sheet";
 }
 
-export interface Encoded {
+export interface Exported {
   readonly blob: Blob;
   readonly width: number;
   readonly height: number;
 }
 
-/** Say how chroma depends on luma in a picture, for who composes it elsewhere. */
+/** Return how chroma depends on luma in a picture, for who composes it elsewhere. */
 export interface ChromaRequest extends ForPicture {
   readonly kind: "chroma";
 }
@@ -137,7 +141,7 @@ export interface TiffRequest {
   readonly file: File;
 }
 
-/** Look at a picture in color, which fails where it cannot be one. */
+/** Read a picture in color, which fails where it is none. */
 export interface ReferenceRequest {
   readonly kind: "reference";
   readonly reference: ReferencePicture;
@@ -167,7 +171,7 @@ export interface PrepareRequest {
 export type Request =
   | ViewRequest
   | DetailRequest
-  | EncodeRequest
+  | ExportRequest
   | ChromaRequest
   | SuggestRequest
   | WhereRequest
@@ -179,7 +183,7 @@ export type Request =
 interface Results {
   view: View;
   detail: Detail;
-  encode: Encoded;
+  export: Exported;
   chroma: ChromaModel;
   suggest: Suggestions;
   where: Point;

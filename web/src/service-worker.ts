@@ -16,7 +16,7 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const isOurs = new URL(event.request.url).origin === self.location.origin;
-  if (isOurs && event.request.method === "GET") event.respondWith(answer(event.request));
+  if (isOurs && event.request.method === "GET") event.respondWith(respond(event.request));
 });
 
 async function removeOld(): Promise<void> {
@@ -24,7 +24,7 @@ async function removeOld(): Promise<void> {
   await Promise.all(names.filter((name) => name.startsWith("tinct-page-") && name !== CACHE).map((name) => caches.delete(name)));
 }
 
-async function answer(request: Request): Promise<Response> {
+async function respond(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept !== undefined) return isolated(kept);

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { roundHalfToEven } from "../src/arithmetic";
 import { boxMean, fitChroma } from "../src/color/chroma-model";
 import { composer } from "../src/color/compose";
 import { excessOf, GREEN_CB, GREEN_CR, BLUE_CB, RED_CR, solveLightness } from "../src/color/gamut";
 import { lumaToLightness } from "../src/color/lightness";
 import { makePlane, type Plane } from "../src/color/plane";
-import { enlarge, halve, roundHalfToEven, shrink, workingLuma, workingSize } from "../src/color/resize";
+import { enlarge, halve, shrink, workingLuma, workingSize } from "../src/color/resize";
 
 const WHOLE = { left: 0, top: 0, width: 200, height: 101 };
 const SPEC = { shortSide: 256, multiple: 32 };

@@ -79,7 +79,7 @@ test("a known color is met at its place and fades with likeness", () => {
   expect(ab[3 * width + 6]).toBeGreaterThan(0);
 });
 
-describe("what is said", () => {
+describe("colors of hints", () => {
   const luma = { width: 320, height: 160, data: new Uint8Array(320 * 160).fill(128) };
   const surface = new Surface(luma, 32, 16); // cells of 10 pixels
   const spot = (x: number, y: number, color: string, radius = 0) => ({ points: [[x, y]] as const, color, radius });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import threading
 import zipfile
 from collections.abc import Callable
@@ -127,8 +128,9 @@ def test_broken_alone_leaves_the_start(page: Any, tmp_path: Path) -> None:
 
 
 def test_pictures_are_dropped_and_pasted(page: Any) -> None:
-    give = """async ({type, bytes}) => {
-        const file = new File([new Uint8Array(bytes)], type + ".jpg", {type: "image/jpeg"});
+    give = """async ({type, text}) => {
+        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+        const file = new File([bytes], type + ".jpg", {type: "image/jpeg"});
         const transfer = new DataTransfer();
         transfer.items.add(file);
         const event = type === "drop"
@@ -136,10 +138,10 @@ def test_pictures_are_dropped_and_pasted(page: Any) -> None:
           : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true});
         document.body.dispatchEvent(event);
     }"""
-    content = list(EXAMPLES[0].read_bytes())
-    page.evaluate(give, {"type": "drop", "bytes": content})
+    content = base64.b64encode(EXAMPLES[0].read_bytes()).decode()
+    page.evaluate(give, {"type": "drop", "text": content})
     wait_shown(page, 0)
-    page.evaluate(give, {"type": "paste", "bytes": content})
+    page.evaluate(give, {"type": "paste", "text": content})
     wait_shown(page, 1)
     assert page.inner_text("#caption").startswith("paste.jpg")
 
@@ -164,6 +166,78 @@ def test_keyboard_alone(open_page: Open) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     wait_shown(page, 1)
+    reached = "[...document.querySelectorAll('#pictures button')].map(one => one.tabIndex)"
+    assert page.evaluate(reached) == [-1, 0], "the row is one stop of the Tab key"
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    wait_shown(page, 0)
+    page.focus("#undo")
+    for _ in range(5):
+        page.keyboard.press("Enter")
+    wait_shown(page)
+    assert page.evaluate("document.activeElement.id") == "redo", "there is nothing more to undo"
+
+
+def test_the_panel_fits_a_phone_on_its_side(open_page: Open) -> None:
+    page = open_page([EXAMPLES[1]], viewport={"width": 640, "height": 320})
+    wait_shown(page)
+    place(page, 0.4, 0.5)
+    box = page.locator("#panel").bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 320
+    page.click("#done")
+    assert not page.is_visible("#panel")
+
+
+def test_a_browser_that_keeps_nothing_is_one_line(open_page: Open) -> None:
+    page = open_page()
+    full = "() => { throw new DOMException('the disk is full'); }"
+    page.evaluate(f"() => {{ IDBObjectStore.prototype.put = {full}; }}")
+    choose(page, *EXAMPLES[:2])
+    page.locator("#progress", has_text="2 of 2 colored").wait_for()
+    assert "a reload loses what is open" in page.inner_text("#problem")
+
+
+def test_a_worker_that_cannot_be_loaded_is_one_line(
+    browser: Any, built: Path, serve: Callable[..., Any]
+) -> None:
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    tried: list[str] = []
+
+    def refuse(route: Any) -> None:
+        tried.append(route.request.url)
+        route.abort()
+
+    page.route("**/assets/worker-*.js", refuse)
+    page.goto(serve(built, []).url)
+    for path in EXAMPLES[:2]:
+        choose(page, path)
+        page.locator("#problem", has_text=f"{path.name}: failed").wait_for()
+    assert 0 < len(tried) <= 8, "once for each request"
+    context.close()
+
+
+def test_hints_are_those_of_the_selected_picture_though_another_is_shown_yet(
+    page: Any, tmp_path: Path
+) -> None:
+    sizes = [(40, 50), (90, 60)]
+    for number, shape in enumerate(sizes):
+        Picture(np.full(shape, 99, np.uint8)).save(tmp_path / f"{number}.png")
+    choose(page, tmp_path / "0.png", tmp_path / "1.png")
+    page.locator("#progress", has_text="2 of 2 colored").wait_for()
+    wait_shown(page, 0)
+    page.select_option("#save-as", "hints")
+    with page.expect_download() as download:
+        page.evaluate(
+            """() => {
+                document.querySelector("#pictures li:nth-child(2) button").click();
+                document.querySelector("#save").click();
+            }"""
+        )
+    assert download.value.suggested_filename == "1-hints.json"
+    assert json.loads(Path(download.value.path()).read_bytes())["size"] == [60, 90]
 
 
 @pytest.mark.parametrize(
@@ -281,6 +355,7 @@ def test_all_pictures_are_saved_as_a_zip(page: Any, tmp_path: Path) -> None:
             result = read_picture(archive.read(name))
             assert result.size == (50, 40)
             assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
+    assert page.evaluate("document.activeElement.id") == "save-all", "the keyboard stays there"
 
 
 def test_zoom_to_single_pixels(page: Any, tmp_path: Path) -> None:
@@ -378,6 +453,9 @@ def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
     page.check("[name=model][value=base]")  # was never asked for, and cannot be fetched now
     page.wait_for_selector("#problem:not(:empty)")
     assert "could not be fetched" in page.inner_text("#problem")
+    page.wait_for_selector("#viewer:not([aria-busy])")  # it is not tried again and again
+    page.check("[name=model][value=nano]")
+    wait_shown(page)
     context.close()
 
 

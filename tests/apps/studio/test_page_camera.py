@@ -27,8 +27,10 @@ _COLORFULNESS = """selector => {
 def test_a_camera_is_made_gray_and_colored(page: Any) -> None:
     page.context.grant_permissions(["camera"])
     page.click("#show-camera")
-    page.click("#camera-start")
+    page.focus("#camera-start")
+    page.keyboard.press("Enter")
     page.wait_for_selector("#camera-curve polyline[points*=' ']", state="attached")  # two frames
+    assert page.evaluate("document.activeElement.id") == "camera-stop", "the keyboard stays there"
     assert float(page.inner_text("#camera-rate")) > 0
     assert page.inner_text("#camera-latency").endswith(" ms")
     assert 0 < float(page.inner_text("#camera-distance")) < 150
@@ -38,6 +40,37 @@ def test_a_camera_is_made_gray_and_colored(page: Any) -> None:
     page.click("#show-photographs")
     assert not page.evaluate(_RUNNING), "nobody is filmed who does not see it"
     assert page.is_visible("#start")
+
+
+_STARTED_AND_LEFT = """async () => {
+    const devices = navigator.mediaDevices, start = devices.getUserMedia.bind(devices);
+    let started;
+    devices.getUserMedia = wanted => started = start(wanted);
+    document.querySelector("#camera-start").click();
+    document.querySelector("#show-photographs").click();
+    const stream = await started;
+    await new Promise(requestAnimationFrame); // the page has it as well
+    delete devices.getUserMedia;
+    return stream.getTracks().map(track => track.readyState);
+}"""
+
+
+def test_a_camera_that_comes_too_late_is_switched_off(page: Any) -> None:
+    page.context.grant_permissions(["camera"])
+    page.click("#show-camera")
+    assert page.evaluate(_STARTED_AND_LEFT) == ["ended"]
+
+
+def test_a_camera_that_goes_is_one_line(page: Any) -> None:
+    page.context.grant_permissions(["camera"])
+    page.click("#show-camera")
+    page.click("#camera-start")
+    page.wait_for_selector("#camera-curve polyline[points*=' ']", state="attached")
+    track = "document.querySelector('#camera-video').srcObject.getVideoTracks()[0]"
+    page.evaluate(f"{track}.dispatchEvent(new Event('ended'))")
+    assert page.inner_text("#problem").startswith("No camera")
+    assert page.is_visible("#camera-start")
+    page.click("#show-photographs")
 
 
 def test_no_camera_is_one_line(open_page: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ def test_a_reference_is_dropped_on_the_side_taken_back_and_removed(
     choose(page, EXAMPLES[1])
     wait_shown(page)
     before = page.evaluate(PIXELS)
-    content = list(in_color(tmp_path / "today.png", EXAMPLES[1], 100).read_bytes())
-    page.evaluate(_DROP, content)
+    content = in_color(tmp_path / "today.png", EXAMPLES[1], 100).read_bytes()
+    page.evaluate(_DROP, base64.b64encode(content).decode())
     page.wait_for_selector("#references li", state="attached")
     wait_shown(page)
     assert page.locator("#pictures li").count() == 1, "it is not one of the photographs"
@@ -86,9 +87,10 @@ def test_a_reference_is_dropped_on_the_side_taken_back_and_removed(
     assert page.evaluate("document.activeElement.id") == "reference-files"
 
 
-_DROP = """bytes => {
+_DROP = """text => {
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
     const transfer = new DataTransfer();
-    transfer.items.add(new File([new Uint8Array(bytes)], "today.png", {type: "image/png"}));
+    transfer.items.add(new File([bytes], "today.png", {type: "image/png"}));
     const event = new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true});
     document.querySelector("#reference").dispatchEvent(event);
 }"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from studio_page import ROOT
 
 from tinct.apps.cli import main
 from tinct.apps.studio import page as page_module
@@ -87,6 +89,14 @@ def test_gives_the_page_and_the_networks_of_the_package(serve: Serve, page: Path
     response, body = ask(server, "/models/nano.onnx", "HEAD")
     assert int(response.headers["Content-Length"]) > 1e6
     assert not body
+
+
+def test_the_policy_is_the_one_that_the_page_states_on_the_web(serve: Serve, page: Path) -> None:
+    html = (ROOT / "web" / "index.html").read_text("utf-8")
+    [stated] = re.findall(r'http-equiv="Content-Security-Policy"\s+content="([^"]*)"', html)
+    response, _ = ask(serve(page, []), "/")
+    # Who may frame a page only a server can state.
+    assert response.headers["Content-Security-Policy"] == f"{stated}; frame-ancestors 'none'"
 
 
 def test_gives_the_named_pictures_as_they_are(

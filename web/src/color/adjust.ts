@@ -1,4 +1,5 @@
 /** Caution and saturation: `tinct.runtime.colorizer.adjust`. */
+import { clamp } from "../arithmetic";
 import { colorizer } from "../constants.json";
 import type { Settings } from "../messages";
 
@@ -11,7 +12,7 @@ export function adjust(ab: Float32Array, confidence: Float32Array, { caution, sa
   return ab.map((value, index) => {
     // Colors of less confidence than the caution fade out, over a smooth step around it.
     const sure = confidence[index % confidence.length]!;
-    const position = Math.min(Math.max((sure - caution) / colorizer.cautionWidth + 0.5, 0), 1);
+    const position = clamp((sure - caution) / colorizer.cautionWidth + 0.5, 0, 1);
     const fade = position * position * (3 - 2 * position);
     return value * (1 - weight + weight * fade) * saturation;
   });

@@ -1,4 +1,5 @@
 /** The luma of the picture and the predicted chroma become pixels: `tinct.runtime.compose`. */
+import { clamp } from "../arithmetic";
 import { upsample } from "../constants.json";
 import type { ChromaModel } from "./chroma-model";
 import { BLUE_CB, excessOf, GREEN_CB, GREEN_CR, RED_CR } from "./gamut";
@@ -16,7 +17,7 @@ const OPAQUE = 255 << 24;
  *
  * @param pixels Receives RGBA of the area.
  */
-export type Composer = (area: Area, pixels: Uint8ClampedArray) => void;
+type Composer = (area: Area, pixels: Uint8ClampedArray) => void;
 
 /**
  * Prepare to color a picture of any size.
@@ -28,7 +29,7 @@ export type Composer = (area: Area, pixels: Uint8ClampedArray) => void;
 export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaModel, onGray = false): Composer {
   const { width, height } = luma;
   const cellRows = model.slopeCb.height;
-  const rowsPerCell = Math.min(Math.max(Math.floor(height / cellRows), 1), upsample.maxRowsPerCell);
+  const rowsPerCell = clamp(Math.floor(height / cellRows), 1, upsample.maxRowsPerCell);
   const planes = [model.slopeCb, model.offsetCb, model.slopeCr, model.offsetCr].map((plane) =>
     resampleRows(plane, height, rowsPerCell),
   );
@@ -36,7 +37,7 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
   const lefts = new Int32Array(width); // of each pixel: the cell to its left, and the weight of the next
   const weights = new Float32Array(width);
   for (let x = 0; x < width; x++) {
-    const center = Math.min(Math.max(((x + 0.5) * cells) / width - 0.5, 0), cells - 1);
+    const center = clamp(((x + 0.5) * cells) / width - 0.5, 0, cells - 1);
     lefts[x] = Math.min(Math.floor(center), Math.max(cells - 2, 0));
     weights[x] = center - lefts[x]!;
   }
@@ -44,7 +45,7 @@ export function composer(luma: Bytes, alpha: Uint8Array | null, model: ChromaMod
   const blended = planes.map(() => new Float32Array(cells + 1));
 
   function blendRow(row: number): void {
-    const center = Math.min(Math.max((row + 0.5) / rowsPerCell - 0.5, 0), last);
+    const center = clamp((row + 0.5) / rowsPerCell - 0.5, 0, last);
     const above = Math.min(Math.floor(center), Math.max(last - 1, 0));
     const weight = center - above;
     planes.forEach((plane, index) => {
@@ -115,7 +116,7 @@ function resampleRows(plane: Plane, height: number, rowsPerCell: number): Plane 
   const result = makePlane(plane.width, Math.ceil(height / rowsPerCell));
   for (let y = 0; y < result.height; y++) {
     const position = ((y + 0.5) * rowsPerCell * plane.height) / height - 0.5;
-    const center = Math.min(Math.max(position, 0), plane.height - 1);
+    const center = clamp(position, 0, plane.height - 1);
     const above = Math.min(Math.floor(center), Math.max(plane.height - 2, 0));
     const upper = above * plane.width;
     const lower = Math.min(above + 1, plane.height - 1) * plane.width;

@@ -1,6 +1,7 @@
 /** From the a, b of the network and the luma of the picture to Cb, Cr: `tinct.gamut`. */
+import { clamp } from "../arithmetic";
 import { color, gamut } from "../constants.json";
-import { LIGHTNESS_OF_LUMA } from "./lightness";
+import { LIGHTNESS_OF_LUMA, uncurve } from "./lightness";
 import type { Plane } from "./plane";
 import { makePlane } from "./plane";
 
@@ -62,7 +63,7 @@ export function chromaOf(luma: number, a: number, b: number): [number, number] {
  * @returns L*, 0..100: exact to 0.0005 in luma, or the nearer end where no L* has that luma.
  */
 export function solveLightness(target: number, a: number, b: number, encoded: Float64Array): number {
-  let lightness = LIGHTNESS_OF_LUMA[Math.min(Math.max(Math.round(target * 255), 0), 255)]!;
+  let lightness = LIGHTNESS_OF_LUMA[clamp(Math.round(target * 255), 0, 255)]!;
   let low = -1;
   let high = 101; // 0 and 100 are untried
   for (let round = 0; round < gamut.maxRounds; round++) {
@@ -75,10 +76,10 @@ export function solveLightness(target: number, a: number, b: number, encoded: Fl
       break;
     }
     const slope = WEIGHT_RED * encoded[3]! + WEIGHT_GREEN * encoded[4]! + WEIGHT_BLUE * encoded[5]!;
-    const newton = Math.min(Math.max(lightness - error / Math.max(slope, gamut.leastSlope), 0), 100);
+    const newton = clamp(lightness - error / Math.max(slope, gamut.leastSlope), 0, 100);
     const halve = round >= gamut.newtonRounds && round % 2 === 0;
     const chosen = !halve && newton > low && newton < high ? newton : (low + high) / 2;
-    lightness = Math.min(Math.max(chosen, 0), 100);
+    lightness = clamp(chosen, 0, 100);
   }
   return lightness;
 }
@@ -109,12 +110,7 @@ function encode(lightness: number, xTerm: number, zTerm: number, encoded: Float6
   }
 }
 
-/** Undo the f of CIE 15. */
-function uncurve(value: number): number {
-  const tangent = 3 * color.delta ** 2;
-  return value > color.delta ? value * value * value : color.delta ** 3 + (value - color.delta) * tangent;
-}
-
+/** Return the slope of `uncurve`. */
 function uncurveSlope(value: number): number {
   const bounded = Math.max(value, color.delta);
   return 3 * bounded * bounded;

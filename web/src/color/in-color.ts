@@ -1,18 +1,19 @@
 /**
  * Whether a picture has colors of its own, or is gray, perhaps toned or taken under colored light:
- * `tinct.photographs.in_color`, where it says how.
+ * `tinct.photographs.in_color`, which explains how.
  */
+import { roundHalfToEven } from "../arithmetic";
 import { color, inColor as numbers } from "../constants.json";
 import { LinearSystem } from "../hints/linear-system";
 import type { Plane } from "./plane";
-import { Resampler, roundHalfToEven, type Size } from "./resize";
+import { Resampler, type Size } from "./resize";
 
 const [WEIGHT_RED, WEIGHT_GREEN, WEIGHT_BLUE] = color.lumaWeights as [number, number, number];
 const CR_OF_RED = 0.713; // OpenCV's, of R' - Y' and B' - Y'
 const CB_OF_BLUE = 0.564;
 
-/** Return the size at which the colors of a picture are looked at. */
-export function lookedAtSize(size: Size): Size {
+/** Return the size at which the colors of a picture are examined. */
+export function examinedSize(size: Size): Size {
   return withShortSide(size, numbers.fine);
 }
 

@@ -1,12 +1,13 @@
 /** Single colors between sRGB and CIE Lab: `tinct.color`, `tinct.gamut` and `tinct.runtime.color_names`. */
+import { clamp } from "../arithmetic";
 import { color, gamut } from "../constants.json";
 import { BLUE_CB, chromaOf, GREEN_CB, GREEN_CR, RED_CR } from "./gamut";
-import { LINEAR_OF_CODE, linearToSrgb, lumaToLightness, srgbToLinear } from "./lightness";
+import { curve, LINEAR_OF_CODE, linearToSrgb, lumaToLightness, srgbToLinear, uncurve } from "./lightness";
 
 /** R'G'B', 0..1. */
 export type Rgb = readonly [number, number, number];
 /** L* 0..100, a and b in CIE units. */
-export type Lab = readonly [number, number, number];
+type Lab = readonly [number, number, number];
 
 const LAB_CODE = /^lab\(\s*(-?[\d.]+)%?[,\s]\s*(-?[\d.]+)\s*[,\s]\s*(-?[\d.]+)\s*\)$/i;
 const HEX_CODE = /^#[\da-f]{6}$/i;
@@ -30,7 +31,7 @@ function linearToLab(red: number, green: number, blue: number): Lab {
 }
 
 /** Return R'G'B' of a color, out of 0..1 where sRGB does not have it. */
-export function labToRgb([lightness, a, b]: Lab): Rgb {
+function labToRgb([lightness, a, b]: Lab): Rgb {
   const y = (lightness + 16) / 116;
   const [x, middle, z] = [y + a / 500, y, y - b / 200].map(uncurve) as [number, number, number];
   const [red, green, blue] = color.linearRgbFromRelative.map((row) =>
@@ -55,7 +56,7 @@ export function mapToGamut(lab: Lab): Lab {
 export function colorAt(luma: number, a: number, b: number): Rgb {
   const [cb, cr] = chromaOf(luma, a, b);
   const rgb: Rgb = [luma + cr * RED_CR, luma + cb * GREEN_CB + cr * GREEN_CR, luma + cb * BLUE_CB];
-  return rgb.map((value) => Math.min(Math.max(value, 0), 1)) as unknown as Rgb;
+  return rgb.map((value) => clamp(value, 0, 1)) as unknown as Rgb;
 }
 
 /** Return the strongest chroma, in CIE units, of a hue in radians that sRGB has at the lightness of a luma. */
@@ -81,19 +82,9 @@ export function parseCode(code: string): Lab | null {
 
 /** Return `#rrggbb` of the color of a code, as far as sRGB has it. */
 export function displayCode(code: string): string {
-  return codeOf(labToRgb(mapToGamut(parseCode(code)!)).map((value) => Math.min(Math.max(value, 0), 1)) as unknown as Rgb);
+  return codeOf(labToRgb(mapToGamut(parseCode(code)!)).map((value) => clamp(value, 0, 1)) as unknown as Rgb);
 }
 
 function isInGamut(lab: Lab): boolean {
   return labToRgb(lab).every((value) => value >= -gamut.tolerance && value <= 1 + gamut.tolerance);
-}
-
-/** The f of CIE 15: the cube root, and its tangent below a knee. */
-function curve(ratio: number): number {
-  const knee = color.delta ** 3;
-  return ratio > knee ? Math.cbrt(ratio) : (ratio - knee) / (3 * color.delta ** 2) + color.delta;
-}
-
-function uncurve(value: number): number {
-  return value > color.delta ? value ** 3 : (value - 4 / 29) * 3 * color.delta ** 2;
 }

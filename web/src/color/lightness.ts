@@ -2,6 +2,9 @@
 import { color } from "../constants.json";
 import type { Plane } from "./plane";
 
+const KNEE = color.delta ** 3; // of the f of CIE 15
+const TANGENT = 3 * color.delta ** 2; // of its inverse, there
+
 /** Undo the sRGB transfer curve for an encoded value of 0..1 (IEC 61966-2-1). */
 export function srgbToLinear(encoded: number): number {
   if (encoded <= color.kneeEncoded) return encoded / color.slope;
@@ -17,10 +20,17 @@ export function linearToSrgb(linear: number): number {
 
 /** Return the L*, 0..100, of the neutral color of a luma of 0..1 (CIE 15). */
 export function lumaToLightness(luma: number): number {
-  const linear = srgbToLinear(luma);
-  const knee = color.delta ** 3;
-  const curved = linear > knee ? Math.cbrt(linear) : (linear - knee) / (3 * color.delta ** 2) + color.delta;
-  return 116 * curved - 16;
+  return 116 * curve(srgbToLinear(luma)) - 16;
+}
+
+/** The f of CIE 15: the cube root, and its tangent below a knee. */
+export function curve(ratio: number): number {
+  return ratio > KNEE ? Math.cbrt(ratio) : (ratio - KNEE) / TANGENT + color.delta;
+}
+
+/** Undo the f of CIE 15. */
+export function uncurve(value: number): number {
+  return value > color.delta ? value * value * value : KNEE + (value - color.delta) * TANGENT;
 }
 
 /** What is left of each 8-bit value without the sRGB transfer curve. */

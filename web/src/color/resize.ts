@@ -1,4 +1,5 @@
 /** Pictures to other sizes, with the sampling of OpenCV, in which Python does it. */
+import { clamp, roundHalfToEven } from "../arithmetic";
 import { colorizer } from "../constants.json";
 import type { Bytes, Plane } from "./plane";
 import { makePlane } from "./plane";
@@ -6,8 +7,8 @@ import { makePlane } from "./plane";
 /** Width and height. */
 export type Size = readonly [number, number];
 
-/** What a model says about the size at which it works. */
-export interface WorkingSize {
+/** What a model states of the size at which it works. */
+interface WorkingSize {
   readonly shortSide: number;
   readonly multiple: number;
 }
@@ -93,12 +94,14 @@ function taps(from: number, to: number, grows: boolean, otherShrinks: boolean): 
 }
 
 /** Linear interpolation between centers (INTER_LINEAR). */
-export function linearTaps(from: number, to: number): Tap[] {
+function linearTaps(from: number, to: number): Tap[] {
   return Array.from({ length: to }, (_, index) => {
-    const center = Math.min(Math.max(((index + 0.5) * from) / to - 0.5, 0), from - 1);
+    const center = clamp(((index + 0.5) * from) / to - 0.5, 0, from - 1);
     return between(Math.floor(center), center - Math.floor(center), from);
   });
 }
+
+const TOUCHING = 1e-9; // samples: an area that reaches no further into one does not cover it
 
 /** Averages over the area under each output sample (INTER_AREA). */
 function areaTaps(from: number, to: number): Tap[] {
@@ -106,8 +109,8 @@ function areaTaps(from: number, to: number): Tap[] {
   return Array.from({ length: to }, (_, index) => {
     const begin = index * scale;
     const end = Math.min(begin + scale, from);
-    const first = Math.floor(begin + 1e-9);
-    const last = Math.min(Math.ceil(end - 1e-9), from);
+    const first = Math.floor(begin + TOUCHING);
+    const last = Math.min(Math.ceil(end - TOUCHING), from);
     const weights = [];
     for (let i = first; i < last; i++) {
       weights.push((Math.min(i + 1, end) - Math.max(i, begin)) / (end - begin));
@@ -213,11 +216,4 @@ function narrowRow(row: Float32Array, { firsts, ends, weights }: PackedTaps, to:
 
 function addRow(from: Float32Array, begin: number, weight: number, sums: Float64Array): void {
   for (let x = 0; x < sums.length; x++) sums[x]! += weight * from[begin + x]!;
-}
-
-/** Round as Python and OpenCV do. */
-export function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

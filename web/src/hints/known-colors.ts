@@ -1,4 +1,5 @@
 /** From hints on a picture to colors that are known on the network's map: `tinct.runtime.canvas`. */
+import { clamp } from "../arithmetic";
 import { hints as numbers } from "../constants.json";
 import { chromaOf } from "../color/gamut";
 import { colorAt, mapToGamut, parseCode, rgbToLab } from "../color/lab";
@@ -6,6 +7,8 @@ import { lumaToLightness } from "../color/lightness";
 import type { Bytes } from "../color/plane";
 import type { Hint, Point } from "../messages";
 import type { MapPoint } from "./propagation";
+
+const LEAST_RADIUS = 1e-6; // pixels: the middle of a spot is always in it
 
 /** What is known of one point. */
 export interface KnownColor extends MapPoint {
@@ -16,7 +19,7 @@ export interface KnownColor extends MapPoint {
   readonly cr: number;
 }
 
-/** A picture, and the map that the network answers for it. */
+/** A picture, and the map of it that the network has. */
 export class Surface {
   /** Width and height in pixels of what one place of the map stands for. */
   readonly cell: Point;
@@ -35,7 +38,7 @@ export class Surface {
     return [(column + 0.5) * this.cell[0], (row + 0.5) * this.cell[1]];
   }
 
-  contains([x, y]: Point): boolean {
+  private contains([x, y]: Point): boolean {
     return x >= 0 && y >= 0 && x <= this.luma.width && y <= this.luma.height;
   }
 
@@ -43,8 +46,8 @@ export class Surface {
   meanLuma([x, y]: Point): number {
     const { width, height, data } = this.luma;
     const [halfWidth, halfHeight] = this.cell.map((side) => Math.max(side / 4, 0.5)) as [number, number];
-    const left = Math.min(Math.max(Math.floor(Math.fround(x - halfWidth)), 0), width - 1);
-    const top = Math.min(Math.max(Math.floor(Math.fround(y - halfHeight)), 0), height - 1);
+    const left = clamp(Math.floor(Math.fround(x - halfWidth)), 0, width - 1);
+    const top = clamp(Math.floor(Math.fround(y - halfHeight)), 0, height - 1);
     const right = Math.min(Math.ceil(Math.fround(x + halfWidth)), width);
     const bottom = Math.min(Math.ceil(Math.fround(y + halfHeight)), height);
     let sum = 0;
@@ -52,19 +55,18 @@ export class Surface {
     return sum / ((right - left) * (bottom - top) * 255);
   }
 
-  /** Return what hints say, the later before the earlier where two are about one place. */
+  /** Return the colors that hints give; where two are about one place, the later counts. */
   knownColors(hints: readonly Hint[]): KnownColor[] {
-    let said: KnownColor[][] = [];
+    let byHint: KnownColor[][] = [];
     for (const hint of hints) {
-      const points = this.pointsOf(hint);
       const reach = this.cell.map((side) => Math.max(hint.radius / side, 0.5)) as [number, number];
-      const known = points.map((point) => this.knownAt(point, hint.color));
+      const known = this.pointsOf(hint).map((point) => this.knownAt(point, hint.color));
       const isFree = (one: KnownColor): boolean =>
         known.every(({ row, column }) => ((one.row - row) / reach[1]) ** 2 + ((one.column - column) / reach[0]) ** 2 >= 1);
-      said = [...said.map((earlier) => earlier.filter(isFree)).filter((earlier) => earlier.length > 0), known];
+      byHint = [...byHint.map((earlier) => earlier.filter(isFree)).filter((earlier) => earlier.length > 0), known];
     }
-    const count = said.reduce((sum, known) => sum + known.length, 0);
-    return said.flatMap((known) => everyNth(known, Math.ceil(count / numbers.mostPoints)));
+    const count = byHint.reduce((sum, known) => sum + known.length, 0);
+    return byHint.flatMap((known) => everyNth(known, Math.ceil(count / numbers.mostPoints)));
   }
 
   private knownAt(point: Point, code: string): KnownColor {
@@ -85,35 +87,39 @@ export class Surface {
 /**
  * Return points along a line through corners, no farther apart than a step.
  *
- * As in Python numbers have 32 bits, here and elsewhere: what is whole there shall be whole here.
+ * Numbers have 32 bits here and elsewhere, as in Python, so that what is whole there is whole here.
  */
-function along(corners: readonly Point[], step: Point): Point[] {
-  const exact = corners.map((corner) => corner.map(Math.fround) as unknown as Point);
+function along(corners: readonly Point[], [stepX, stepY]: Point): Point[] {
+  const exact = corners.map(([x, y]): Point => [Math.fround(x), Math.fround(y)]);
   const points = exact.slice(0, 1);
   for (let i = 1; i < exact.length; i++) {
-    const first = exact[i - 1]!;
-    const way = exact[i]!.map((value, axis) => Math.fround(value - first[axis as 0 | 1])) as unknown as Point;
-    const count = Math.max(Math.ceil(Math.max(...way.map((value, axis) => Math.abs(Math.fround(value / step[axis as 0 | 1]))))), 1);
-    for (let k = 1; k <= count; k++) points.push(first.map((value, axis) => Math.fround(value + Math.fround(Math.fround(k / count) * way[axis as 0 | 1]))) as unknown as Point);
+    const [[x, y], [nextX, nextY]] = [exact[i - 1]!, exact[i]!];
+    const [wayX, wayY] = [Math.fround(nextX - x), Math.fround(nextY - y)];
+    const steps = Math.max(Math.abs(Math.fround(wayX / stepX)), Math.abs(Math.fround(wayY / stepY)));
+    const count = Math.max(Math.ceil(steps), 1);
+    for (let k = 1; k <= count; k++) {
+      const share = Math.fround(k / count);
+      points.push([Math.fround(x + Math.fround(share * wayX)), Math.fround(y + Math.fround(share * wayY))]);
+    }
   }
   return points;
 }
 
 /** Return points that fill circles around middles, a step apart; circles overlap, and one point is enough for half a cell. */
-function spotsAround(middles: readonly Point[], radius: number, step: Point): Point[] {
+function spotsAround(middles: readonly Point[], radius: number, [stepX, stepY]: Point): Point[] {
   const offsets: Point[] = [];
-  const [across, down] = step.map((side) => Math.floor(radius / side)) as [number, number];
+  const [across, down] = [Math.floor(radius / stepX), Math.floor(radius / stepY)];
   for (let row = -down; row <= down; row++) {
     for (let column = -across; column <= across; column++) {
-      const offset: Point = [column * step[0], row * step[1]];
-      if (Math.hypot(...offset) <= Math.max(radius, 1e-6)) offsets.push(offset);
+      const offset: Point = [column * stepX, row * stepY];
+      if (Math.hypot(...offset) <= Math.max(radius, LEAST_RADIUS)) offsets.push(offset);
     }
   }
   const found = new Map<string, Point>();
   for (const [x, y] of middles) {
     for (const [dx, dy] of offsets) {
       const point: Point = [Math.fround(x + dx), Math.fround(y + dy)];
-      const half = point.map((value, axis) => Math.floor(Math.fround((2 * value) / step[axis as 0 | 1]))).join(" ");
+      const half = `${Math.floor(Math.fround((2 * point[0]) / stepX))} ${Math.floor(Math.fround((2 * point[1]) / stepY))}`;
       if (!found.has(half)) found.set(half, point);
     }
   }

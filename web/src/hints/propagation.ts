@@ -1,4 +1,4 @@
-/** One picture as the network saw it, and what known colors make of the others: `tinct.runtime.propagation`. */
+/** From colors that are known at some places to those of all others: `tinct.runtime.propagation`. */
 import { hints as numbers } from "../constants.json";
 import { around, join, makePlaces, ownSimilarity, pick, type Places, sample, similarity, Solver } from "./similarity";
 
@@ -8,7 +8,7 @@ export interface MapPoint {
   readonly column: number;
 }
 
-/** What a branch for hints says about itself: `tinct.spec.HintSpec`. */
+/** The facts that the file of a branch for hints holds: `tinct.spec.HintSpec`. */
 export interface HintSpec {
   readonly heads: readonly number[];
   readonly reach: readonly number[];
@@ -16,8 +16,8 @@ export interface HintSpec {
   readonly middle: number;
 }
 
-/** What the branch answers: keys (heads x length x places) and strengths (heads x places). */
-export interface Described {
+/** What the branch returns: keys (heads x length x places) and strengths (heads x places). */
+export interface Description {
   readonly width: number;
   readonly height: number;
   readonly keys: Float32Array;
@@ -30,7 +30,7 @@ interface Kernel {
   readonly noise: number;
 }
 
-/** A point, and how alike all places are to it, as each kernel sees it. */
+/** A point, and how alike all places are to it, by each kernel. */
 interface Known {
   readonly points: readonly Places[];
   readonly alike: readonly Float32Array[];
@@ -45,20 +45,20 @@ export class Propagation {
   readonly height: number;
   /** Small differences, large ones, and places that are alike only where they are nearly the same. */
   private readonly kernels: readonly [Kernel, Kernel, Kernel];
-  /** The points of the last answer: likeness depends on the point alone, and most points stay. */
+  /** The points that were asked for last: likeness depends on the point alone, and most points stay. */
   private known = new Map<string, Known>();
 
-  constructor(described: Described, private readonly spec: HintSpec) {
-    const { width, height, strengths } = described;
+  constructor(description: Description, private readonly spec: HintSpec) {
+    const { width, height, strengths } = description;
     [this.width, this.height] = [width, height];
     const [small, large] = spec.heads as [number, number];
     const [noiseSmall, noiseLarge] = spec.noise as [number, number];
     const side = Math.min(width, height);
     const reach = spec.reach.map((value) => value * side);
     this.kernels = [
-      { places: placesOf(described, 0, reach.slice(0, small), strengths), noise: noiseSmall },
-      { places: placesOf(described, small, reach.slice(small, small + large), strengths), noise: noiseLarge },
-      { places: placesOf(described, small, [numbers.near], null), noise: numbers.correctionNoise },
+      { places: placesOf(description, 0, reach.slice(0, small), strengths), noise: noiseSmall },
+      { places: placesOf(description, small, reach.slice(small, small + large), strengths), noise: noiseLarge },
+      { places: placesOf(description, small, [numbers.near], null), noise: numbers.correctionNoise },
     ];
   }
 
@@ -171,10 +171,10 @@ export class Propagation {
 }
 
 /** Make places of some heads: of each its keys, and row and column over its reach; strengths are 1 where there are none. */
-export function placesOf(described: Described, firstHead: number, reach: readonly number[], strengths: Float32Array | null): Places {
-  const { width, height, keys } = described;
+export function placesOf(description: Description, firstHead: number, reach: readonly number[], strengths: Float32Array | null): Places {
+  const { width, height, keys } = description;
   const count = width * height;
-  const inner = keys.length / described.strengths.length; // numbers of a key that the network gives
+  const inner = keys.length / description.strengths.length; // numbers of a key that the network gives
   const result = makePlaces(count, reach.length, inner + 2);
   reach.forEach((far, head) => {
     for (let i = 0; i < count; i++) {

@@ -1,21 +1,21 @@
-/** Pictures in color, and what they say about others: `tinct.runtime.reference`. */
+/** The colors that pictures in color have for others: `tinct.runtime.reference`. */
 import { reference as numbers } from "../constants.json";
 import { enlarge } from "../color/resize";
-import { type Described, type HintSpec, placesOf } from "./propagation";
+import { type Description, type HintSpec, placesOf } from "./propagation";
 import { ownSimilarity, type Places, similarity } from "./similarity";
 
-/** What is said of the cells of a map: a of all of them, then b, in CIE units; and confidence, 0..1. */
-export interface Answer {
+/** Colors of the cells of a map: a of all of them, then b, in CIE units; and confidence, 0..1. */
+export interface Prediction {
   readonly ab: Float32Array;
   readonly confidence: Float32Array;
 }
 
-/** What a reference says of all places of a picture. */
-export interface Said {
+/** The colors that a reference has for all places of a picture. */
+export interface Match {
   /** a of all places, then b: the mean colors of what is like them in the reference, in CIE units. */
   readonly ab: Float32Array;
-  /** How sure that is, 0..1. */
-  readonly known: Float32Array;
+  /** How sure these are, 0..1. */
+  readonly share: Float32Array;
 }
 
 /** A picture whose colors are known; its places are two by two cells of the map. */
@@ -30,13 +30,13 @@ export class Reference {
     this.own = ownSimilarity(places).map(Math.sqrt);
   }
 
-  /** Return what it says of the places of a picture. */
-  saysOf(others: Places): Said {
+  /** Return its colors for the places of a picture. */
+  match(others: Places): Match {
     const { places, own } = this;
     const { count } = places;
     const theirOwn = ownSimilarity(others).map(Math.sqrt);
     const ab = new Float32Array(2 * others.count);
-    const known = new Float32Array(others.count);
+    const share = new Float32Array(others.count);
     for (let place = 0; place < others.count; place++) {
       const alike = similarity(places, others, place);
       let most = 0;
@@ -54,25 +54,24 @@ export class Reference {
       }
       ab[place] = a / weights;
       ab[others.count + place] = b / weights;
-      known[place] = Math.min(most * most, 1);
+      share[place] = Math.min(most * most, 1);
     }
-    return { ab, known };
+    return { ab, share };
   }
 }
 
 /** Return the places of a picture, described coarsely, by the heads of large differences, wherever they are in it. */
-export function referencePlaces(described: Described, { heads }: HintSpec): Places {
+export function referencePlaces(description: Description, { heads }: HintSpec): Places {
   const [small, large] = heads as [number, number];
-  return placesOf(described, small, Array<number>(large).fill(Infinity), described.strengths);
+  return placesOf(description, small, Array<number>(large).fill(Infinity), description.strengths);
 }
 
 /**
- * Return the colors of a picture, some others being known. At places of which one says more than another it counts for
- * more.
+ * Return the colors of a picture, some others being known. Where one is surer than another it counts for more.
  *
  * @param automatic Of the cells of the map, `columns` to a row.
  */
-export function colorLike({ ab, confidence }: Answer, columns: number, references: readonly Said[]): Answer {
+export function colorLike({ ab, confidence }: Prediction, columns: number, matches: readonly Match[]): Prediction {
   const count = confidence.length;
   const [width, height] = [columns / 2, count / columns / 2];
   const coarse = halved(ab, columns);
@@ -81,12 +80,12 @@ export function colorLike({ ab, confidence }: Answer, columns: number, reference
   const known = new Float32Array(places);
   for (let place = 0; place < places; place++) {
     let [weights, a, b] = [0, 0, 0];
-    for (const said of references) {
-      const share = said.known[place]!;
+    for (const match of matches) {
+      const share = match.share[place]!;
       const weight = share + numbers.leastShare;
       weights += weight;
-      a += weight * share * (said.ab[place]! - coarse[place]!);
-      b += weight * share * (said.ab[places + place]! - coarse[places + place]!);
+      a += weight * share * (match.ab[place]! - coarse[place]!);
+      b += weight * share * (match.ab[places + place]! - coarse[places + place]!);
       known[place] = Math.max(known[place]!, share);
     }
     total[place] = a / weights;

@@ -1,4 +1,5 @@
-/** How alike places of a picture are, and what known values say about others: `tinct.runtime.similarity`. */
+/** How alike places of a picture are, and what follows from known values for others: `tinct.runtime.similarity`. */
+import { clamp } from "../arithmetic";
 import { LinearSystem } from "./linear-system";
 
 /** Places of a picture, as the heads of the branch for hints describe them. */
@@ -100,12 +101,12 @@ export class Solver {
 }
 
 /** Places of a map around a point between them, and how much each counts. */
-export type Around = readonly (readonly [index: number, weight: number])[];
+type Around = readonly (readonly [index: number, weight: number])[];
 
 /** Return the four places around a point; 0, 0 is the middle of the first, and beyond the border the border counts. */
 export function around(width: number, height: number, row: number, column: number): Around {
-  const down = Math.min(Math.max(row, 0), height - 1);
-  const along = Math.min(Math.max(column, 0), width - 1);
+  const down = clamp(row, 0, height - 1);
+  const along = clamp(column, 0, width - 1);
   const top = Math.min(Math.floor(down), Math.max(height - 2, 0));
   const left = Math.min(Math.floor(along), Math.max(width - 2, 0));
   const bottom = Math.min(top + 1, height - 1);

@@ -3,7 +3,7 @@ import { colorAt, mostChroma, parseCode } from "../color/lab";
 import type { Rgb } from "../color/lab";
 
 /** Where a color is on the disk. */
-export interface OnWheel {
+interface OnWheel {
   /** 0..360 degrees, from red over yellow. */
   readonly hue: number;
   /** Of the strongest chroma of the hue, 0..1. */

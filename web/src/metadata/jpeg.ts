@@ -1,4 +1,5 @@
 /** Metadata in the segments of a JPEG (ITU-T T.81 annex B; JFIF; EXIF 2.32; XMP part 3). */
+import { clamp } from "../arithmetic";
 import { ascii, concatenate, startsWith, viewOf } from "./bytes";
 import type { Metadata } from "./metadata";
 
@@ -43,7 +44,7 @@ export function writeJpeg(bytes: Uint8Array, metadata: Metadata): Uint8Array<Arr
   const start = jfif?.end ?? 2;
   const head = bytes.slice(0, start);
   if (jfif !== undefined && metadata.density !== undefined) {
-    const [across, down] = metadata.density.map((value) => Math.min(Math.max(Math.round(value / PER_INCH), 1), 65535));
+    const [across, down] = metadata.density.map((value) => clamp(Math.round(value / PER_INCH), 1, 65535));
     head.set([1, across! >> 8, across! & 255, down! >> 8, down! & 255], jfif.begin + 4 + JFIF.length + 2);
   }
   const parts = [head];

@@ -1,4 +1,4 @@
-/** What a file says about its picture, taken from the original into the result. */
+/** Metadata of a picture, taken from the file of the original into that of the result. */
 import { upright } from "./exif";
 import { readJpeg, writeJpeg } from "./jpeg";
 import { readPng, writePng } from "./png";

@@ -9,7 +9,7 @@ const BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>';
 const END = '<?xpacket end="w"?>';
 const EMPTY = `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="${RDF}"/></x:xmpmeta>`;
 
-/** Return a packet, made of this one or new, that says that a model of tinct has colored it. */
+/** Return a packet, made of this one or new, which states that a model of tinct has colored the picture. */
 export function markColored(packet: Uint8Array | undefined, model: string): Uint8Array {
   const document = parse(packet === undefined ? EMPTY : new TextDecoder().decode(packet)) ?? parse(EMPTY)!;
   const root = document.getElementsByTagNameNS(RDF, "RDF")[0]!;

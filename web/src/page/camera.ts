@@ -6,7 +6,7 @@ import { texts } from "./texts";
 
 const SIZE = { width: 640, height: 480 };
 const MEASURED = 30; // frames that the numbers are about
-const CURVE = 160; // frames of the curve
+const CURVE = 160; // frames of the curve, each a unit of its picture
 const CURVE_TOP = 40; // the least distance that the curve shows at its top
 const CURVE_HEIGHT = 120; // of its picture
 
@@ -28,51 +28,65 @@ export class Camera {
   private readonly curve = document.querySelector("#camera-curve polyline")!;
   private measured: Measured[] = [];
   private stream: MediaStream | undefined;
+  /** Grows with every start and stop: a camera that comes later than the user's next wish is switched off. */
+  private attempt = 0;
   /** When the frame was shown that has not been taken yet. */
   private newest: number | undefined;
   private onNewest: (() => void) | undefined;
 
-  /** @param complain Is told why there is no picture. */
+  /** @param onProblem Takes the reason why there is no picture. */
   constructor(
     private readonly client: WorkerClient,
     private readonly settings: Settings,
-    private readonly complain: (text: string) => void,
+    private readonly onProblem: (text: string) => void,
   ) {
     this.startButton.addEventListener("click", () => void this.start());
     this.stopButton.addEventListener("click", () => this.stop());
   }
 
   stop(): void {
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.attempt++;
+    if (this.stream !== undefined) switchOff(this.stream);
     this.stream = undefined;
     this.newest = undefined;
     this.onNewest?.();
-    this.startButton.hidden = false;
-    this.stopButton.hidden = true;
+    this.showButtons(false);
   }
 
   private async start(): Promise<void> {
-    this.complain("");
+    const attempt = ++this.attempt;
+    this.onProblem("");
+    this.showButtons(true);
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: SIZE });
-      this.video.srcObject = this.stream;
+      const stream = await navigator.mediaDevices.getUserMedia({ video: SIZE });
+      if (attempt !== this.attempt) return switchOff(stream);
+      this.stream = stream;
+      stream.getVideoTracks()[0]!.addEventListener("ended", () => this.fail(texts.noCamera, "the camera has gone"));
+      this.video.srcObject = stream;
       await this.video.play();
     } catch (error) {
-      console.warn(error);
-      this.stop();
-      this.complain(texts.noCamera);
-      return;
+      if (attempt === this.attempt) this.fail(texts.noCamera, error);
     }
-    this.startButton.hidden = true;
-    this.stopButton.hidden = false;
+    if (attempt !== this.attempt) return;
     this.views.hidden = false;
     this.numbers.hidden = false;
     this.measured = [];
-    await this.showFrames(this.stream).catch((error: unknown) => {
-      console.warn(error);
-      this.complain(texts.failed(texts.camera));
-      this.stop();
+    await this.showFrames(this.stream!).catch((error: unknown) => {
+      if (attempt === this.attempt) this.fail(texts.failed(texts.camera), error);
     });
+  }
+
+  private fail(reason: string, error: unknown): void {
+    console.warn(error);
+    this.stop();
+    this.onProblem(reason);
+  }
+
+  private showButtons(isOn: boolean): void {
+    const [shown, other] = isOn ? [this.stopButton, this.startButton] : [this.startButton, this.stopButton];
+    const hadFocus = document.activeElement === other;
+    [shown.hidden, other.hidden] = [false, true];
+    if (hadFocus) shown.focus();
   }
 
   private async showFrames(stream: MediaStream): Promise<void> {
@@ -113,4 +127,8 @@ export class Camera {
     const points = this.measured.map(({ distance }, frame) => `${frame},${CURVE_HEIGHT * (1 - distance / top)}`);
     this.curve.setAttribute("points", points.join(" "));
   }
+}
+
+function switchOff(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }

@@ -66,9 +66,9 @@ export class Comparison {
     this.layOut();
   }
 
-  /** Put the line where the slider says, of what is seen of the picture. */
+  /** Put the line where the slider is, over the part of the picture that is in the stage. */
   layOut(): void {
-    const { left, right, frameLeft } = this.seen();
+    const { left, right, frameLeft } = this.visibleSides();
     const at = left + (this.divider.valueAsNumber / 100) * (right - left);
     this.line.style.left = `${at}px`;
     this.frame.style.setProperty("--after", `${at - frameLeft}px`);
@@ -78,14 +78,14 @@ export class Comparison {
   }
 
   private moveTo(clientX: number): void {
-    const { left, right } = this.seen();
+    const { left, right } = this.visibleSides();
     const x = clientX - this.stage.getBoundingClientRect().left;
     this.divider.value = String(Math.round((100 * (x - left)) / (right - left)));
     this.layOut();
   }
 
-  /** Where the picture begins and ends in the stage, as far as it is seen. */
-  private seen(): { left: number; right: number; frameLeft: number } {
+  /** Where the picture begins and ends in the stage, and where it would begin beyond it. */
+  private visibleSides(): { left: number; right: number; frameLeft: number } {
     const frameLeft = this.frame.offsetLeft;
     const right = Math.min(frameLeft + this.frame.offsetWidth, this.stage.clientWidth);
     return { left: Math.max(frameLeft, 0), right, frameLeft };

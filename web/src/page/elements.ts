@@ -10,13 +10,19 @@ export function element<Type extends HTMLElement>(id: string, type: new () => Ty
 
 /** Put the texts where index.html asks for them. */
 export function fillTexts(): void {
-  const named = texts as unknown as Readonly<Record<string, string>>;
   document.title = texts.title;
-  for (const place of document.querySelectorAll<HTMLElement>("[data-text]")) place.textContent = named[place.dataset["text"]!]!;
-  for (const place of document.querySelectorAll<HTMLElement>("[data-title]")) place.title = named[place.dataset["title"]!]!;
-  for (const place of document.querySelectorAll<HTMLElement>("[data-label]")) {
-    place.setAttribute("aria-label", named[place.dataset["label"]!]!);
-  }
+  const fill = (kind: "text" | "title" | "label", put: (place: HTMLElement, text: string) => void): void => {
+    for (const place of document.querySelectorAll<HTMLElement>(`[data-${kind}]`)) put(place, textNamed(place.dataset[kind]!));
+  };
+  fill("text", (place, text) => (place.textContent = text));
+  fill("title", (place, text) => (place.title = text));
+  fill("label", (place, text) => place.setAttribute("aria-label", text));
+}
+
+function textNamed(name: string): string {
+  const text = (texts as Readonly<Record<string, unknown>>)[name];
+  if (typeof text !== "string") throw new Error(`texts.ts has no text ${name}`);
+  return text;
 }
 
 /** Show a picture in a canvas, which takes its size. */

@@ -1,11 +1,11 @@
 /** The row of pictures. */
-import type { Edits } from "../messages";
+import type { Edits, ForPicture } from "../messages";
 import { draw, element } from "./elements";
 import { History } from "./history";
 import { newNumber } from "./numbers";
 import { texts } from "./texts";
 
-const TIMED = 3; // pictures after which the time left is told
+const TIMED = 3; // pictures after which the time left is estimated
 
 export interface OpenPicture {
   readonly number: number;
@@ -16,12 +16,17 @@ export interface OpenPicture {
   isStale: boolean;
 }
 
+/** Return what every request about a picture has. */
+export function ofPicture({ number, file, history }: OpenPicture): ForPicture {
+  return { picture: number, file, edits: history.edits };
+}
+
 export class Gallery {
   readonly pictures: OpenPicture[] = [];
   private readonly list = element("pictures", HTMLUListElement);
   private readonly progress = element("progress", HTMLParagraphElement);
   private readonly bar = element("progress-bar", HTMLProgressElement);
-  /** How many pictures had to be colored, and since when. */
+  /** How many pictures came in together to be colored, and when. */
   private batch: { readonly waiting: number; readonly since: number } | undefined;
   private readonly buttons = new Map<number, HTMLButtonElement>();
 
@@ -36,6 +41,7 @@ export class Gallery {
     const name = document.createElement("span");
     name.textContent = file.name;
     button.type = "button";
+    button.tabIndex = this.pictures.length === 0 ? 0 : -1;
     button.append(name);
     button.setAttribute("aria-label", texts.waiting(file.name));
     button.addEventListener("click", () => this.onSelect(picture));
@@ -55,7 +61,11 @@ export class Gallery {
   }
 
   mark(selected: OpenPicture): void {
-    for (const [number, button] of this.buttons) button.setAttribute("aria-current", String(number === selected.number));
+    for (const [number, button] of this.buttons) {
+      const isSelected = number === selected.number;
+      button.setAttribute("aria-current", String(isSelected));
+      button.tabIndex = isSelected ? 0 : -1; // the row is one stop of the Tab key; arrow keys go from picture to picture
+    }
     const button = this.buttons.get(selected.number)!;
     // Not scrollIntoView: on a phone that would scroll the picture out of sight.
     this.list.scrollTo({ left: button.offsetLeft - (this.list.clientWidth - button.offsetWidth) / 2 });
@@ -75,6 +85,7 @@ export class Gallery {
     const button = this.buttons.get(picture.number);
     button?.classList.add("failed");
     button?.setAttribute("aria-label", reason);
+    button?.setAttribute("title", reason);
     picture.state = "failed";
     this.count();
   }
@@ -86,20 +97,22 @@ export class Gallery {
     this.bar.max = all;
     this.bar.value = all - waiting;
     this.bar.hidden = waiting === 0;
-    // Of those that came in together: how long the first have taken says how long the others will.
+    // The others will take as long as the first.
     if (waiting >= (this.batch?.waiting ?? 0)) this.batch = { waiting, since: performance.now() };
     const { waiting: begun, since } = this.batch!;
     const perPicture = (performance.now() - since) / Math.max(begun - waiting, 1);
     const isKnown = begun - waiting >= TIMED && waiting > 0;
+    this.progress.ariaLive = waiting > 0 ? "off" : "polite"; // screen readers say the end, not every picture
     this.progress.textContent = texts.progress(colored, all) + (isKnown ? texts.timeLeft((perPicture * waiting) / 1000) : "");
     if (waiting === 0) this.batch = undefined;
   }
 
   private moveFocus(event: KeyboardEvent): void {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (step === undefined) return;
     const buttons = [...this.buttons.values()];
-    buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + step]?.focus();
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const target = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (target === undefined) return;
+    buttons[target]?.focus();
     event.preventDefault();
   }
 }

@@ -1,4 +1,5 @@
 /** Hints on the picture: markers and strokes, and the gestures and keys that make, move and delete them. */
+import { clamp } from "../arithmetic";
 import type { Hint, Point } from "../messages";
 import { displayCode } from "../color/lab";
 import { element } from "./elements";
@@ -78,7 +79,7 @@ export class HintLayer {
   /** Put the cross of the keyboard to a point. */
   moveCross([x, y]: Point): void {
     const [width, height] = this.size;
-    this.crossAt = [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+    this.crossAt = [clamp(x, 0, width), clamp(y, 0, height)];
     this.place(this.cross, this.crossAt);
     this.viewport.reveal(this.crossAt);
   }
@@ -150,7 +151,7 @@ export class HintLayer {
     const move = stepOf(event.key, step);
     if (move !== null) this.moveCross([this.crossAt[0] + move[0], this.crossAt[1] + move[1]]);
     else if (event.key === "Enter" || event.key === " ") this.actions.onPlace([roundedPoint(this.crossAt)], this.viewport.toWindow(this.crossAt));
-    else if (event.key === "+" || event.key === "=") this.viewport.zoomBy(1.5, this.viewport.toWindow(this.crossAt));
+    else if (event.key === "+" || event.key === "=") this.viewport.zoomIn(this.viewport.toWindow(this.crossAt));
     else if (event.key === "-") this.viewport.zoomOut();
     else if (event.key === "0") this.viewport.fit();
     else return;
@@ -167,6 +168,7 @@ export class HintLayer {
     const center = (): Point => this.viewport.toWindow(hint().points[0]!);
     button.addEventListener("pointerdown", (event) => {
       event.stopPropagation();
+      if (event.button !== 0) return;
       button.setPointerCapture(event.pointerId);
       [from, moved] = [[event.clientX, event.clientY], null];
     });
@@ -178,9 +180,14 @@ export class HintLayer {
       moved = this.movedBy(hint(), [dx / this.viewport.scale, dy / this.viewport.scale]);
       this.actions.onMove(index, moved, false);
     });
-    button.addEventListener("pointerup", () => {
+    const rest = (): void => {
       if (moved !== null) this.actions.onMove(index, moved, true);
       from = null;
+    };
+    button.addEventListener("pointerup", rest);
+    button.addEventListener("pointercancel", () => {
+      rest();
+      moved = null; // no click follows
     });
     button.addEventListener("click", () => {
       if (moved === null) this.actions.onOpen(index, center());
@@ -218,7 +225,7 @@ export class HintLayer {
   private movedBy(hint: Hint, [dx, dy]: Point): Hint {
     const bounded = (axis: 0 | 1, by: number): number => {
       const values = hint.points.map((point) => point[axis]);
-      return Math.min(Math.max(by, -Math.min(...values)), this.size[axis] - Math.max(...values));
+      return clamp(by, -Math.min(...values), this.size[axis] - Math.max(...values));
     };
     const [x, y] = [bounded(0, dx), bounded(1, dy)];
     return { ...hint, points: hint.points.map((point) => roundedPoint([point[0] + x, point[1] + y])) };

@@ -2,7 +2,7 @@
 import { codeOf } from "../color/lab";
 import { colorOnWheel, placeOnWheel } from "../hints/wheel";
 import type { Point, Suggestions } from "../messages";
-import { element } from "./elements";
+import { draw, element } from "./elements";
 import { texts } from "./texts";
 
 const MOST_RECENT = 8;
@@ -53,20 +53,13 @@ export class HintPanel {
     });
   }
 
-  get isOpen(): boolean {
-    return this.dialog.open;
-  }
-
   /**
-   * @param color What the place has been given; null where nothing was said of it.
+   * @param color What the place has been given; null where it has none yet.
    * @param inWindow Where the place is.
    */
   open({ luma, likely, wheel }: Suggestions, color: string | null, inWindow: Point): void {
     this.luma = luma;
-    const context = this.wheel.getContext("2d")!;
-    context.clearRect(0, 0, this.wheel.width, this.wheel.height);
-    context.drawImage(wheel, 0, 0, this.wheel.width, this.wheel.height);
-    wheel.close();
+    draw(this.wheel, wheel);
     this.likely.replaceChildren(
       ...likely.map((one) => this.swatch(one.color, texts.likelyColor(one.color, one.probability), texts.percent(one.probability))),
     );

@@ -1,25 +1,33 @@
-/** Pictures come in: chosen, dropped or pasted. */
+/** Files come in: chosen, dropped or pasted. */
+import { suffixes } from "../constants.json";
 import { element } from "./elements";
 
 type Take = (files: File[]) => void;
 
-/**
- * @param onFiles Takes photographs.
- * @param onReferences Takes pictures in color, which are chosen or dropped at the side.
- */
-export function takeFiles(onFiles: Take, onReferences: Take): void {
-  const give = (list: FileList | undefined, take: Take): void => {
-    if (list !== undefined && list.length > 0) take([...list]);
+export interface IntakeActions {
+  readonly onPhotographs: Take;
+  /** Pictures in color, which are chosen or dropped at the side. */
+  readonly onReferences: Take;
+  /** A file of hints. */
+  readonly onHints: Take;
+}
+
+/** @param readsAll Whether everything can be read that Python reads; else dialogs offer what browsers know to be pictures. */
+export function takeFiles({ onPhotographs, onReferences, onHints }: IntakeActions, readsAll: boolean): void {
+  const give = (list: FileList | null | undefined, take: Take): void => {
+    if (list && list.length > 0) take([...list]);
   };
-  for (const [id, take] of [["files", onFiles], ["more-files", onFiles], ["reference-files", onReferences]] as const) {
+  const inputs = { "files": onPhotographs, "more-files": onPhotographs, "reference-files": onReferences, "hint-file": onHints };
+  for (const [id, take] of Object.entries(inputs)) {
     const input = element(id, HTMLInputElement);
+    if (readsAll && take !== onHints) input.accept = ["image/*", ...suffixes].join();
     input.addEventListener("change", () => {
-      give(input.files ?? undefined, take);
+      give(input.files, take);
       input.value = ""; // the same file may be chosen again
     });
   }
   const side = element("reference", HTMLElement);
-  document.addEventListener("paste", (event) => give(event.clipboardData?.files, onFiles));
+  document.addEventListener("paste", (event) => give(event.clipboardData?.files, onPhotographs));
   document.addEventListener("dragover", (event) => {
     event.preventDefault(); // else the browser leaves the page for the file
     document.body.classList.toggle("dragging", event.dataTransfer?.types.includes("Files") ?? false);
@@ -30,6 +38,6 @@ export function takeFiles(onFiles: Take, onReferences: Take): void {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dragging");
-    give(event.dataTransfer?.files, side.contains(event.target as Node) ? onReferences : onFiles);
+    give(event.dataTransfer?.files, side.contains(event.target as Node) ? onReferences : onPhotographs);
   });
 }

@@ -1,5 +1,6 @@
 /** `tinct studio` serves this page from the machine that it runs on, which does for it what browsers cannot. */
 import type { ChromaModel } from "../color/chroma-model";
+import { studio } from "../constants.json";
 import type { Settings } from "../messages";
 import { PictureError } from "../messages";
 import type { Reader } from "../worker/client";
@@ -29,7 +30,7 @@ export class Studio implements Reader {
   /**
    * Find out what serves this page: null where it is not `tinct studio`.
    *
-   * @throws Error If that does not answer any more.
+   * @throws Error It does not answer any more.
    */
   static async find(): Promise<Studio | null> {
     const token = takeToken();
@@ -82,7 +83,7 @@ export class Studio implements Reader {
   }
 
   private async post(path: string, name: string, body: Blob): Promise<Blob> {
-    const headers = { "X-Tinct-Token": this.token, "X-Tinct-Name": encodeURIComponent(name) };
+    const headers = { [studio.tokenHeader]: this.token, [studio.nameHeader]: encodeURIComponent(name) };
     const response = await fetch(path, { method: "POST", headers, body }).catch((error: unknown) => {
       throw new PictureError("noStudio", String(error));
     });
@@ -101,7 +102,7 @@ function takeToken(): string | null {
 }
 
 async function get(path: string, token: string): Promise<Response> {
-  const response = await fetch(path, { headers: { "X-Tinct-Token": token } });
+  const response = await fetch(path, { headers: { [studio.tokenHeader]: token } });
   if (!response.ok) throw new PictureError("refused", (await response.text()).trim());
   return response;
 }

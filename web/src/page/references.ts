@@ -8,7 +8,7 @@ export class References {
   /** Of the pictures shown. */
   private readonly addresses: string[] = [];
 
-  /** @param onRemove Is told the number of the reference. */
+  /** @param onRemove Takes the number of a reference. */
   constructor(private readonly onRemove: (number: number) => void) {}
 
   show(references: readonly ReferencePicture[]): void {

@@ -1,6 +1,6 @@
 /** Results as files, with the metadata of the original. */
 import { downloadZip } from "client-zip";
-import type { Encoded, EncodeRequest, ModelName, SavedType } from "../messages";
+import type { Exported, ExportRequest, ModelName, SavedType } from "../messages";
 import { readMetadata, withMetadata } from "../metadata/metadata";
 
 /** What can be saved of a picture: a text of texts.ts, and how its file is made and named. */
@@ -8,7 +8,7 @@ export interface SavedKind {
   readonly text: "jpeg" | "png" | "webp" | "tiff" | "layer" | "sheet";
   /** Null of what browsers do not write. */
   readonly type: SavedType | null;
-  readonly what: EncodeRequest["what"];
+  readonly what: ExportRequest["what"];
   readonly ending: string;
 }
 
@@ -21,6 +21,8 @@ export const SAVED_KINDS: readonly SavedKind[] = [
   { text: "sheet", type: "image/jpeg", what: "sheet", ending: "-sheet.jpg" },
 ];
 
+const DOWNLOAD_TIME = 60_000; // ms in which the browser takes a file: it may be asking where to
+
 export interface SavedFile {
   readonly blob: Blob;
   readonly name: string;
@@ -29,11 +31,11 @@ export interface SavedFile {
 }
 
 /** Give a picture that the browser has written the metadata of its original. */
-export async function finish(original: File, encoded: Encoded, model: ModelName, kind: SavedKind): Promise<SavedFile> {
-  const [source, result] = await Promise.all([original, encoded.blob].map(bytesOf));
+export async function described(original: File, exported: Exported, model: ModelName, kind: SavedKind): Promise<SavedFile> {
+  const [source, result] = await Promise.all([original, exported.blob].map(bytesOf));
   const metadata = readMetadata(source!);
-  const bytes = withMetadata(result!, metadata ?? {}, model, [encoded.width, encoded.height]);
-  const blob = new Blob([bytes], { type: encoded.blob.type });
+  const bytes = withMetadata(result!, metadata ?? {}, model, [exported.width, exported.height]);
+  const blob = new Blob([bytes], { type: exported.blob.type });
   return { blob, name: nameOf(original, kind.ending), isComplete: metadata !== null };
 }
 
@@ -51,7 +53,7 @@ async function* entriesOf(files: AsyncIterable<SavedFile>): AsyncGenerator<{ nam
   const taken = new Set<string>();
   for await (const { blob, name } of files) {
     let free = name;
-    for (let number = 2; taken.has(free); number++) free = name.replace(/(\.[^.]+)$/, ` (${number})$1`);
+    for (let number = 2; taken.has(free); number++) free = name.replace(/(?=\.[^.]+$)/, ` (${number})`);
     taken.add(free);
     yield { name: free, input: blob, lastModified: new Date() };
   }
@@ -63,7 +65,7 @@ export function download(blob: Blob, name: string): void {
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may be asking where to
+  setTimeout(() => URL.revokeObjectURL(link.href), DOWNLOAD_TIME);
 }
 
 async function bytesOf(blob: Blob): Promise<Uint8Array> {

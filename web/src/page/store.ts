@@ -13,6 +13,10 @@ type Key = [number: number, part: "file" | "edits"];
 /** A browser that keeps nothing (a private window, a full disk) is no reason to stop working. */
 export class Store {
   private readonly store = createStore("tinct", "pictures");
+  private hasFailed = false;
+
+  /** @param onFailed Is called when the browser first does not keep something. */
+  constructor(private readonly onFailed: () => void) {}
 
   /** Return what was kept, by number, in the order of these. */
   async read(): Promise<[number, KeptPicture][]> {
@@ -31,7 +35,7 @@ export class Store {
     ]);
   }
 
-  /** Keep what has been chosen anew for a picture. */
+  /** Keep what has changed of a picture. */
   async keepEdits(number: number, edits: Edits): Promise<void> {
     await this.write([[[number, "edits"], edits]]);
   }
@@ -45,6 +49,10 @@ export class Store {
   }
 
   private async write(values: [Key, File | Edits][]): Promise<void> {
-    await setMany(values, this.store).catch((error: unknown) => console.warn("not kept", error));
+    await setMany(values, this.store).catch((error: unknown) => {
+      console.warn("not kept", error);
+      if (!this.hasFailed) this.onFailed();
+      this.hasFailed = true;
+    });
   }
 }

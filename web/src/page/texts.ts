@@ -1,4 +1,7 @@
 /** Every text of the page, in one place, so that others can translate it. */
+import { models } from "../constants.json";
+import { MOST_PIXELS } from "../messages";
+
 export const texts = {
   title: "tinct: color for gray photographs",
   promise: "Your pictures stay on this device. Nothing is sent anywhere.",
@@ -18,9 +21,9 @@ export const texts = {
   vivid: "vivid",
   network: "Network",
   nano: "Quick",
-  nanoSize: "1.2 MB",
+  nanoSize: `${models.nano.megabytes} MB`,
   base: "Best",
-  baseSize: "6.5 MB, fetched once",
+  baseSize: `${models.base.megabytes} MB, fetched once`,
   places: "Pages",
   photographs: "Photographs",
   camera: "Camera",
@@ -99,7 +102,7 @@ export const texts = {
   openHints: "Open hints",
   forget: "Close all",
   notHints: (name: string) => `${name}: not a file of hints of tinct.`,
-  badHint: (name: string, number: number) => `${name}: hint ${number} has a mistake: a place outside the picture, or what is no color.`,
+  badHint: (name: string, number: number) => `${name}: hint ${number} has a mistake: a place outside the picture, or something that is no color.`,
   otherShape: (name: string) => `${name}: made for a picture of another shape.`,
   saving: "Writing the picture at full size…",
   saved: (name: string) => `Saved ${name}`,
@@ -116,10 +119,11 @@ export const texts = {
   unreadableHeic: (name: string) =>
     `${name}: HEIC, which this browser cannot read: Safari can, and tinct studio opens it in any browser.`,
   refused: (_name: string, detail: string) => detail,
-  tooLarge: (name: string) => `${name}: too large for a browser (more than 100 megapixels). tinct on the command line colors it.`,
+  tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels). tinct on the command line colors it.`,
   noModel: () => "The network could not be fetched. Once it has been, the page works offline; try again with a connection.",
-  failed: (name: string) => `${name}: could not be colored; perhaps memory ran out. Close other pages and try again.`,
+  failed: (name: string) => `${name}: failed; perhaps memory ran out. Close other pages and try again.`,
   noStudio: (name: string) => `${name}: tinct studio does not answer any more. Start it again; what is open here stays.`,
   noStudioAtAll: "tinct studio does not answer any more; the pictures that are open can still be saved, as far as the browser can write them.",
+  notKept: "This browser keeps nothing here (its disk may be full, or the window private): a reload loses what is open.",
   noBrowser: "This page needs a browser with WebAssembly, workers and OffscreenCanvas: any of the last years.",
 } as const;

@@ -1,9 +1,9 @@
-/** Shows one picture: before and after, at any zoom, with its hints. Of several wishes to show it only the last counts. */
+/** Shows one picture: before and after, at any zoom, with its hints. What is wanted while it is busy replaces what was. */
 import type { Edits, Point, ViewSize } from "../messages";
 import type { WorkerClient } from "../worker/client";
 import { Comparison } from "./comparison";
 import { element } from "./elements";
-import type { OpenPicture } from "./gallery";
+import { ofPicture, type OpenPicture } from "./gallery";
 import { HintLayer, type HintActions } from "./hint-layer";
 import { Viewport } from "./viewport";
 
@@ -28,7 +28,7 @@ export class Viewer {
   private shown: Wanted | undefined;
   /** Of the shown picture, in pixels. */
   private size: Point = [1, 1];
-  /** The picture that the worker was last asked about. */
+  /** The picture that the worker was last asked about; none once it has been closed. */
   private attempted: OpenPicture | undefined;
   private wantsDetail = false;
   private isShowing = false;
@@ -40,13 +40,20 @@ export class Viewer {
     this.hints = new HintLayer(this.viewport, actions);
   }
 
-  /** Size of the shown picture. */
-  get pictureSize(): Point {
-    return this.size;
+  get shownPicture(): OpenPicture | undefined {
+    return this.shown?.picture;
+  }
+
+  /** Return width and height of a picture, also of one that is not shown. */
+  async sizeOf(picture: OpenPicture): Promise<Point> {
+    if (picture === this.shownPicture) return this.size;
+    const { width, height, after } = await this.client.ask({ kind: "view", ...ofPicture(picture), size: "thumbnail", withBefore: false });
+    after.close();
+    return [width, height];
   }
 
   show(picture: OpenPicture, edits: Edits, size: ViewSize): void {
-    if (picture === this.shown?.picture) this.hints.show(edits.hints);
+    if (picture === this.shownPicture) this.hints.show(edits.hints);
     this.wanted = { picture, edits, size };
     void this.showWanted();
   }
@@ -63,9 +70,9 @@ export class Viewer {
     this.comparison.revealAfter(inWindow[0]);
   }
 
-  /** Forget the picture. */
+  /** Forget the picture, and what is on its way of it. */
   close(): void {
-    this.shown = undefined;
+    [this.wanted, this.shown, this.attempted] = [undefined, undefined, undefined];
     delete this.figure.dataset["shown"];
   }
 
@@ -74,7 +81,9 @@ export class Viewer {
     this.isShowing = true;
     this.figure.setAttribute("aria-busy", "true");
     for (let next = this.next(); next !== undefined; next = this.next()) {
-      await next().catch((error: unknown) => this.actions.onFailed(this.attempted!, error));
+      await next().catch((error: unknown) => {
+        if (this.attempted !== undefined) this.actions.onFailed(this.attempted, error);
+      });
     }
     this.figure.removeAttribute("aria-busy");
     this.isShowing = false;
@@ -83,13 +92,9 @@ export class Viewer {
   private next(): (() => Promise<void>) | undefined {
     const { wanted, shown } = this;
     if (wanted !== undefined) {
-      this.attempted = wanted.picture;
-      // What has been changed is seen at once, and then finely, unless it has been changed again.
-      if (wanted.picture === shown?.picture && wanted.size === "fine" && !isEqual(wanted.edits, shown.edits)) {
-        return () => this.showOnce({ ...wanted, size: "draft" });
-      }
-      this.wanted = undefined;
-      return () => this.showOnce(wanted);
+      [this.wanted, this.attempted] = [undefined, wanted.picture];
+      const isChange = wanted.picture === shown?.picture && wanted.size === "fine" && !isEqual(wanted.edits, shown.edits);
+      return () => (isChange ? this.showChange(wanted) : this.showOnce(wanted));
     }
     if (!this.wantsDetail || shown === undefined) return undefined;
     this.wantsDetail = false;
@@ -97,11 +102,21 @@ export class Viewer {
     return () => this.showDetail(shown);
   }
 
+  /** Show at once what has been changed, and then finely, unless it is changed again. */
+  private async showChange(wanted: Wanted): Promise<void> {
+    await this.showOnce({ ...wanted, size: "draft" });
+    if (this.attempted === wanted.picture) this.wanted ??= wanted;
+  }
+
   private async showOnce(wanted: Wanted): Promise<void> {
     const { picture, edits, size } = wanted;
-    const { number, file } = picture;
-    const isOther = picture !== this.shown?.picture;
-    const view = await this.client.ask({ kind: "view", picture: number, file, edits, size, withBefore: isOther });
+    const isOther = picture !== this.shownPicture;
+    const view = await this.client.ask({ kind: "view", ...ofPicture(picture), edits, size, withBefore: isOther });
+    if (this.attempted !== picture) {
+      view.before?.close();
+      view.after.close();
+      return;
+    }
     this.comparison.hideDetail();
     this.comparison.show(view.before, view.after);
     this.shown = wanted;
@@ -122,8 +137,10 @@ export class Viewer {
     const isFineEnough = resolution >= 1 || this.viewport.scale * devicePixelRatio <= resolution;
     if (isFineEnough) return this.comparison.hideDetail();
     const area = this.viewport.visible;
-    const detail = await this.client.ask({ kind: "detail", picture: picture.number, file: picture.file, edits, area });
-    if (this.shown?.picture === picture) this.comparison.showDetail(detail, area, this.size);
+    const detail = await this.client.ask({ kind: "detail", ...ofPicture(picture), edits, area });
+    if (this.attempted === picture) return this.comparison.showDetail(detail, area, this.size);
+    detail.before.close();
+    detail.after.close();
   }
 
   private move(): void {

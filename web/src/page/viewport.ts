@@ -1,11 +1,14 @@
 /** Which part of the picture is seen, and how large: by wheel, pinch, drag and keyboard. */
+import { clamp } from "../arithmetic";
 import type { Area, Point } from "../messages";
 import { element } from "./elements";
 import { texts } from "./texts";
 
 const LARGEST_PIXEL = 16; // of the screen, to one of the picture
+const SEEN_PIXEL = 2; // of the screen, to one of the picture: from there on pixels are shown as squares
 const STEP = 1.5; // of the buttons and keys
-const WHEEL_STEP = 0.0015;
+const WHEEL_STEP = 0.0015; // logarithm of the zoom, to a pixel of scrolling: a notch of a wheel is 16 %
+const SMALLEST_SCALE = 1e-6; // of a stage that has no size, as a hidden one
 
 export class Viewport {
   readonly stage = element("stage", HTMLElement);
@@ -23,8 +26,8 @@ export class Viewport {
       event.preventDefault();
       this.zoomBy(Math.exp(-event.deltaY * WHEEL_STEP), [event.clientX, event.clientY]);
     });
-    element("zoom-in", HTMLButtonElement).addEventListener("click", () => this.zoomBy(STEP));
-    element("zoom-out", HTMLButtonElement).addEventListener("click", () => this.zoomBy(1 / STEP));
+    element("zoom-in", HTMLButtonElement).addEventListener("click", () => this.zoomIn());
+    element("zoom-out", HTMLButtonElement).addEventListener("click", () => this.zoomOut());
     this.fitButton.addEventListener("click", () => this.fit());
     new ResizeObserver(() => this.layOut()).observe(this.stage);
   }
@@ -41,8 +44,9 @@ export class Viewport {
     this.layOut();
   }
 
-  zoomIn(): void {
-    this.zoomBy(STEP);
+  /** @param around A point of the window that stays where it is; the middle of the stage if left out. */
+  zoomIn(around?: Point): void {
+    this.zoomBy(STEP, around);
   }
 
   zoomOut(): void {
@@ -51,7 +55,7 @@ export class Viewport {
 
   /** @param around A point of the window that stays where it is; the middle of the stage if left out. */
   zoomBy(factor: number, around?: Point): void {
-    const zoom = Math.min(Math.max(this.zoom * factor, 1), this.mostZoom);
+    const zoom = clamp(this.zoom * factor, 1, this.mostZoom);
     const box = this.stage.getBoundingClientRect();
     const [x, y] = around ?? [box.left + box.width / 2, box.top + box.height / 2];
     const [pictureX, pictureY] = this.toPicture([x, y]);
@@ -82,10 +86,6 @@ export class Viewport {
     return this.fitScale * this.zoom;
   }
 
-  get isZoomed(): boolean {
-    return this.zoom > 1;
-  }
-
   /** Turn a point of the window into one of the picture. */
   toPicture([x, y]: Point): Point {
     const box = this.frame.getBoundingClientRect();
@@ -112,7 +112,7 @@ export class Viewport {
 
   private get fitScale(): number {
     const { clientWidth, clientHeight } = this.stage;
-    return Math.max(Math.min(clientWidth / this.size[0], clientHeight / this.size[1]), 1e-6);
+    return Math.max(Math.min(clientWidth / this.size[0], clientHeight / this.size[1]), SMALLEST_SCALE);
   }
 
   private get mostZoom(): number {
@@ -125,7 +125,7 @@ export class Viewport {
     const height = this.size[1] * this.scale;
     const bounded = (middle: number, length: number, room: number): number => {
       const half = Math.min(room / 2 / length, 0.5);
-      return Math.min(Math.max(middle, half), 1 - half);
+      return clamp(middle, half, 1 - half);
     };
     this.middle = [bounded(this.middle[0], width, clientWidth), bounded(this.middle[1], height, clientHeight)];
     const { style } = this.frame;
@@ -133,8 +133,8 @@ export class Viewport {
     style.height = `${height}px`;
     style.left = `${clientWidth / 2 - this.middle[0] * width}px`;
     style.top = `${clientHeight / 2 - this.middle[1] * height}px`;
-    this.stage.classList.toggle("zoomed", this.isZoomed);
-    this.stage.classList.toggle("pixels", this.scale * devicePixelRatio >= 2);
+    this.stage.classList.toggle("zoomed", this.zoom > 1);
+    this.stage.classList.toggle("pixels", this.scale * devicePixelRatio >= SEEN_PIXEL);
     this.fitButton.textContent = texts.zoomed(this.scale);
     this.fitButton.setAttribute("aria-label", `${texts.zoomed(this.scale)}, ${texts.zoomFit}`);
     this.onMove();

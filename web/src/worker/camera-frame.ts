@@ -10,7 +10,7 @@ import { codesToLab } from "../color/lab";
 import type { Plane } from "../color/plane";
 import { workingSize } from "../color/resize";
 import type { Frame, FrameRequest } from "../messages";
-import { answer } from "./network";
+import { predict } from "./network";
 import { context2d, lumaOf } from "./picture";
 
 /** Canvases stay from frame to frame. */
@@ -25,7 +25,7 @@ export async function colorFrame({ frame, settings }: FrameRequest): Promise<Fra
   const luma = { width, height, data: lumaOf(pixels) };
   const spec = models[settings.model];
   const working = planeOf(draw(taken, atWork, ...workingSize(width, height, spec)));
-  const { ab, confidence } = await answer(working, settings.model, settings.vividness);
+  const { ab, confidence } = await predict(working, settings.model, settings.vividness);
   const adjusted = adjust(ab, confidence, settings);
   const chroma = fitChroma(working, adjusted, spec.stride, upsample.fitShrinkOfFilms);
   const [columns, rows] = [working.width / spec.stride, working.height / spec.stride];

@@ -1,4 +1,4 @@
-/** One picture as one network sees it, and the colors that come of it: `tinct.runtime.canvas`. */
+/** One picture as one network knows it, and its colors: `tinct.runtime.canvas`. */
 import { hints as numbers, models } from "../constants.json";
 import { adjust } from "../color/adjust";
 import { type ChromaModel, fitChroma } from "../color/chroma-model";
@@ -6,11 +6,11 @@ import type { Bytes, Plane } from "../color/plane";
 import { enlarge, workingLuma } from "../color/resize";
 import { type KnownColor, Surface } from "../hints/known-colors";
 import { Propagation } from "../hints/propagation";
-import { type Answer, colorLike, referencePlaces, type Said } from "../hints/reference";
+import { colorLike, type Match, type Prediction, referencePlaces } from "../hints/reference";
 import { around, type Places, sample } from "../hints/similarity";
 import { suggestColors } from "../hints/suggest";
 import type { Edits, Hint, ModelName, Point, ReferencePicture, Suggestion } from "../messages";
-import { describe, readOut, see, type Seen } from "./network";
+import { describe, encode, type Encoded, readOut } from "./network";
 import { referenceOf } from "./references";
 
 const MOST_SUGGESTIONS = 5;
@@ -20,28 +20,28 @@ export class Coloring {
   private readonly columns: number;
   private readonly rows: number;
   private propagation: Promise<Propagation> | undefined;
-  /** The last answers: a hint leaves the network's as it is. */
-  private answer: { readonly vividness: number; readonly value: Answer } | undefined;
-  /** As references are compared with. */
-  private coarse: Promise<Places> | undefined;
-  /** What references say, by their numbers: settings leave it as it is. */
-  private readonly said = new Map<number, Said>();
+  /** The last prediction: a hint leaves it as it is. */
+  private prediction: { readonly vividness: number; readonly value: Prediction } | undefined;
+  /** Its places as references are compared with them. */
+  private coarsePlaces: Promise<Places> | undefined;
+  /** By the numbers of references: settings leave them as they are. */
+  private readonly matches = new Map<number, Match>();
   private last: { readonly key: string; readonly chroma: ChromaModel } | undefined;
 
   private constructor(
     luma: Bytes,
     private readonly working: Plane,
     readonly model: ModelName,
-    private readonly seen: Seen,
+    private readonly encoded: Encoded,
   ) {
-    [this.rows, this.columns] = seen.scores.dims.slice(2) as [number, number];
+    [this.rows, this.columns] = encoded.scores.dims.slice(2) as [number, number];
     this.surface = new Surface(luma, this.columns, this.rows);
   }
 
-  /** Let a network look at a picture, which it does once. */
+  /** Run a network on a picture, which is done once. */
   static async of(luma: Bytes, model: ModelName): Promise<Coloring> {
     const working = workingLuma(luma, models[model]);
-    return new Coloring(luma, working, model, await see(working, model));
+    return new Coloring(luma, working, model, await encode(working, model));
   }
 
   /** Return the chroma of the picture, for pictures of any size. */
@@ -51,24 +51,25 @@ export class Coloring {
     return this.last.chroma;
   }
 
-  /** Return a of all cells, then b, without what hints say, in CIE units. */
+  /** Return a of all cells, then b, as they are without hints, in CIE units. */
   private async automatic({ settings, references }: Edits): Promise<Float32Array> {
-    if (this.answer?.vividness !== settings.vividness) {
-      this.answer = { vividness: settings.vividness, value: await readOut(this.seen, this.model, settings.vividness) };
+    if (this.prediction?.vividness !== settings.vividness) {
+      const value = await readOut(this.encoded, this.model, settings.vividness);
+      this.prediction = { vividness: settings.vividness, value };
     }
-    const { ab, confidence } = this.answer.value;
+    const { ab, confidence } = this.prediction.value;
     const adjusted = settings.caution === 0 && settings.saturation === 1 ? ab : adjust(ab, confidence, settings);
     if (references.length === 0) return adjusted;
-    const said = [];
-    for (const reference of references) said.push(await this.saidBy(reference));
-    return colorLike({ ab: adjusted, confidence }, this.columns, said).ab;
+    const matches = [];
+    for (const reference of references) matches.push(await this.matchOf(reference));
+    return colorLike({ ab: adjusted, confidence }, this.columns, matches).ab;
   }
 
   /** Return the luma of a place, 0..1, and its likely colors. */
   suggest(at: Point): { luma: number; likely: Suggestion[] } {
     const { row, column } = this.surface.toMap(at);
     const places = around(this.columns, this.rows, row, column);
-    const scores = this.seen.scores.data as Float32Array;
+    const scores = this.encoded.scores.data as Float32Array;
     const count = this.columns * this.rows;
     const { bins } = models[this.model];
     const ofPlace = bins.map((_, bin) => sample((place) => scores[bin * count + place]!, places));
@@ -83,18 +84,18 @@ export class Coloring {
   }
 
   private propagate(): Promise<Propagation> {
-    this.propagation ??= describe(this.seen, this.model).then((described) => new Propagation(described, models[this.model]));
+    this.propagation ??= describe(this.encoded, this.model).then((description) => new Propagation(description, models[this.model]));
     return this.propagation;
   }
 
-  private async saidBy(picture: ReferencePicture): Promise<Said> {
-    const known = this.said.get(picture.number);
+  private async matchOf(picture: ReferencePicture): Promise<Match> {
+    const known = this.matches.get(picture.number);
     if (known !== undefined) return known;
     const reference = await referenceOf(picture, this.model);
-    this.coarse ??= describe(this.seen, this.model, true).then((described) => referencePlaces(described, models[this.model]));
-    const said = reference.saysOf(await this.coarse);
-    this.said.set(picture.number, said);
-    return said;
+    this.coarsePlaces ??= describe(this.encoded, this.model, true).then((description) => referencePlaces(description, models[this.model]));
+    const match = reference.match(await this.coarsePlaces);
+    this.matches.set(picture.number, match);
+    return match;
   }
 
   private async chromaOf(edits: Edits): Promise<ChromaModel> {
@@ -108,7 +109,7 @@ export class Coloring {
   }
 }
 
-/** Bring finished chroma to what was said, where the fit has smoothed it. */
+/** Bring finished chroma to the colors of hints, where the fit has smoothed them. */
 function corrected(model: ChromaModel, known: readonly KnownColor[], propagation: Propagation): ChromaModel {
   const { width, height } = model.slopeCb;
   const [down, along] = [height / propagation.height, width / propagation.width];

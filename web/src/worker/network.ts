@@ -6,8 +6,8 @@ import { lightnessOf } from "../color/lightness";
 import type { Plane } from "../color/plane";
 import baseReadoutUrl from "../graphs/base-readout.onnx?url";
 import nanoReadoutUrl from "../graphs/nano-readout.onnx?url";
-import type { Described } from "../hints/propagation";
-import { type Answer, halved } from "../hints/reference";
+import type { Description } from "../hints/propagation";
+import { halved, type Prediction } from "../hints/reference";
 import type { ModelName } from "../messages";
 import { PictureError } from "../messages";
 
@@ -26,8 +26,8 @@ type Graph = ModelName | `${ModelName}-readout` | `${ModelName}-hints`;
 const READOUTS: Record<ModelName, string> = { nano: nanoReadoutUrl, base: baseReadoutUrl };
 const sessions = new Map<Graph, Promise<ort.InferenceSession>>();
 
-/** What a network sees in a picture, whatever the settings. */
-export interface Seen {
+/** All that a network knows of a picture, whatever the settings. */
+export interface Encoded {
   readonly lightness: ort.Tensor;
   readonly scores: ort.Tensor;
   readonly features: ort.Tensor;
@@ -39,37 +39,37 @@ export async function load(model: ModelName): Promise<void> {
 }
 
 /**
- * Let a network look at a picture.
+ * Run a network on a picture.
  *
  * @param luma At working size, 0..1.
  */
-export async function see(luma: Plane, model: ModelName): Promise<Seen> {
+export async function encode(luma: Plane, model: ModelName): Promise<Encoded> {
   const network = await session(model);
   const lightness = lightnessTensor(luma);
   const { scores, features } = await network.run({ lightness, vividness: scalar(0) }, ["scores", "features"]);
   return { lightness, scores: scores!, features: features! };
 }
 
-/** Read colors out of what a network has seen. */
-export async function readOut({ scores }: Seen, model: ModelName, vividness: number): Promise<Answer> {
+/** Read colors out of what a network knows of a picture. */
+export async function readOut({ scores }: Encoded, model: ModelName, vividness: number): Promise<Prediction> {
   const readout = await session(`${model}-readout`);
   return checked(await readout.run({ scores, vividness: scalar(vividness) }), model);
 }
 
 /**
- * Let a network color a picture that nothing more is asked about.
+ * Predict the colors of a picture of which nothing else is needed.
  *
  * @param luma At working size, 0..1.
  */
-export async function answer(luma: Plane, model: ModelName, vividness: number): Promise<Answer> {
+export async function predict(luma: Plane, model: ModelName, vividness: number): Promise<Prediction> {
   const network = await session(model);
   return checked(await network.run({ lightness: lightnessTensor(luma), vividness: scalar(vividness) }, ["ab", "confidence"]), model);
 }
 
-function checked(result: ort.InferenceSession.ReturnType, model: ModelName): Answer {
+function checked(result: ort.InferenceSession.ReturnType, model: ModelName): Prediction {
   const [ab, confidence] = [result["ab"]!.data as Float32Array, result["confidence"]!.data as Float32Array];
   if (!(ab.every(Number.isFinite) && confidence.every(Number.isFinite))) {
-    throw new PictureError("failed", `${model}: the model answers NaN or infinity`);
+    throw new PictureError("failed", `${model}: the model returns NaN or infinity`);
   }
   return { ab, confidence };
 }
@@ -79,7 +79,7 @@ function checked(result: ort.InferenceSession.ReturnType, model: ModelName): Ans
  *
  * @param isCoarse Whether two by two cells are one place.
  */
-export async function describe({ features, lightness }: Seen, model: ModelName, isCoarse = false): Promise<Described> {
+export async function describe({ features, lightness }: Encoded, model: ModelName, isCoarse = false): Promise<Description> {
   const branch = await session(`${model}-hints`);
   const feed = isCoarse ? { features: halvedTensor(features), lightness: halvedTensor(lightness) } : { features, lightness };
   const { keys, strengths } = await branch.run(feed);

@@ -1,13 +1,15 @@
 /** A picture as the worker holds it: its luma at full size, and smaller views of it. */
+import { clamp } from "../arithmetic";
 import type { Bytes } from "../color/plane";
 import type { Area, ViewSize } from "../messages";
-import { PictureError } from "../messages";
+import { MOST_PIXELS, PictureError } from "../messages";
 
-/** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
-export const MOST_PIXELS = 100e6;
 const HEIC = /\.(heic|heif|hif)$/i;
 const STRIP_PIXELS = 1 << 20; // read at a time, so that pixels of 4 bytes exist of a strip alone
+/** Of views: for a button of the row; for what follows a dragged slider; for the largest stage. */
 const VIEW_PIXELS: Record<ViewSize, number> = { thumbnail: 40e3, draft: 400e3, fine: 2e6 };
+/** Of BT.601 luma in 32768ths, as OpenCV has them, which add up to one; and a half, so that it rounds. */
+const [LUMA_RED, LUMA_GREEN, LUMA_BLUE, LUMA_BITS, LUMA_HALF] = [9798, 19235, 3735, 15, 16384] as const;
 
 export class Picture {
   private readonly views = new Map<ViewSize, Bytes>();
@@ -62,7 +64,7 @@ export class Picture {
   }
 }
 
-/** Decode a file, upright and in sRGB, by the browser; whoever asks closes what comes of it. */
+/** Decode a file, upright and in sRGB, by the browser; the caller closes the result. */
 export async function decode(file: File): Promise<ImageBitmap> {
   const bitmap = await createImageBitmap(file).catch((error: unknown) => {
     throw new PictureError(HEIC.test(file.name) ? "unreadableHeic" : "unreadable", String(error));
@@ -91,7 +93,7 @@ export function context2d(canvas: OffscreenCanvas): OffscreenCanvasRenderingCont
   return context;
 }
 
-/** Return BT.601 luma, with the integer weights of OpenCV, and alpha where anything is transparent. */
+/** Return BT.601 luma, and alpha where anything is transparent. */
 export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Uint8Array | null] {
   const { width, height } = source;
   const luma = new Uint8Array(width * height);
@@ -110,7 +112,7 @@ export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Ui
 /** Give the pixels of a picture some rows at a time: these, the number of the first, and how many. */
 export function eachStrip(source: ImageBitmap | OffscreenCanvas, take: (strip: ImageData, top: number, rows: number) => void): void {
   const { width, height } = source;
-  const most = Math.min(Math.max(Math.floor(STRIP_PIXELS / width), 1), height);
+  const most = clamp(Math.floor(STRIP_PIXELS / width), 1, height);
   const read = source instanceof OffscreenCanvas ? readerOfCanvas(source) : readerOfBitmap(source, most);
   for (let top = 0; top < height; top += most) {
     const rows = Math.min(most, height - top);
@@ -149,7 +151,7 @@ function writeLuma(pixels: Uint32Array, luma: Uint8Array): boolean {
   let all = -1;
   for (let i = 0; i < luma.length; i++) {
     const pixel = pixels[i]! | 0;
-    luma[i] = ((pixel & 255) * 9798 + ((pixel >> 8) & 255) * 19235 + ((pixel >> 16) & 255) * 3735 + 16384) >> 15;
+    luma[i] = ((pixel & 255) * LUMA_RED + ((pixel >> 8) & 255) * LUMA_GREEN + ((pixel >> 16) & 255) * LUMA_BLUE + LUMA_HALF) >> LUMA_BITS;
     all &= pixel;
   }
   return all >>> 24 === 255;

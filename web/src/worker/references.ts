@@ -1,47 +1,38 @@
-/** Pictures in color as networks see them; the last ones stay in memory. */
+/** Pictures in color as networks know them; the last ones stay in memory. */
+import { roundHalfToEven } from "../arithmetic";
 import { models } from "../constants.json";
-import { isInColor, lookedAtSize } from "../color/in-color";
+import { examinedSize, isInColor } from "../color/in-color";
 import { codesToLab } from "../color/lab";
 import type { Plane } from "../color/plane";
-import { Resampler, roundHalfToEven, type Size, workingLuma } from "../color/resize";
+import { Resampler, type Size, workingLuma } from "../color/resize";
 import { halved, Reference, referencePlaces } from "../hints/reference";
 import type { ModelName, ReferencePicture } from "../messages";
 import { PictureError } from "../messages";
-import { describe, see } from "./network";
+import { Recent } from "../recent";
+import { describe, encode } from "./network";
 import { decode, eachStrip, readLuma } from "./picture";
 
-const KEPT = 8;
-
-const kept = new Map<string, Promise<Reference>>(); // the one used last is the last
+const kept = new Recent<string, Reference>(8);
 
 /**
- * Let a network look at a picture in color, which it does once.
+ * Read a picture in color, and run a network on it, which is done once.
  *
  * @throws PictureError If it cannot be read, or is gray.
  */
 export function referenceOf(picture: ReferencePicture, model: ModelName): Promise<Reference> {
-  const key = `${model} ${picture.number}`;
-  const found = kept.get(key) ?? readReference(picture.file, model);
-  kept.delete(key);
-  kept.set(key, found);
-  found.catch(() => kept.delete(key));
-  for (const oldest of kept.keys()) {
-    if (kept.size <= KEPT) break;
-    kept.delete(oldest);
-  }
-  return found;
+  return kept.get(`${model} ${picture.number}`, () => readReference(picture.file, model));
 }
 
 async function readReference(file: File, model: ModelName): Promise<Reference> {
   const bitmap = await decode(file);
   try {
     const { width, height } = bitmap;
-    const seen = await see(workingLuma({ width, height, data: readLuma(bitmap)[0] }, models[model]), model);
-    const [rows, columns] = seen.scores.dims.slice(2) as [number, number];
-    const [onMap, lookedAt] = shrinkColors(bitmap, [[columns, rows], lookedAtSize([width, height])]);
-    if (!isInColor(lookedAt!)) throw new PictureError("grayReference");
-    const described = await describe(seen, model, true);
-    return new Reference(referencePlaces(described, models[model]), halved(abOf(onMap!), columns));
+    const encoded = await encode(workingLuma({ width, height, data: readLuma(bitmap)[0] }, models[model]), model);
+    const [rows, columns] = encoded.scores.dims.slice(2) as [number, number];
+    const [onMap, examined] = shrinkColors(bitmap, [[columns, rows], examinedSize([width, height])]);
+    if (!isInColor(examined!)) throw new PictureError("grayReference");
+    const description = await describe(encoded, model, true);
+    return new Reference(referencePlaces(description, models[model]), halved(abOf(onMap!), columns));
   } finally {
     bitmap.close();
   }

@@ -3,15 +3,14 @@
  * decodes it is fetched when the first TIFF comes.
  */
 import type { GeoTIFFImage } from "geotiff";
-import { MOST_PIXELS } from "./picture";
-import { PictureError } from "../messages";
+import { MOST_PIXELS, PictureError } from "../messages";
 
-const WHITE_IS_ZERO = 0;
-const BLACK_IS_ZERO = 1;
-const RGB = 2;
-const FLOAT = 3;
-const HEADERS = 14 + 40;
-const GRAYS = 256;
+/** Values of PhotometricInterpretation. */
+const [WHITE_IS_ZERO, BLACK_IS_ZERO, RGB] = [0, 1, 2] as const;
+const FLOAT = 3; // of SampleFormat
+/** Bytes of the headers of a BMP, BITMAPFILEHEADER and BITMAPINFOHEADER; and colors of its palette. */
+const [FILE_HEADER, INFO_HEADER, GRAYS] = [14, 40, 256] as const;
+const HEADERS = FILE_HEADER + INFO_HEADER;
 
 /** Rows of a picture that stands as its file says: number of its first sample, and the steps to the right and down. */
 interface Scan {
@@ -99,11 +98,11 @@ function bitmap({ width, height }: Scan, channels: 1 | 3): [Uint8Array<ArrayBuff
   header.setUint16(0, 0x424d); // "BM"
   header.setUint32(2, bytes.length, true);
   header.setUint32(10, begin, true);
-  header.setUint32(14, 40, true);
+  header.setUint32(FILE_HEADER, INFO_HEADER, true);
   header.setInt32(18, width, true);
   header.setInt32(22, -height, true); // from the top
-  header.setUint16(26, 1, true);
-  header.setUint16(28, 8 * channels, true);
+  header.setUint16(26, 1, true); // planes
+  header.setUint16(28, 8 * channels, true); // bits of a pixel
   if (channels === 1) for (let code = 0; code < GRAYS; code++) bytes.fill(code, HEADERS + 4 * code, HEADERS + 4 * code + 3);
   return [bytes, new Uint8ClampedArray(bytes.buffer, begin), stride];
 }

@@ -5,10 +5,11 @@ import { composer } from "../color/compose";
 import type { Bytes } from "../color/plane";
 import { drawWheel } from "../hints/wheel";
 import type {
-  Detail, DetailRequest, Edits, Encoded, EncodeRequest, ModelName, Point, Reply, Request, Result, Suggestions, SuggestRequest,
-  View, ViewRequest, WhereRequest,
+  Detail, DetailRequest, Exported, ExportRequest, ForPicture, ModelName, Point, Reply, Request, Result, Suggestions,
+  SuggestRequest, View, ViewRequest, WhereRequest,
 } from "../messages";
 import { PictureError } from "../messages";
+import { Recent } from "../recent";
 import { colorFrame } from "./camera-frame";
 import { Coloring } from "./coloring";
 import { load } from "./network";
@@ -16,10 +17,9 @@ import { context2d, Picture } from "./picture";
 import { referenceOf } from "./references";
 import { readTiff } from "./tiff";
 
-const KEPT = 2; // pictures whose luma stays in memory
-const STRIP_ROWS = 256;
-const QUALITY = 0.95; // of JPEG and WebP
-const WHEEL_SIZE = 160;
+const STRIP_ROWS = 256; // composed at a time, so that beside the canvas there are no pixels of the whole
+const QUALITY = 0.95; // of JPEG and WebP: more than Python takes, because browsers halve the size of chroma in any case
+const WHEEL_SIZE = 160; // pixels; it is shown at 128, on dense screens at twice that
 
 interface Opened {
   readonly picture: Picture;
@@ -27,13 +27,14 @@ interface Opened {
   coloring?: Coloring;
 }
 
-const opened = new Map<number, Opened>(); // the one used last is the last
+/** Those whose luma stays in memory. */
+const opened = new Recent<number, Opened>(2);
 
 self.onmessage = (event: MessageEvent<Request>): void => {
-  void answer(event.data);
+  void handle(event.data);
 };
 
-async function answer(request: Request): Promise<void> {
+async function handle(request: Request): Promise<void> {
   let reply: Reply;
   try {
     reply = { ok: true, result: await resultOf(request) };
@@ -50,10 +51,10 @@ async function resultOf(request: Request): Promise<Result> {
       return view(request);
     case "detail":
       return detail(request);
-    case "encode":
-      return encode(request);
+    case "export":
+      return exported(request);
     case "chroma":
-      return (await color(request)).chroma;
+      return (await colored(request)).chroma;
     case "suggest":
       return suggest(request);
     case "where":
@@ -74,14 +75,14 @@ function bitmapsOf(result: Result): Transferable[] {
 }
 
 async function view(request: ViewRequest): Promise<View> {
-  const { picture, chroma } = await color(request);
+  const { picture, chroma } = await colored(request);
   const after = await createImageBitmap(composed(picture.view(request.size), chroma));
   const before = request.withBefore ? await picture.before() : null;
   return { width: picture.width, height: picture.height, before, after };
 }
 
 async function detail({ area, ...request }: DetailRequest): Promise<Detail> {
-  const { picture, chroma } = await color(request);
+  const { picture, chroma } = await colored(request);
   const pixels = new ImageData(area.width, area.height);
   composer(picture.luma, picture.alpha, chroma)(area, pixels.data);
   const [before, after] = await Promise.all([picture.detail(area), createImageBitmap(pixels)]);
@@ -89,18 +90,18 @@ async function detail({ area, ...request }: DetailRequest): Promise<Detail> {
 }
 
 async function suggest(request: SuggestRequest): Promise<Suggestions> {
-  const { coloring } = await look(request);
+  const { coloring } = await encoded(request);
   const { luma, likely } = coloring.suggest(request.at);
   return { luma, likely, wheel: await createImageBitmap(drawWheel(luma, WHEEL_SIZE)) };
 }
 
 async function where(request: WhereRequest): Promise<Point> {
-  const { coloring } = await look(request);
+  const { coloring } = await encoded(request);
   return coloring.where(request.edits.hints);
 }
 
-async function encode(request: EncodeRequest): Promise<Encoded> {
-  const { picture, chroma } = await color(request);
+async function exported(request: ExportRequest): Promise<Exported> {
+  const { picture, chroma } = await colored(request);
   const canvas = request.what === "sheet" ? await sheet(picture, chroma) : full(picture, chroma, request.what === "layer");
   const { width, height } = canvas;
   if (request.type === "image/jpeg" && picture.alpha !== null) {
@@ -136,6 +137,7 @@ async function sheet(picture: Picture, chroma: ChromaModel): Promise<OffscreenCa
   const canvas = new OffscreenCanvas(isWide ? width : 2 * width, isWide ? 2 * height : height);
   const context = context2d(canvas);
   context.drawImage(before, 0, 0);
+  before.close();
   context.putImageData(composed(picture.view("fine"), chroma), isWide ? 0 : width, isWide ? height : 0);
   return canvas;
 }
@@ -158,35 +160,15 @@ async function prepare(model: ModelName): Promise<null> {
   return null;
 }
 
-interface OfPicture {
-  readonly picture: number;
-  readonly file: File;
-  readonly edits: Edits;
-}
-
-async function color(request: OfPicture): Promise<{ picture: Picture; chroma: ChromaModel }> {
-  const { picture, coloring } = await look(request);
+async function colored(request: ForPicture): Promise<{ picture: Picture; chroma: ChromaModel }> {
+  const { picture, coloring } = await encoded(request);
   return { picture, chroma: await coloring.chroma(request.edits) };
 }
 
-/** Read a picture and let the network look at it, as far as that is not done. */
-async function look({ picture: number, file, edits }: OfPicture): Promise<{ picture: Picture; coloring: Coloring }> {
-  const entry = await open(number, file);
-  return { picture: entry.picture, coloring: await coloringOf(entry, edits.settings.model) };
-}
-
-async function open(number: number, file: File): Promise<Opened> {
-  const entry = opened.get(number) ?? { picture: await Picture.read(file) };
-  opened.delete(number);
-  opened.set(number, entry);
-  for (const oldest of opened.keys()) {
-    if (opened.size <= KEPT) break;
-    opened.delete(oldest);
-  }
-  return entry;
-}
-
-async function coloringOf(entry: Opened, model: ModelName): Promise<Coloring> {
+/** Read a picture and run the network on it, as far as that is not done. */
+async function encoded({ picture: number, file, edits }: ForPicture): Promise<{ picture: Picture; coloring: Coloring }> {
+  const { model } = edits.settings;
+  const entry = await opened.get(number, async () => ({ picture: await Picture.read(file) }));
   if (entry.coloring?.model !== model) entry.coloring = await Coloring.of(entry.picture.luma, model);
-  return entry.coloring;
+  return { picture: entry.picture, coloring: entry.coloring };
 }

@@ -15,7 +15,7 @@ from tinct.spec import MODEL_FOLDER
 _INSTALLED = Path(__file__).parent / "page"
 _CHECKOUT = Path(__file__).parents[4] / "dist" / "page"
 _START = "index.html"
-_KEEPER = "service-worker.js"  # would go on showing this page when a newer tinct is there
+_SERVICE_WORKER = "service-worker.js"  # would go on showing this page when a newer tinct is there
 
 
 def find_page() -> Path:
@@ -24,7 +24,7 @@ def find_page() -> Path:
     Raises:
         InputError: There is none.
     """
-    for folder in (_CHECKOUT, _INSTALLED):  # who works on the page sees the newest
+    for folder in (_CHECKOUT, _INSTALLED):  # in a checkout the newest page
         if (folder / _START).is_file():
             return folder
     raise InputError(
@@ -38,7 +38,7 @@ def page_files(folder: Path) -> Mapping[str, Path]:
     files = {
         f"/{path.relative_to(folder).as_posix()}": path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != _KEEPER
+        if path.is_file() and path.name != _SERVICE_WORKER
     }
     models = {f"/models/{path.name}": path for path in MODEL_FOLDER.glob("*.onnx")}
     return {**files, **models, "/": folder / _START}

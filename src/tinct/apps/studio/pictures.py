@@ -1,4 +1,4 @@
-"""What this machine does for the page with pictures: what browsers cannot, they come here for.
+"""What this machine does for the page with pictures, where browsers cannot.
 
 Colors are made in the browser. It sends them as a ``ChromaModel``, a few hundred kilobytes for a
 picture of any size, together with the file of the photograph, and gets back what ``tinct image``
@@ -28,9 +28,9 @@ from tinct.runtime.upsample import ChromaModel
 FORMATS = ("jpeg", "png", "webp", "tiff")
 MODELS = ("nano", "base")
 ENDINGS = (".jpg", ".png", ".webp", ".tif", ".json")
-"""Of what the page may write."""
+"""Of files that the page may write."""
 _PLANES = ("slope_cb", "offset_cb", "slope_cr", "offset_cr")
-_LONGEST_PLANE = 4096
+_LONGEST_PLANE = 4096  # far more than the longest working size, halved
 _HEAD_LENGTH = 4  # bytes that say how long the head is
 _LONGEST_HEAD = 4096
 _FORBIDDEN = frozenset('/\\:*?"<>|') | {chr(code) for code in range(32)}
@@ -38,13 +38,13 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What the page says about a picture that it has colored."""
+class _ColoredPicture:
+    """What the page sends of a picture that it has colored, besides its file."""
 
     format: str
     model: str
     options: ColorOptions
-    """Of further pages, which the page has not seen."""
+    """For further pages of the file, which are not colored in the browser."""
     chroma: ChromaModel
 
 
@@ -77,11 +77,11 @@ def finish(data: bytes, name: str) -> bytes:
         InputError: It cannot be read, or is not what a page of this version sends.
         OutputError: The format cannot hold it.
     """
-    order, file = _read_order(data, name)
-    picture = color_picture(read_picture(file, gray=True, name=name), order.model, order.chroma)
+    colored, file = _read_colored(data, name)
+    picture = color_picture(read_picture(file, gray=True, name=name), colored.model, colored.chroma)
     if picture.pages:
-        picture = _colorizer(order.model).color_pages(picture, order.options)
-    return encode_picture(picture, order.format)
+        picture = _colorizer(colored.model).color_pages(picture, colored.options)
+    return encode_picture(picture, colored.format)
 
 
 def keep(data: bytes, name: str, folder: Path) -> str:
@@ -105,7 +105,7 @@ def keep(data: bytes, name: str, folder: Path) -> str:
     raise AssertionError
 
 
-def _read_order(data: bytes, name: str) -> tuple[_Order, bytes]:
+def _read_colored(data: bytes, name: str) -> tuple[_ColoredPicture, bytes]:
     wrong = InputError(f"{name}: not what the page of this version sends; load it again")
     length = int.from_bytes(data[:_HEAD_LENGTH], "little")
     begin = _HEAD_LENGTH + length
@@ -130,7 +130,8 @@ def _read_order(data: bytes, name: str) -> tuple[_Order, bytes]:
     if not np.isfinite(values).all():
         raise wrong
     planes: dict[str, Any] = dict(zip(_PLANES, values, strict=True))
-    return _Order(format, model, options, ChromaModel(**planes)), data[begin + size :]
+    colored = _ColoredPicture(format, model, options, ChromaModel(**planes))
+    return colored, data[begin + size :]
 
 
 @lru_cache(maxsize=2)

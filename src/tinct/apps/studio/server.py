@@ -31,8 +31,8 @@ FOLDER = "tinct-studio"
 """Where pictures are written to unless the user says where."""
 MOST_BYTES = 1 << 30
 """Of a body: more than the largest photograph that is read, without compression."""
-_MOST_AT_ONCE = 16
-_MOST_IN_WORK = 2
+_MOST_ANSWERS = 16  # at a time: browsers ask for six
+_MOST_PICTURES = 2  # at a time, in memory
 _STUDIO = "/studio"
 _PICTURES = "/pictures/"
 _TYPES = {
@@ -60,8 +60,8 @@ class StudioServer(LocalServer):
         pictures: Those that the user has named.
         folder: Where the page may write pictures to; made when the first one is.
         token: Whoever asks for pictures must know it.
-        places: One for each answer that may be on its way at a time.
-        desks: One for each picture that may be in work at a time.
+        answer_slots: One for each answer that may be on its way at a time.
+        picture_slots: One for each picture that may be in memory at a time.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class StudioServer(LocalServer):
         self.pictures = [Path(picture) for picture in pictures]
         self.folder = folder
         self.token = secrets.token_urlsafe(24)
-        self.places = threading.BoundedSemaphore(_MOST_AT_ONCE)
-        self.desks = threading.BoundedSemaphore(_MOST_IN_WORK)
+        self.answer_slots = threading.BoundedSemaphore(_MOST_ANSWERS)
+        self.picture_slots = threading.BoundedSemaphore(_MOST_PICTURES)
         super().__init__(Address(DEFAULT_HOST, port), _Handler)
 
     @property
@@ -125,13 +125,13 @@ class _Handler(LocalHandler):
     def _answer(self, answer: Callable[[str], None]) -> None:
         if not (self.is_asked_by_name() and self.is_of_own_page()):
             self.send_text(HTTPStatus.FORBIDDEN, "this server answers to its own page only")
-        elif not self.server.places.acquire(blocking=False):
+        elif not self.server.answer_slots.acquire(blocking=False):
             self.send_text(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once")
         else:
             try:
                 answer(self.path.partition("?")[0])
             finally:
-                self.server.places.release()
+                self.server.answer_slots.release()
 
     def _knows_token(self) -> bool:
         given = self.headers.get(TOKEN_HEADER, "")
@@ -154,18 +154,18 @@ class _Handler(LocalHandler):
             self.send_text(HTTPStatus.NOT_FOUND, "not found")
 
     def _send_facts(self) -> None:
-        """Say which pictures there are, and where results may be written to."""
+        """Send which pictures there are, and the folder that results are written to."""
         pictures = []
         for path in self.server.pictures:
             try:
                 facts = path.stat()
-            except OSError:  # gone meanwhile; what asks for it is told so
+            except OSError:  # gone meanwhile; the request for it gets the reason
                 pictures.append({"name": path.name, "size": 0, "modified": 0})
                 continue
             modified = facts.st_mtime_ns // 1_000_000
             pictures.append({"name": path.name, "size": facts.st_size, "modified": modified})
-        said = {"pictures": pictures, "folder": self.server.folder.name}
-        self.send_body(json.dumps(said).encode(), "application/json")
+        facts_of_all = {"pictures": pictures, "folder": self.server.folder.name}
+        self.send_body(json.dumps(facts_of_all).encode(), "application/json")
 
     def _send_picture(self, number: str) -> None:
         """Send one of the named pictures as it is."""
@@ -192,11 +192,11 @@ class _Handler(LocalHandler):
         elif not self._knows_token():
             pass
         elif not (length.isascii() and length.isdigit()):
-            self.send_text(HTTPStatus.LENGTH_REQUIRED, "how long the body is has to be said")
+            self.send_text(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing")
         elif len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
             self.send_text(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MOST_BYTES} bytes")
         else:
-            with self.server.desks:
+            with self.server.picture_slots:
                 self._work(work, int(length))
 
     def _work(self, work: Callable[[bytes, str], None], length: int) -> None:
