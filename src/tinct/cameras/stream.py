@@ -62,7 +62,8 @@ class StreamSource:
             self._container = _open(address, address, None, options)
         self._frames = self._decode()
         self._frame: av.VideoFrame | None = None
-        self.aspect = Fraction(self._container.streams.video[0].sample_aspect_ratio or 1)
+        aspect: Any = self._container.streams.video[0].sample_aspect_ratio
+        self.aspect = Fraction(aspect or 1)  # PyAV 19 has rationals of its own
         # A stream has no length, and comes by itself at its own rate.
         self.live = "://" in address and self._container.duration is None
         self._origin = -math.inf  # time of perf_counter at which the film's time was 0

@@ -157,8 +157,7 @@ def read_facts(
     pix_fmt = first.format.name
     tags = ColorTags.of(first)
     bits, shift = depth_and_shift(planar_twin(pix_fmt)) or (8, (1, 1))
-    # PyAV 18 has fractions, or None; 19 has rationals of 32 bits, or one that is false.
-    time_base = Fraction(stream.time_base or Fraction(1, 1000))
+    time_base = to_fraction(stream.time_base) or Fraction(1, 1000)
     start = container.start_time if container.start_time is not None else 0
     origin = Fraction(start, av.time_base)
     field_order, display = _field_order(first, context.field_order), display_matrix(first)
@@ -176,7 +175,7 @@ def read_facts(
         origin=origin,
         shift=origin if counts_from_anywhere else Fraction(0),
         rate=_rate(stream, first, time_base),
-        aspect=Fraction(stream.sample_aspect_ratio or 0) or None,
+        aspect=to_fraction(stream.sample_aspect_ratio),
         display=display,
         field_order=field_order,
         end=_end(container, stream, time_base),
@@ -186,6 +185,15 @@ def read_facts(
         codec=context.codec.canonical_name,
         profile=context.profile,
     )
+
+
+def to_fraction(rational: Any) -> Fraction | None:
+    """Return a rational of PyAV as a fraction, None where nothing is stated.
+
+    PyAV 18 has fractions, or None; 19 has rationals of 32 bits, which round where two of them are
+    combined, and one that is false where nothing is stated.
+    """
+    return Fraction(rational) if rational else None
 
 
 def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[str]:
@@ -241,9 +249,10 @@ def _turns(display: tuple[int, ...] | None) -> int:
 def _rate(stream: VideoStream, first: VideoFrame, time_base: Fraction) -> Fraction:
     """Return frames a second: what the header says, unless that is the rate of its ticks."""
     measured = 1 / (first.duration * time_base) if first.duration else None
-    for rate in (stream.average_rate, stream.guessed_rate, measured):
+    stated = map(to_fraction, (stream.average_rate, stream.guessed_rate))
+    for rate in (*stated, measured):
         if rate and rate <= _MOST_RATE:
-            return Fraction(rate)
+            return rate
     return _SOME_RATE
 
 

@@ -26,6 +26,7 @@ from tinct.films.facts import (
     FilmFacts,
     choose_stream,
     read_facts,
+    to_fraction,
 )
 from tinct.films.filters import FieldMethod, Filter, field_filters, filter_frames, fit_filters
 from tinct.films.packets import MPEG_FORMATS, Clock, read_packets
@@ -206,9 +207,9 @@ class FilmReader:
         with self.open() as container:
             stream = _video(container.streams[raw.stream])
             first = next(filter_frames(self._decode(container, stream), filters, raw), None)
-        if first is None or not first.time_base:
+        base = None if first is None else to_fraction(first.time_base)
+        if first is None or base is None:
             raise InputError(f"{raw.name}: FFmpeg's filters make no frames of it")
-        base = Fraction(first.time_base)
         self.facts = replace(
             raw,
             pix_fmt=first.format.name,
