@@ -111,14 +111,14 @@ def test_of_two_references_the_heavier_one_counts(branch: HintSession) -> None:
 def test_key_frames_count_in_their_scene_alone(branch: HintSession) -> None:
     picture = describe(branch, "tetons-1942.jpg")
     first, second, third = (KeyFrame(picture, picture.ab, branch.spec) for _ in range(3))
-    known = KeyFrames([Scene(10, 50, ((20, first), (40, second))), Scene(80, 90, ((85, third),))])
-    assert [known.near(time) for time in (9, 50, 79, 90)] == [()] * 4
-    assert [reference for reference, _ in known.near(10)] == [first]
-    assert [reference for reference, _ in known.near(49)] == [second]
-    assert [reference for reference, _ in known.near(89)] == [third]
-    (one, weight), (other, heavier) = known.near(35)
-    assert (one, other) == (first, second)
-    assert heavier == pytest.approx(3 * weight, rel=0.01)
+    scenes = [Scene(10, 50, ((20, first), (40, second))), Scene(80, 90, ((85, third),))]
+    known = KeyFrames(scenes, range(0, 200, 2))  # times of 100 frames
+    assert [known.near(2 * frame) for frame in (9, 50, 79, 90, 100)] == [()] * 5
+    assert known.near(2 * 10) == ((first, 1.0),)
+    assert known.near(2 * 20) == ((first, 1.0),)
+    assert known.near(2 * 35) == ((first, 0.25), (second, 0.75))
+    assert known.near(2 * 40) == known.near(2 * 49) == ((second, 1.0),)
+    assert known.near(2 * 89) == ((third, 1.0),)
 
 
 def test_a_reference_colors_what_is_like_it_wherever_it_is(branch: HintSession) -> None:

@@ -5,23 +5,30 @@ other: one shows a frame to the network, one averages its answer over time, one 
 The second needs what was known after the frame before, and so asks for its own output there: the
 core then works on several frames at once and yet averages them in their order. What is known
 travels as a property of the frames, so that nothing depends on which are cached.
+
+A key frame colors frames before it as well, up to the cuts around it. Where these are is found out
+before there are filters, as ``tinct video`` does: the clip is read once from its beginning.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import vapoursynth as vs
 
-from tinct.errors import TinctError
+from tinct.errors import InputError, TinctError
 from tinct.films.pixels import ColorTags
 from tinct.frame_format import MAX_BITS, MIN_BITS, FrameFormat
+from tinct.photographs import read_picture
 from tinct.runtime import Colorizer
-from tinct.runtime.film import FilmColorizer
+from tinct.runtime.film import FilmColorizer, Samples
+from tinct.runtime.key_frames import KeyFrames, KeyPicture, place_key_frames
 
 __all__ = ["colorize"]
 
@@ -29,6 +36,9 @@ LOOK_BACK = 50
 """Frames before the one that a player jumps to, from which its colors are averaged."""
 _VIEW, _MEMORY = "_TinctView", "_TinctMemory"
 _UNSPECIFIED = 2  # of H.273
+
+KeyFrameSource = vs.VideoNode | str | os.PathLike[str]
+"""A picture: a clip of one frame, or a path."""
 
 
 def colorize(  # noqa: PLR0913 - options by name, as filters of VapourSynth have them
@@ -39,6 +49,7 @@ def colorize(  # noqa: PLR0913 - options by name, as filters of VapourSynth have
     cautious: float = 0.0,
     saturation: float = 1.0,
     steady: bool = True,
+    key_frames: Mapping[int, KeyFrameSource] | None = None,
     subsampling: tuple[int, int] = (1, 1),
     matrix: int | None = None,
     full_range: bool | None = None,
@@ -55,6 +66,10 @@ def colorize(  # noqa: PLR0913 - options by name, as filters of VapourSynth have
         cautious: Fade to gray where the network is unsure, 0 to 1.
         saturation: Factor on the colors, 0 to 4.
         steady: Whether colors are averaged over the frames.
+        key_frames: Pictures of frames in the colors that they shall have, by the numbers of these
+            frames as VapourSynth counts them: paths, or clips of one frame in RGB24, RGB48 or RGBS.
+            Their colors go to the ends of their scenes; to find these, the clip is read before this
+            function returns.
         subsampling: Of the chroma planes of a gray clip, log2, horizontal and vertical; YUV keeps
             its own.
         matrix: Of luma and chroma, in the numbers of H.273; None for that of the first frame, and
@@ -81,9 +96,10 @@ def colorize(  # noqa: PLR0913 - options by name, as filters of VapourSynth have
             threads=threads,
         )
         film = FilmColorizer(colorizer, form, steady=steady)
+        known = _place(clip, film, key_frames) if key_frames else KeyFrames()
     except (TinctError, ValueError) as error:
         raise vs.Error(f"tinct: {error}") from error
-    return _Filters(clip, film).output()
+    return _Filters(clip, film, known).output()
 
 
 def _format_of(
@@ -114,12 +130,47 @@ def _format_of(
     return FrameFormat(clip.width, clip.height, given.bits_per_sample, shift, full_range, standard)
 
 
+def _place(
+    clip: vs.VideoNode, film: FilmColorizer, sources: Mapping[int, KeyFrameSource]
+) -> KeyFrames:
+    """Read key frames, and look through the clip for their scenes; time is the frame's number."""
+    pictures = {number: _read(number, source) for number, source in sources.items()}
+    for number, picture in pictures.items():  # known at once, not when all has been read
+        if not 0 <= number < len(clip):
+            raise InputError(
+                f"{picture.name}: there is no frame {number}, the last one is {len(clip) - 1}"
+            )
+
+    def numbered() -> Iterator[tuple[int, int, Samples]]:
+        for number, frame in enumerate(clip.frames()):
+            yield number, number, np.asarray(frame[0])
+
+    def warn(text: str) -> None:
+        vs.core.log_message(vs.MESSAGE_TYPE_WARNING, f"tinct: {text}")
+
+    return place_key_frames(film, numbered(), pictures, warn)
+
+
+def _read(number: int, source: KeyFrameSource) -> KeyPicture:
+    if not isinstance(source, vs.VideoNode):
+        return KeyPicture(os.fspath(source), read_picture(os.fspath(source)).pixels)
+    name = f"key frame {number}"
+    if source.format is None or source.format.id not in (vs.RGB24, vs.RGB48, vs.RGBS):
+        raise InputError(f"{name}: RGB24, RGB48 or RGBS is needed: resize.Bicubic(format=RGB24)")
+    if len(source) != 1:
+        raise InputError(f"{name}: {len(source)} frames, where one is needed: clip[{number}]")
+    frame = source.get_frame(0)
+    pixels = np.dstack([np.asarray(frame[plane]) for plane in range(3)])
+    return KeyPicture(name, pixels.clip(0, 1) if source.format.id == vs.RGBS else pixels)
+
+
 @dataclass
 class _Filters:
     """The filters of one clip."""
 
     clip: vs.VideoNode
     film: FilmColorizer
+    key_frames: KeyFrames
 
     def __post_init__(self) -> None:
         self._asked: set[int] = set()
@@ -143,7 +194,8 @@ class _Filters:
 
     def _predict(self, n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         carried = f[0].copy()
-        carried.props[_VIEW] = pickle.dumps(self.film.predict(np.asarray(f[1][0])))
+        view = self.film.predict(np.asarray(f[1][0]), self.key_frames.near(n))
+        carried.props[_VIEW] = pickle.dumps(view)
         return carried
 
     def _chain(self, n: int, seen: vs.VideoNode, before: vs.VideoNode) -> vs.VideoNode:

@@ -94,7 +94,7 @@ def _key_frames(
             (number, film.key_frame(lumas[number], clip.frames[number])) for number in numbers
         )
         found.append(Scene(begin, end, known))
-    return KeyFrames(found)
+    return KeyFrames(found, range(len(lumas)))
 
 
 def _score_film(
