@@ -107,7 +107,7 @@ export class Saver {
   }
 
   private async saveHints(picture: OpenPicture): Promise<void> {
-    const name = nameOf(picture.file, "-hints.json");
+    const name = nameOf(picture.file.name, "-hints.json");
     const text = writeHints(picture.history.edits.hints, await this.viewer.sizeOf(picture));
     download(new Blob([text], { type: "application/json" }), name);
     this.actions.onStatus(texts.saved(name));
@@ -137,13 +137,13 @@ export class Saver {
       try {
         const chroma = await this.client.ask({ kind: "chroma", ...asked });
         const blob = await this.studio.finish(file, kind.text, settings, chroma);
-        return { blob, name: nameOf(file, kind.ending), isComplete: true };
+        return { blob, name: nameOf(file.name, kind.ending), isComplete: true };
       } catch (error) {
         if (kind.type === null) throw error;
         console.warn("written by the browser", error);
       }
     }
     const exported = await this.client.ask({ kind: "export", ...asked, type: kind.type!, what: kind.what });
-    return described(file, exported, settings.model, kind);
+    return described(file.name, await this.client.fileGiven(asked), exported, settings.model, kind);
   }
 }

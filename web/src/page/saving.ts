@@ -30,18 +30,23 @@ export interface SavedFile {
   readonly isComplete: boolean;
 }
 
-/** Give a picture that the browser has written the metadata of its original. */
-export async function described(original: File, exported: Exported, model: ModelName, kind: SavedKind): Promise<SavedFile> {
-  const [source, result] = await Promise.all([original, exported.blob].map(bytesOf));
-  const metadata = readMetadata(source!);
-  const bytes = withMetadata(result!, metadata ?? {}, model, [exported.width, exported.height]);
+/**
+ * Give a picture that the browser has written the metadata of its original.
+ *
+ * @param name Of the original.
+ * @param source The original, or what was read of it where browsers do not read it.
+ */
+export async function described(name: string, source: File, exported: Exported, model: ModelName, kind: SavedKind): Promise<SavedFile> {
+  const [before, after] = await Promise.all([source, exported.blob].map(bytesOf));
+  const metadata = readMetadata(before!);
+  const bytes = withMetadata(after!, metadata ?? {}, model, [exported.width, exported.height]);
   const blob = new Blob([bytes], { type: exported.blob.type });
-  return { blob, name: nameOf(original, kind.ending), isComplete: metadata !== null };
+  return { blob, name: nameOf(name, kind.ending), isComplete: metadata !== null };
 }
 
 /** Return the name of a file that is made of a picture. */
-export function nameOf(original: File, ending: string): string {
-  return `${original.name.replace(/\.[^.]+$/, "") || "picture"}${ending}`;
+export function nameOf(original: string, ending: string): string {
+  return `${original.replace(/\.[^.]+$/, "") || "picture"}${ending}`;
 }
 
 /** Put files into one as they come; of several of one name the later get a number. */

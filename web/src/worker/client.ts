@@ -1,5 +1,5 @@
 /** The page's side of the worker: requests wait in a queue, the urgent ones first. */
-import type { ModelName, Reply, Request, Result, ResultOf } from "../messages";
+import type { ForPicture, ModelName, Reply, Request, Result, ResultOf } from "../messages";
 import { PictureError } from "../messages";
 import { Recent } from "../recent";
 
@@ -46,6 +46,11 @@ export class WorkerClient {
       if (error instanceof PictureError && error.failure === "unreadable") return elsewhere();
       throw error;
     });
+  }
+
+  /** Return what the worker is given of a picture: its file, or what was read of it elsewhere. */
+  async fileGiven({ picture, file }: ForPicture): Promise<File> {
+    return this.read.has(picture) ? this.read.get(picture, () => this.reader.read(file)) : file;
   }
 
   private send<Asked extends Request>(request: Asked, urgent: boolean): Promise<ResultOf<Asked>> {

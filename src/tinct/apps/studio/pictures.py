@@ -8,7 +8,7 @@ would have written: 16 bits, the luma that is in a JPEG, and all metadata stay.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -49,7 +49,7 @@ class _ColoredPicture:
 
 
 def readable(data: bytes, name: str) -> bytes:
-    """Return a picture as browsers read it: upright, sRGB, 8 bits, PNG, without metadata.
+    """Return a picture as browsers read it: upright, sRGB, 8 bits, PNG, with its metadata.
 
     Args:
         data: Of the file.
@@ -62,7 +62,8 @@ def readable(data: bytes, name: str) -> bytes:
     pixels: Any = picture.pixels if picture.chroma is None else picture.array
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
-    return encode_picture(Picture(pixels), "png")
+    # Browsers would convert by a profile that they need not follow: the pixels are sRGB.
+    return encode_picture(Picture(pixels, metadata=replace(picture.metadata, icc=None)), "png")
 
 
 def finish(data: bytes, name: str) -> bytes:
