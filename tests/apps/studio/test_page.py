@@ -181,10 +181,12 @@ def test_keyboard_alone(open_page: Open) -> None:
 def test_the_panel_fits_a_phone_on_its_side(open_page: Open) -> None:
     page = open_page([EXAMPLES[1]], viewport={"width": 640, "height": 320})
     wait_shown(page)
-    place(page, 0.4, 0.5)
+    frame = page.locator("#frame").bounding_box()
+    place(page, 0.1, 0.5)
     box = page.locator("#panel").bounding_box()
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 320
+    assert box["x"] > frame["x"] + 0.1 * frame["width"], "the place is seen beside it"
     page.click("#done")
     assert not page.is_visible("#panel")
 
