@@ -73,7 +73,8 @@ class RayCrew(Crew[Any]):
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise OptionError(
-                f"--ray {address}: {reason} (ray start --head starts a cluster)"
+                f"--ray {address}: {reason} (ray start --head starts a cluster; one with a token "
+                "is reached with RAY_AUTH_MODE=token)"
             ) from error
         self._make = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_RayWorker)
         self._work = ray.put(work)
