@@ -55,6 +55,11 @@ class FrameFormat:
         return self.height, self.width
 
     @property
+    def shown_shape(self) -> tuple[int, int]:
+        """Rows and columns of a frame as players show it."""
+        return self.luma_shape[::-1] if self.turns % 2 else self.luma_shape
+
+    @property
     def chroma_shape(self) -> tuple[int, int]:
         """Rows and columns of each chroma plane; what does not divide is rounded up."""
         horizontal, vertical = self.shift

@@ -80,6 +80,11 @@ class TrackPlan:
     reason: str = ""
     """Why it is not copied."""
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the new file has it as it was."""
+        return self.fate in ("copied", "attached")
+
     def __str__(self) -> str:
         """Say it in a line."""
         how = {"encoded": "encoded anew as", "converted": "converted to"}.get(self.fate)

@@ -142,7 +142,7 @@ def place_key_frames(
 
 def _check(picture: KeyPicture, form: FrameFormat, warn: Callable[[str], object]) -> None:
     height, width = picture.pixels.shape[:2]
-    rows, columns = form.luma_shape if form.turns % 2 == 0 else form.luma_shape[::-1]
+    rows, columns = form.shown_shape
     size = f"{width}x{height}, the frames of the film {columns}x{rows}"
     if abs(width * rows / (height * columns) - 1) > _RATIO:
         raise InputError(f"{picture.name}: of another ratio of sides: {size}")

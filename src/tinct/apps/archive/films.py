@@ -20,7 +20,6 @@ from tinct.apps.films.arrivals import Arrival
 from tinct.apps.films.color_film import prepare, run
 from tinct.apps.films.own_color import is_all_in_color
 from tinct.apps.photographs.batch import InColorError
-from tinct.errors import InputError
 from tinct.files import digest_of, make_folder
 
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ def color_film(item: Item, choices: Choices, path: Path, jobs: int) -> Fate:
     start = time.perf_counter()
     with _on_disk(item.source, path) as source:
         digest = digest_of(source)
-        if item.hash is not None and digest != item.hash:
-            raise InputError("is not what the manifest says: its hash is another")
+        item.check_hash(digest)
         arrivals = {item.source: Arrival(source, f"{item.source}, {digest}")}
         options = replace(choices.film, overwrite=True, arrivals=arrivals, jobs=jobs)
         job = prepare(item.source, path, choices.films, options)
@@ -74,10 +72,8 @@ def color_film(item: Item, choices: Choices, path: Path, jobs: int) -> Fate:
         if not options.recolor and is_all_in_color(job.reader.frames(), form):
             raise InColorError
         record = run(job)
-    lost = [str(track) for track in job.tracks if track.fate not in ("copied", "attached")]
-    width, height = form.width, form.height
-    if form.turns % 2:
-        width, height = height, width
+    lost = [str(track) for track in job.tracks if not track.is_kept]
+    height, width = form.shown_shape
     return Fate(
         item,
         "done",

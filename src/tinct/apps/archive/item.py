@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tinct.apps.film_suffixes import FILM_SUFFIXES
+from tinct.errors import InputError
 
 if TYPE_CHECKING:
     from tinct.apps.colorizer_options import ColorizerOptions
@@ -38,6 +39,18 @@ class Item:
     def key(self) -> str:
         """What one item alone has: the place of its result, or else its source."""
         return self.place or f"\0{self.source}"
+
+    def check_hash(self, digest: str) -> None:
+        """See to it that what was read is what a manifest says.
+
+        Args:
+            digest: SHA-256 of what was read, in hexadecimal digits.
+
+        Raises:
+            InputError: It is something else.
+        """
+        if self.hash is not None and digest != self.hash:
+            raise InputError("is not what the manifest says: its hash is another")
 
     def fingerprint(self, deciding: bytes) -> str:
         """Return 16 hexadecimal digits that change when the result would.

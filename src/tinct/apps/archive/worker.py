@@ -26,7 +26,7 @@ from tinct.apps.console import Verbosity, set_verbosity
 from tinct.apps.photographs.batch import choose_format, explain, read_found
 from tinct.apps.photographs.journal import model_digest
 from tinct.cores import prepare_threads
-from tinct.errors import InputError, ModelError, OutputError
+from tinct.errors import ModelError, OutputError
 from tinct.photographs import encode_picture, losses
 from tinct.runtime import Colorizer
 
@@ -91,7 +91,7 @@ class Worker:
         Returns:
             What became of them, in their order.
         """
-        if any(item.is_film for item in items):
+        if items[0].is_film:
             return [self._color_film(item, is_retried) for item in items]
         loading = deque(
             self._readers.submit(self._load, item, is_retried) for item in items[:_READ_AHEAD]
@@ -116,8 +116,7 @@ class Worker:
         self._check_place(item, is_retried)
         data = storage.read(item.source)
         digest = hashlib.sha256(data).hexdigest()
-        if item.hash is not None and digest != item.hash:
-            raise InputError("is not what the manifest says: its hash is another")
+        item.check_hash(digest)
         return _Loaded(data, digest, time.perf_counter() - start)
 
     def _color_one(self, item: Item, loading: Future[_Loaded], is_retried: bool) -> Future[Fate]:
@@ -164,7 +163,8 @@ class Worker:
         return replace(fate, seconds=seconds, output_hash=hashlib.sha256(data).hexdigest())
 
     def _color_film(self, item: Item, is_retried: bool) -> Fate:
-        from tinct.apps.archive.films import color_film, workshop  # FFmpeg: only where it is needed
+        # It imports the records, which import this module, and Arrow: not for photographs.
+        from tinct.apps.archive.films import color_film, workshop
 
         try:
             self._check_place(item, is_retried)

@@ -192,9 +192,7 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
     for note in (*facts.notes, *notes):
         print_warning(f"{source}: {note}")
     for track in tracks:
-        (print_message if track.fate in ("copied", "attached") else print_warning)(
-            f"{source}: {track}"
-        )
+        (print_message if track.is_kept else print_warning)(f"{source}: {track}")
     return FilmJob(reader, plan, color, options, target, tracks, (*facts.notes, *notes))
 
 
