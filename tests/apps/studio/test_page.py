@@ -69,6 +69,20 @@ def test_colors_are_those_of_python_and_luma_is_kept(page: Any) -> None:
             assert (np.abs(luma - gray) <= 1.51).mean() >= 0.999, (path.name, model)
 
 
+def test_each_network_has_a_vividness_of_its_own_until_somebody_changes_it(page: Any) -> None:
+    def vividness() -> float:
+        return float(page.eval_on_selector("#vividness", "input => input.value"))
+
+    choose(page, EXAMPLES[0])
+    wait_shown(page)
+    for model in ("base", "nano", "base"):
+        page.check(f"[name=model][value={model}]")
+        assert vividness() == Colorizer(model, threads=1).session.spec.default_vividness
+    set_range(page, "#vividness", 0.9)
+    page.check("[name=model][value=nano]")
+    assert vividness() == 0.9
+
+
 def test_a_jpeg_keeps_its_exif_and_says_that_it_was_colored(page: Any) -> None:
     path = ROOT / "examples" / "migrant-mother-1936.jpg"
     choose(page, path)

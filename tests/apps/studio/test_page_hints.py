@@ -71,7 +71,7 @@ def test_hints_give_the_colors_of_python(page: Any, tmp_path: Path) -> None:
         file = write_hints(tmp_path / f"{number}.json", hints, photo.size)
         open_hints(page, file, len(hints), number)
         result = read_picture(save(page, "png")).pixels[..., :3]
-        canvas = Colorizer(model, vividness=0.55, threads=1).open(photo.pixels)
+        canvas = Colorizer(model, threads=1).open(photo.pixels)
         read_hints(file).apply(canvas)
         assert agreement(result, canvas.picture()) >= 0.999, (number, model)
         gray = read_picture(EXAMPLES[number], gray=True).pixels

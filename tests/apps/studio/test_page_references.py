@@ -44,7 +44,7 @@ def test_references_give_the_colors_of_python(page: Any, tmp_path: Path, model: 
     page.check(f"[name=model][value={model}]")
     refer(page, *references, count=2)
     result = read_picture(save(page, "png")).pixels[..., :3]
-    colorizer = Colorizer(model, vividness=0.55, threads=1)
+    colorizer = Colorizer(model, threads=1)
     photograph = read_picture(EXAMPLES[1]).pixels
     canvas = colorizer.open(photograph)
     for reference in references:

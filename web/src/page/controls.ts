@@ -10,6 +10,7 @@ export const DEFAULT_SETTINGS: Settings = { model: "nano", vividness: models.nan
 export class Controls {
   private readonly form = element("controls", HTMLFormElement);
   private readonly sliders = SLIDERS.map((name) => [name, element(name, HTMLInputElement)] as const);
+  private model: ModelName = DEFAULT_SETTINGS.model;
 
   /**
    * @param onMove Called while a slider moves.
@@ -20,7 +21,12 @@ export class Controls {
       slider.addEventListener("input", onMove);
       slider.addEventListener("change", onChange);
     }
-    for (const radio of this.radios) radio.addEventListener("change", onChange);
+    for (const radio of this.radios) {
+      radio.addEventListener("change", () => {
+        this.choose(radio.value as ModelName);
+        onChange();
+      });
+    }
     this.form.addEventListener("submit", (event) => event.preventDefault());
   }
 
@@ -33,6 +39,16 @@ export class Controls {
   set settings(settings: Settings) {
     for (const [name, slider] of this.sliders) slider.value = String(settings[name]);
     for (const radio of this.radios) radio.checked = radio.value === settings.model;
+    this.model = settings.model;
+  }
+
+  /** A vividness that nobody has changed is that of the network, which each has of its own. */
+  private choose(model: ModelName): void {
+    const slider = element("vividness", HTMLInputElement);
+    if (slider.valueAsNumber === models[this.model].defaultVividness) {
+      slider.value = String(models[model].defaultVividness);
+    }
+    this.model = model;
   }
 
   private get radios(): HTMLInputElement[] {
