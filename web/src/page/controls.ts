@@ -23,7 +23,7 @@ export class Controls {
     }
     for (const radio of this.radios) {
       radio.addEventListener("change", () => {
-        this.choose(radio.value as ModelName);
+        this.followModel();
         onChange();
       });
     }
@@ -43,12 +43,10 @@ export class Controls {
   }
 
   /** A vividness that nobody has changed is that of the network, which each has of its own. */
-  private choose(model: ModelName): void {
-    const slider = element("vividness", HTMLInputElement);
-    if (slider.valueAsNumber === models[this.model].defaultVividness) {
-      slider.value = String(models[model].defaultVividness);
-    }
-    this.model = model;
+  private followModel(): void {
+    const { settings } = this;
+    const isOwn = settings.vividness === models[this.model].defaultVividness;
+    this.settings = isOwn ? { ...settings, vividness: models[settings.model].defaultVividness } : settings;
   }
 
   private get radios(): HTMLInputElement[] {
