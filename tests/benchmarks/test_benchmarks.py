@@ -39,7 +39,7 @@ def test_networks_are_timed_at_their_own_size_and_at_that_of_peers(
     assert {(i["device"], i["threads"]) for i in lines} == {("cpu", 1)}
     for line in lines:
         timing = line["timing"]
-        assert 0 < timing["p25"] <= timing["median"] <= timing["p75"] <= timing["p95"] < 30
+        assert 0 < timing["p25"] <= timing["median"] <= timing["p75"] <= timing["p95"]
     text = (tmp_path / "report/bench-networks.md").read_text()
     (shown,) = [i for i in text.splitlines() if i.startswith("| paper")]
     ours, paper = lines[0], lines[[i["model"] for i in lines].index("paper")]
@@ -63,11 +63,12 @@ def test_a_folder_and_single_photographs(
     report = json.loads((tmp_path / "report/bench-folder.json").read_text())
     folder = report["folder"]
     assert folder["photographs"] == 2
-    assert folder["color"]["median"] > 0
-    assert folder["ratio_to_copy_gray"] > 0.5
+    for copy in ("copy_color", "copy_gray"):
+        ratio = folder["color"]["median"] / folder[copy]["median"]  # there is just one round
+        assert folder[f"ratio_to_{copy}"] == pytest.approx(ratio)
     assert [single["megapixels"] for single in report["singles"]] == [2, 12]
     for single in report["singles"]:
-        assert 0 < single["cold_start"]["median"] < 60
+        assert single["cold_start"]["median"] > 0
         assert 50e6 < single["peak_memory"] < 1e9
     assert report["install"]["tinct"] > 1e6
     assert sorted(path.name for path in (tmp_path / "album").iterdir()) == ["0.jpg", "1.jpg"]
@@ -99,10 +100,10 @@ def test_frames_in_memory(
         assert (line["model"], line["device"], line["jobs"]) == ("nano", "cpu", 2)
         assert line["sees"] == sees
         assert line["times_as_long"] == 1
-        assert 0 < line["timing"]["median"] < 30
-        assert 0 < line["processor"] < 60
+        assert line["timing"]["median"] > 0
+        assert line["processor"] > 0
         assert list(line["stages"]) == ["predict", "smooth", "fit", "compose"]
-        assert all(0 < seconds < 30 for seconds in line["stages"].values())
+        assert all(seconds > 0 for seconds in line["stages"].values())
         rate = f"{1 / line['timing']['median']:.0f}"
         assert f"| {line['width']}x{line['height']} | nano | {sees[0]}x224 | {rate} [" in text
 
