@@ -147,5 +147,11 @@ def test_frozen_weights_are_not_trained():
     }
     for name, parameter in network.named_parameters():
         assert (id(parameter) in trained) != name.startswith(("encoder.stem.", "encoder.stages.0."))
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    network(torch.rand(2, 1, 64, 64) * 100)
+    for name, value in network.named_buffers():
+        if name.endswith("running_mean"):
+            stays = name.startswith(("encoder.stem.", "encoder.stages.0."))
+            assert torch.equal(value, before[name]) == stays, name
     with pytest.raises(TrainingError, match=r"no weights are called 'decoder\.'"):
         freeze(network, ("decoder.",))

@@ -158,6 +158,16 @@ def test_a_run_whose_last_steps_are_different_goes_on_identically(make_config, t
     assert not torch.equal(*(load_checkpoint(p).tensors["ema.head.bias"] for p in (plain, whole)))
 
 
+def test_a_trunk_goes_on_as_if_it_had_never_cooled_down(make_config, tmp_path):
+    folder = tmp_path / "run"
+    train(make_config(steps=8, cooldown=3), folder)
+    trunk = folder / "trunk.safetensors"
+    assert load_checkpoint(trunk).step == 5
+    trunk.replace(folder / "last.safetensors")
+    longer = make_config(steps=12, cooldown=3)
+    assert_same_tensors(train(longer, folder, resume=True), train(longer, tmp_path / "at once"))
+
+
 def test_what_came_after_the_checkpoint_is_removed_from_the_curves(finished, tmp_path):
     folder = tmp_path / "run"
     train(finished.config, folder, on_progress=interrupt_at(7))
@@ -266,7 +276,7 @@ def test_average_moves_towards_the_network():
     assert average.weight.tolist() == [5, 5]
 
 
-def test_learning_rate_rises_and_falls_along_a_cosine(make_config):
+def test_learning_rate_rises_and_falls(make_config):
     config = make_config(learning_rate=0.5, warmup=10, steps=110)
     rates = [learning_rate(config, step) for step in range(111)]
     assert rates[0] == pytest.approx(0.05)
@@ -274,6 +284,12 @@ def test_learning_rate_rises_and_falls_along_a_cosine(make_config):
     assert rates[60] == pytest.approx(0.25)
     assert rates[110] == pytest.approx(0)
     assert all(np.diff(rates[10:]) < 0)
+    cooled = make_config(learning_rate=0.5, warmup=10, steps=110, cooldown=16)
+    rates = [learning_rate(cooled, step) for step in range(111)]
+    assert rates[9:95] == 86 * [0.5]
+    assert rates[98] == pytest.approx(0.25)
+    assert rates[110] == 0
+    assert all(np.diff(rates[94:]) < 0)
     constant = make_config(learning_rate=0.5, optimizer="adam")
     assert {learning_rate(constant, step) for step in (0, 5, 11)} == {0.5}
 

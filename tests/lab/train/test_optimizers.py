@@ -91,6 +91,13 @@ def test_orthogonal_matrices_keep_the_singular_vectors(shape):
     values = torch.linalg.svdvals(orthogonalize(matrix, (3.4445, -4.775, 2.0315), 5, 1e-7))
     assert values.min() > 0.5
     assert values.max() < 1.3
+    step = matrix / matrix.norm()
+    for _ in range(5):
+        gram = step @ step.T
+        step = 3.4445 * step + (-4.775 * gram + 2.0315 * gram @ gram) @ step
+    torch.testing.assert_close(
+        orthogonalize(matrix, (3.4445, -4.775, 2.0315), 5, 1e-7), step, atol=1e-4, rtol=0
+    )
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     polar = left @ right
     found = orthogonalize(matrix, (3.4445, -4.775, 2.0315), 5, 1e-7)

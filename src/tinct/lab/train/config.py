@@ -143,6 +143,11 @@ class TrainConfig:
     """Photographs in a step, of all processes together."""
     steps: Positive = 20_000
     """Length of the run; the learning rate falls to nothing along a cosine until here."""
+    cooldown: Count = 0
+    """Steps at the end in which the learning rate falls to nothing; before, it stays at its
+    highest, and what the run was like then is kept as ``trunk.safetensors``: put in the place of
+    ``last.safetensors``, it goes on for more ``steps`` as if it had never cooled down. 0 for a
+    cosine."""
     warmup: Count = 500
     """Steps over which the learning rate rises."""
     optimizer: Literal["adamw", "muon", "adam"] = "adamw"
@@ -155,7 +160,8 @@ class TrainConfig:
     clip_norm: Amount = 5.0
     """Gradients are scaled down to this norm."""
     ema: Share = 0.9995
-    """Decay of the moving average of the weights; 0 keeps none."""
+    """Decay of the moving average of the weights at most: at step n it is n / (n + 10), an average
+    over about the last tenth of the run; 0 keeps none."""
     positions: Share = 0.25
     """Share of the places of the map at which head and loss are computed in a step."""
     validate_every: Positive = 1000
@@ -188,6 +194,11 @@ class TrainConfig:
         """The last steps, which are different; empty where none are."""
         return range(self.steps - min(self.finish_steps, self.steps), self.steps)
 
+    @property
+    def trunk(self) -> int:
+        """The step at which the learning rate begins to cool down, if it does."""
+        return max(self.steps - self.cooldown, 0)
+
     def crop_at(self, step: int) -> int:
         """Return the side of the crops of a step."""
         return self.finish_crop if self.finish_crop and step in self.finish else self.crop
@@ -198,7 +209,7 @@ class TrainConfig:
 
 
 _MACHINE = {"threads", "workers", "accelerator", "devices", "nodes"}
-_MAY_DIFFER = {"data", "steps", "finish_steps", "validate_every"} | _MACHINE
+_MAY_DIFFER = {"data", "steps", "cooldown", "finish_steps", "validate_every"} | _MACHINE
 """Choices that a resumed run may change: where things are, how long it goes on, and the machine."""
 
 

@@ -24,7 +24,7 @@ from tinct.lab.train.config import DataConfig, TrainConfig, check_same_run
 from tinct.lab.train.log import CurveRow, RunReport
 from tinct.lab.train.objectives import check_objective
 from tinct.lab.train.processes import any_of, connected, make_fabric
-from tinct.lab.train.run import BEST, LAST, Run, learning_rate, make_batches
+from tinct.lab.train.run import BEST, LAST, TRUNK, Run, learning_rate, make_batches
 from tinct.lab.train.validate import ValidationSet, sheet, validate
 
 
@@ -163,6 +163,8 @@ def _steps(
                 row = _validate(run, record, loss)
                 on_progress(Progress(0, config.steps, loss, 0.0, row))
                 clock.skip()
+            if config.cooldown and run.step == config.trunk:
+                _save(run, record, TRUNK)
             loss = run.train_step(batch)
             rate, row = clock.lap(), None
             if run.step % config.validate_every == 0 or run.step == config.steps:
@@ -171,10 +173,15 @@ def _steps(
             on_progress(Progress(run.step, config.steps, loss, rate, row))
             if any_of(run.fabric, stopped()):
                 break
-        run.settle()
-        if record:
-            save_checkpoint(run.checkpoint(), record.report.folder / LAST)
+        _save(run, record, LAST)
         run.fabric.barrier()  # nobody leaves before everything is saved
+
+
+def _save(run: Run, record: Record | None, name: str) -> None:
+    """Save the run: all processes must call it, and the first does it."""
+    run.settle()
+    if record:
+        save_checkpoint(run.checkpoint(), record.report.folder / name)
 
 
 @contextmanager

@@ -87,11 +87,16 @@ def orthogonalize(
     first, third, fifth = coefficients
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     wide = wide / wide.norm().clamp(min=least)
+    # Each step multiplies the matrix by a polynomial of its Gram matrix. These have the short side
+    # alone, so they are multiplied together first, and with the matrix once.
+    gram = wide @ wide.T
+    factors = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     for _ in range(steps):
-        gram = wide @ wide.T
-        wide = torch.addmm(
-            wide, torch.addmm(gram, gram, gram, beta=third, alpha=fifth), wide, beta=first
-        )
+        factor = torch.addmm(gram, gram, gram, beta=third, alpha=fifth)
+        factor.diagonal().add_(first)
+        factors = factor @ factors
+        gram = factor @ gram @ factor
+    wide = factors @ wide
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
