@@ -48,6 +48,14 @@ def test_photographs_are_reduced_to_their_short_side(photographs, generated, tmp
     assert np.abs(photographs_of(cache)["00.png"] - halved).max() <= 1
 
 
+def test_the_same_photographs_are_known_by_their_pixels(photographs, generated, tmp_path):
+    below = open_cache((str(photographs.folder / "below"),), tmp_path, 64)
+    whole = open_cache(photographs.both, tmp_path, 64)
+    tar = open_cache((str(photographs.tar),), tmp_path, 64)
+    assert below.count_shared(whole) == len(below) == 6
+    assert below.count_shared(tar) == 0
+
+
 def test_histogram_counts_the_colors(photographs, generated, tmp_path):
     cache = open_cache((str(photographs.folder),), tmp_path, 64)
     assert cache.histogram.shape == (256, 256)

@@ -80,6 +80,16 @@ def test_a_model_of_another_network_is_refused(model_file):
         begin(make_network(config), config, lambda: torch.zeros(1, 1, 32, 32))
 
 
+@torch.no_grad()
+def test_a_model_to_begin_with_has_an_encoder_of_its_own():
+    choices = {"network": "base", "encoder": "efficientnet-lite0", "start": "base"}
+    config = config_from_dict(choices, "config")
+    network = make_network(config)
+    lightness = torch.rand(1, 1, 64, 64) * 100
+    begin(network, config, lambda: lightness)
+    torch.testing.assert_close(network.eval()(lightness), load_classifier("base")(lightness))
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_nothing_is_left_to_learn_from_oneself(model_file, share):
     path, _ = model_file

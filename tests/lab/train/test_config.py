@@ -96,6 +96,8 @@ def test_the_paper_and_its_variants_are_trained_alike():
         ({"crop": 100}, "crop must be a multiple of 32, not 100"),
         ({"crop": 0}, "crop must be at least 32, not 0"),
         ({"finish_crop": 100}, "finish_crop must be a multiple of 32, not 100"),
+        ({"finish_steps": 9, "steps": 9}, "finish_steps = 9 leaves nothing of steps = 9"),
+        ({"clip_norm": 0.0}, "clip_norm must be greater than 0"),
         ({"finish_steps": -1}, "finish_steps must be at least 0, not -1"),
         ({"data": {"validation_side": 250}}, "data.validation_side must be a multiple of 32"),
         ({"data": {"validation_side": -32}}, "data.validation_side must be at least 0, not -32"),
@@ -137,7 +139,8 @@ def test_the_last_steps_of_a_run_may_be_different():
     assert config.finish == range(7, 10)
     assert [config.crop_at(step) for step in (0, 6, 7, 9)] == [64, 64, 96, 96]
     assert [config.judges_pictures(step) for step in (0, 6, 7, 9)] == [False, False, True, True]
-    assert config_from_dict({"steps": 2, "finish_steps": 3}, "a").finish == range(2)
+    on = config_from_dict({"start": "nano", "steps": 2, "finish_steps": 3}, "a")
+    assert on.finish == range(2)
     plain = config_from_dict({"steps": 10}, "a")
     assert not plain.finish
     assert plain.crop_at(9) == plain.crop

@@ -65,6 +65,7 @@ def test_one_thing_gets_another_color_and_the_rest_stays():
     [
         ({"start": ""}, "start must name one"),
         ({"norms": True}, "hints go with no norms"),
+        ({"feature_weight": 1.0}, "hints go with no norms, teacher, picture_weight or feature"),
         ({"hints": {"most": 0}}, "most"),
         ({"hints": {"many": 3}}, "unknown key"),
     ],

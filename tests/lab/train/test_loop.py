@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tinct.errors import InputError, MissingExtraError, TrainingError
+from tinct.errors import InputError, MissingExtraError, ModelError, TrainingError
 from tinct.lab.networks import build
 from tinct.lab.train.checkpoint import load_checkpoint
 from tinct.lab.train.loop import stop_on_signal, train
@@ -209,6 +209,9 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
         train(make_config(**changes), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):
         train(make_config(data=data), tmp_path / "run", resume=True)
+    for named in ({"start": "none.onnx"}, {"teacher": "none.onnx"}):
+        with pytest.raises(ModelError, match=r"none\.onnx: no such model"):
+            train(make_config(data=data, **named), tmp_path / "run")
     monkeypatch.setattr("tinct.lab.networks.efficientnet.find_spec", lambda name: None)
     for needy in ({"feature_weight": 1}, {"network": "base", "encoder": "efficientnet-lite0"}):
         with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
@@ -218,6 +221,37 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
     with pytest.raises(InputError, match="no such folder or tar file"):
         train(make_config(data=data), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_choices_in_doubt_are_told(photographs, make_config, tmp_path):
+    doubts = []
+    data = {
+        "train": [str(photographs.folder)],
+        "validation": [str(photographs.folder / "below")],
+        "weights": {"0*.png": 0.5, "shop-*": 0.1},
+        "cache": str(tmp_path / "cache"),
+    }
+    train(make_config(steps=1, data=data), tmp_path / "run", on_doubt=doubts.append)
+    assert doubts == [
+        "data.weights: no photograph is called 'shop-*'",
+        "validation: 6 of 6 photographs are trained on, too",
+    ]
+
+
+def test_a_loss_that_is_no_number_ends_a_run_and_leaves_what_it_was(
+    make_config, tmp_path, monkeypatch
+):
+    told = []
+
+    def break_after_the_first_validation(progress):
+        told.append(progress.step)
+        if progress.row:
+            monkeypatch.setattr("tinct.lab.train.run.mean_of", lambda fabric, loss: math.nan)
+
+    with pytest.raises(TrainingError, match="step 6: the loss is nan; --resume goes on"):
+        train(make_config(), tmp_path / "run", on_progress=break_after_the_first_validation)
+    assert told == [1, 2, 3, 4, 5]
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").step == 5
 
 
 def test_folder_that_cannot_be_written_is_one_line(make_config, tmp_path):

@@ -155,10 +155,9 @@ def test_pictures_are_in_the_loss_of_training_and_not_in_that_of_tests(features,
     assert not any(name.startswith("pictures") for name in learned)
 
 
-def test_regression_has_no_distribution_to_paint_from():
-    config = config_from_dict(
-        {"network": "paper", "objective": "regression", "picture_weight": 0.5}, "x"
-    )
+@pytest.mark.parametrize("choice", [{"picture_weight": 0.5}, {"teacher": "nano"}])
+def test_regression_has_no_distribution_to_paint_from(choice):
+    config = config_from_dict({"network": "paper", "objective": "regression"} | choice, "x")
     with pytest.raises(TrainingError, match="for classification alone"):
         make_objective(config, build("paper"))
 

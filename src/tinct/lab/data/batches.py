@@ -152,6 +152,12 @@ def expected_visits(names: Sequence[str], weights: Mapping[str, float]) -> NDArr
     return np.cumsum([weight(name) for name in names])
 
 
+def unused_weights(names: Sequence[str], weights: Mapping[str, float]) -> list[str]:
+    """Return the patterns that fit the last part of no name."""
+    last = {name.rsplit("/", 1)[-1] for name in names}
+    return [pattern for pattern in weights if not any(fnmatchcase(name, pattern) for name in last)]
+
+
 def draw_epoch(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw the photographs of an epoch in random order, each as often as its weight says.
 

@@ -4,8 +4,7 @@ Conventions: ``ab`` arrays are (H, W, 2) in CIE units, ``rgb`` arrays (H, W, 3),
 0..1, all of floats, so that no difference can wrap around. Every function raises MetricError for
 arrays of unequal shapes, of integers, or with NaN or infinity in them.
 
-PSNR is that of one picture, to be averaged over pictures; AuC is pooled over the pixels of all
-pictures, which is what its authors do.
+PSNR is that of one picture, to be averaged over pictures.
 """
 
 from __future__ import annotations

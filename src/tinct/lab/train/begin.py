@@ -69,7 +69,7 @@ def begin(network: nn.Module, config: TrainConfig, lightness: Callable[[], Tenso
         TrainingError: The network has no place for them.
         MissingExtraError: The package that carries them is not installed.
     """
-    if config.encoder:
+    if config.encoder and not config.start:
         load_encoder(network, config.encoder)
     if config.start and config.norms:
         folded = _fold(build(config.network, **config.options))
@@ -199,6 +199,9 @@ def fine_tuning(model: str) -> dict[str, Any]:
         "warmup": 50,
         "learning_rate": 2e-4,  # a tenth of what they were trained with: they shall not forget
         "ema": 0.99,
+        "crop": 160,
+        "augment": {"crop": (0.7, 1.0)},  # of 256 pixels: next to none is enlarged, and so blurred
+        "data": {"short_side": 256, "validation_side": 256},
         "validate_every": 100,
     }
 

@@ -114,7 +114,8 @@ class TrainConfig:
     frozen: tuple[Text, ...] = ()
     """Beginnings of the names of weights that stay as they are."""
     encoder: Literal["", "efficientnet-lite0"] = ""
-    """Weights to begin the network's encoder with, and fine-tune: ``efficientnet-lite0``."""
+    """Weights to begin the network's encoder with, and fine-tune: ``efficientnet-lite0``; with
+    ``start`` they are that model's."""
     encoder_rate: Share = 0.15
     """Share of the learning rate at which weights that were begun with are fine-tuned."""
     objective: Literal["classification", "regression"] = "classification"
@@ -157,7 +158,7 @@ class TrainConfig:
     """The highest it gets."""
     weight_decay: Share = 0.02
     """Of ``adamw`` and ``muon``."""
-    clip_norm: Amount = 5.0
+    clip_norm: Annotated[float, Strict(), Field(gt=0)] = 5.0
     """Gradients are scaled down to this norm."""
     ema: Share = 0.9995
     """Decay of the moving average of the weights at most: at step n it is n / (n + 10), an average
@@ -185,8 +186,13 @@ class TrainConfig:
     def _check(self) -> Self:
         if self.hints and not self.start:
             raise ValueError("hints are trained behind a model: start must name one")
-        if self.hints and (self.norms or self.teacher or self.picture_weight):
-            raise ValueError("hints go with no norms, no teacher and no picture_weight")
+        if self.hints and (
+            self.norms or self.teacher or self.picture_weight or self.feature_weight
+        ):
+            raise ValueError("hints go with no norms, teacher, picture_weight or feature_weight")
+        if self.finish_steps >= self.steps and not self.start:
+            text = f"finish_steps = {self.finish_steps} leaves nothing of steps = {self.steps}"
+            raise ValueError(f"{text}: errors of pictures want a network that has learned")
         return self
 
     @property

@@ -15,10 +15,10 @@ import cv2
 from torch.utils.data import DataLoader
 
 from tinct.errors import TrainingError
-from tinct.lab.data.batches import Batch
+from tinct.lab.data.batches import Batch, unused_weights
 from tinct.lab.data.cache import Cache, open_cache
 from tinct.lab.networks.efficientnet import published_file
-from tinct.lab.train.begin import make_network
+from tinct.lab.train.begin import make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.lab.train.config import DataConfig, TrainConfig, check_same_run
 from tinct.lab.train.log import CurveRow, RunReport
@@ -49,7 +49,7 @@ def train(
     resume: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_cache: Callable[[int], None] = lambda done: None,
-    on_left_out: Callable[[str], None] = lambda text: None,
+    on_doubt: Callable[[str], None] = lambda text: None,
 ) -> Path | None:
     """Train a network, and leave checkpoints, curves and sheets in ``folder``.
 
@@ -61,7 +61,8 @@ def train(
         resume: Go on from the last checkpoint in ``folder``.
         on_progress: Called after each step.
         on_cache: Called with the number of photographs decoded, while the cache is filled.
-        on_left_out: Called with a line that says which photographs are of no use, and why.
+        on_doubt: Called with a line about photographs that were left out, or a choice that is
+            probably none.
 
     Returns:
         The last checkpoint; None in all processes but the first, which alone writes and tells.
@@ -70,13 +71,17 @@ def train(
         DeviceError: This machine has not the devices that were asked for.
         InputError: A source of photographs is missing, damaged or out of reach.
         MissingExtraError: A package with weights that the run needs is not installed.
+        ModelError: A model that the run begins with or learns from is missing, or not tinct's.
         TrainingError: The photographs or the checkpoint cannot be used, ``folder`` cannot be
-            written, or it holds a run already that is not to be resumed.
+            written, or it holds a run already that is not to be resumed; or the loss has become
+            infinite or no number.
     """
     # Before hours may go into decoding.
     fabric = make_fabric(config)
     check_objective(config, make_network(config))
-    if config.feature_weight or (config.encoder and not resume):
+    for model in filter(None, (config.start, config.teacher)):
+        model_spec(model)
+    if config.feature_weight or (config.encoder and not (config.start or resume)):
         published_file()
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
@@ -84,9 +89,13 @@ def train(
     if not fabric.is_global_zero:
         _steps(run, photographs, None, lambda progress: None)
         return None
+    for pattern in unused_weights(photographs.names, config.data.weights):
+        on_doubt(f"data.weights: no photograph is called {pattern!r}")
     for cache, what in ((photographs, "training"), (held_out, "validation")):
         if cache.left_out():
-            on_left_out(f"{what}: {len(cache)} photographs; left out {cache.left_out()}")
+            on_doubt(f"{what}: {len(cache)} photographs; left out {cache.left_out()}")
+    if shared := held_out.count_shared(photographs):
+        on_doubt(f"validation: {shared} of {len(held_out)} photographs are trained on, too")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with closing(RunReport(folder, run.step)) as report:

@@ -303,8 +303,9 @@ def check_objective(config: TrainConfig, network: nn.Module) -> None:
     is_regressor = isinstance(network, PaperNetwork | NanoRegression)
     if not {"classification": is_classifier, "regression": is_regressor}[config.objective]:
         raise TrainingError(f"network {config.network!r} is not trained by {config.objective}")
-    if is_regressor and (config.picture_weight or config.feature_weight):
-        raise TrainingError("picture_weight and feature_weight are for classification alone")
+    if is_regressor and (config.picture_weight or config.feature_weight or config.teacher):
+        text = "picture_weight, feature_weight and teacher are for classification alone"
+        raise TrainingError(text)
 
 
 def make_objective(
@@ -327,6 +328,8 @@ def make_objective(
     check_objective(config, network)
     if isinstance(network, HintedNetwork):
         assert config.hints
+        if share.count > 1:
+            raise TrainingError("a branch for hints is trained by one process: devices = 1")
         return HintObjective(network, decoding_of(model_spec(config.start)), config.hints.most)
     if isinstance(network, Classifier):
         pictures = None

@@ -113,7 +113,11 @@ class Run:
         return float(mean_of(self.fabric, loss.plain))
 
     def train_step(self, batch: Batch) -> float:
-        """Do one step and return its loss, as far as the test loss has it too."""
+        """Do one step and return its loss, as far as the test loss has it too.
+
+        Raises:
+            TrainingError: The loss is infinite, or no number.
+        """
         rate = learning_rate(self.config, self.step)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -133,6 +137,11 @@ class Run:
         decay = min(self.config.ema, self.step / (self.step + 10))
         update_average(self.average, self.network, decay)
         self.losses.append(float(mean_of(self.fabric, loss.plain)))
+        if not math.isfinite(self.losses[-1]):
+            raise TrainingError(
+                f"step {self.step}: the loss is {self.losses[-1]}; --resume goes on from the last "
+                "validation, and a lower learning_rate in a run of its own may help"
+            )
         return self.losses[-1]
 
     def settle(self) -> None:

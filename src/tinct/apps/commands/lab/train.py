@@ -120,7 +120,7 @@ def train(
             resume=resume,
             on_progress=display.training,
             on_cache=display.decoding,
-            on_left_out=print_warning,
+            on_doubt=print_warning,
         )
     if last is None:  # one of several processes, and not the first: it has nothing to say
         return
@@ -129,9 +129,15 @@ def train(
         print_message("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
     print_message(f"saved {last}; curves and sheets are in {folder}")
-    if display.first and display.best:
-        print_message(_judge(display.first, display.best))
     best, model = folder / BEST, f"{folder.name}.onnx"
+    if choices.picture_weight or choices.feature_weight:
+        best = last
+        print_message(
+            "the test loss does not count the errors of pictures, which the last steps have made "
+            "smaller: compare models by tinct lab evaluate --lpips"
+        )
+    elif display.first and display.best:
+        print_message(_judge(display.first, display.best))
     print_message(f"next: tinct lab export {best} -o {model}; then tinct photo.jpg --model {model}")
 
 
@@ -173,9 +179,11 @@ def _choices(
 
     if config is None and start is None:
         raise OptionError("name a configuration (.toml), or a model to begin with: --from nano")
-    table: dict[str, Any] = asdict(load_config(Path(config))) if config else {"data": {}}
-    if start:
-        table = fine_tuning(start) | table if config is None else table | {"start": start}
+    table: dict[str, Any]
+    if config:
+        table = asdict(load_config(Path(config))) | ({"start": start} if start else {})
+    else:
+        table = fine_tuning(str(start))
     table["data"] |= {key: value for key, value in data.items() if value is not None}
     table |= {key: value for key, value in changes.items() if value is not None}
     return config_from_dict(table, config or f"--from {start}")
