@@ -96,7 +96,7 @@ def orthogonalize(
         factor.diagonal().add_(first)
         factors = factor @ factors
         gram = factor @ gram @ factor
-    wide = factors @ wide
+    wide = torch.mm(factors, wide)
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
