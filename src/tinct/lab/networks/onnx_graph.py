@@ -1,10 +1,12 @@
-"""A network of others as an ONNX graph, for our runtime to time it, or to color with it."""
+"""Networks as ONNX graphs: any module, and a network of others in the place of tinct's own."""
 
 from __future__ import annotations
 
 import io
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import onnx
@@ -14,9 +16,7 @@ from torch.nn.functional import avg_pool2d
 
 from tinct.spec import METADATA_KEY, ModelSpec
 
-OPSET = 18
-
-
+_OPSET = 18
 _STRIDE = 4  # of what a model file of tinct's answers
 _LARGEST = 512  # multiples of 32 that a side of the picture may have
 
@@ -52,7 +52,7 @@ def to_graph(network: nn.Module, size: int = 256, name: str = "lightness") -> by
     Returns:
         The ONNX file.
     """
-    return _export(_Predict(network), (torch.rand(1, 1, size, size) * 100,), input_names=[name])
+    return write_graph(_Predict(network).eval(), {name: torch.rand(1, 1, size, size) * 100})
 
 
 def to_model(network: nn.Module, spec: ModelSpec) -> bytes:
@@ -67,31 +67,53 @@ def to_model(network: nn.Module, spec: ModelSpec) -> bytes:
     """
     rows = torch.export.Dim("rows", min=2, max=_LARGEST)
     columns = torch.export.Dim("columns", min=2, max=_LARGEST)
-    return _export(
-        _Model(network),
-        (torch.rand(1, 1, 128, 160) * 100, torch.zeros(1)),
-        metadata={METADATA_KEY: spec.to_json()},
-        input_names=["lightness", "vividness"],
-        output_names=["ab", "confidence"],
-        dynamic_shapes=({2: spec.multiple * rows, 3: spec.multiple * columns}, None),
+    return write_graph(
+        _Model(network).eval(),
+        {"lightness": torch.rand(1, 1, 128, 160) * 100, "vividness": torch.zeros(1)},
+        ["ab", "confidence"],
+        ({2: spec.multiple * rows, 3: spec.multiple * columns}, None),
+        {METADATA_KEY: spec.to_json()},
     )
 
 
-def _export(
+def write_graph(
     module: nn.Module,
-    inputs: tuple[Tensor, ...],
-    metadata: dict[str, str] | None = None,
-    **options: Any,
+    inputs: dict[str, Tensor],
+    outputs: Sequence[str] | None = None,
+    dynamic_shapes: tuple[Any, ...] | None = None,
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it notes every missing package
+    """Return a module as an ONNX file.
+
+    Args:
+        module: In evaluation mode.
+        inputs: Examples by name, in their order.
+        outputs: Names; None leaves them to torch.
+        dynamic_shapes: What may differ from the examples, as ``torch.export`` takes it.
+        metadata: To be stored in the file.
+    """
+    # The exporter notes each package it does not find.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            module.eval(), inputs, opset_version=OPSET, dynamo=True, verbose=False, **options
+            module,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=dynamic_shapes,
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
         )
     assert program is not None
-    proto = program.model_proto  # made anew whenever it is asked for
-    onnx.helper.set_model_props(proto, metadata or {})
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, dict(metadata))
+    for node in proto.graph.node:  # where each node came from in our sources says nothing to users
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del proto.graph.value_info[:]
+    onnx.checker.check_model(proto, full_check=True)
     buffer = io.BytesIO()
     onnx.save(proto, buffer)
     return buffer.getvalue()

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
-import logging
-import warnings
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -22,12 +18,12 @@ from tinct.errors import ModelError, OutputError, TrainingError
 from tinct.files import write_atomically
 from tinct.lab.networks.blocks import fold_pixels, fuse
 from tinct.lab.networks.classifier import Classifier
+from tinct.lab.networks.onnx_graph import write_graph
 from tinct.lab.networks.readout import ColorModel, DecodeConfig, ModelFile
 from tinct.lab.train.begin import load_classifier, make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 from tinct.spec import METADATA_KEY, ModelSpec
 
-OPSET = 18
 TOLERANCE = 1e-4
 """Largest difference between torch and ONNX Runtime, of ab / 110 and of the confidence."""
 _AB_RANGE = 110.0
@@ -264,49 +260,6 @@ def to_onnx(model: ColorModel, spec: ModelSpec) -> bytes:
         ({0: batch, 2: 32 * rows, 3: 32 * columns}, None),
         {METADATA_KEY: spec.to_json()},
     )
-
-
-def write_graph(
-    module: nn.Module,
-    inputs: dict[str, Tensor],
-    outputs: list[str],
-    dynamic_shapes: tuple[Any, ...],
-    metadata: dict[str, str],
-) -> bytes:
-    """Return a module as an ONNX file.
-
-    Args:
-        module: In evaluation mode.
-        inputs: Examples by name, in their order.
-        outputs: Names.
-        dynamic_shapes: What may differ from the examples, as ``torch.export`` takes it.
-        metadata: To be stored in the file.
-    """
-    # The exporter notes each package it does not find.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        program = torch.onnx.export(
-            module,
-            tuple(inputs.values()),
-            input_names=list(inputs),
-            output_names=outputs,
-            dynamic_shapes=dynamic_shapes,
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    proto = program.model_proto
-    onnx.helper.set_model_props(proto, metadata)
-    for node in proto.graph.node:  # where each node came from in our sources says nothing to users
-        del node.metadata_props[:]
-        node.doc_string = ""
-    del proto.graph.value_info[:]
-    onnx.checker.check_model(proto, full_check=True)
-    buffer = io.BytesIO()
-    onnx.save(proto, buffer)
-    return buffer.getvalue()
 
 
 @torch.no_grad()

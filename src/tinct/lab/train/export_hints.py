@@ -13,6 +13,7 @@ from torch import Tensor
 from tinct.errors import TrainingError
 from tinct.files import write_atomically
 from tinct.lab.networks.hints import HintBranch, HintedNetwork
+from tinct.lab.networks.onnx_graph import write_graph
 from tinct.lab.train.begin import make_network
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, load_weights
 from tinct.lab.train.export import (
@@ -20,7 +21,6 @@ from tinct.lab.train.export import (
     check_folder,
     run_facts,
     weights_digest,
-    write_graph,
 )
 from tinct.spec import HINTS_KEY, HintSpec
 
