@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from films import Film, make_film, read_film
 
@@ -49,6 +50,59 @@ def test_the_films_of_a_folder_in_the_order_of_their_names(call: Call, tmp_path:
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["1.mkv", "2.mp4"]
     assert call("video", "tapes", "--join", "-o", "all.mkv")[0] == 0
     assert len(read_film(tmp_path / "all.mkv").times) == 8
+
+
+def test_films_of_one_name_get_names_of_their_own(call: Call, tmp_path: Path) -> None:
+    sources = []
+    for number, place in enumerate(("d1/VTS.mkv", "d2/VTS.mkv", "VTS-2.mkv"), 2):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        sources.append(make_film(tmp_path / place, Film(frames=number)))
+    code, _, lines = call("video", *sources, "-o", "new/")
+    assert code == 0, lines
+    lengths = {path.name: len(read_film(path).times) for path in (tmp_path / "new").iterdir()}
+    assert lengths == {"VTS.mkv": 2, "VTS-3.mkv": 3, "VTS-2.mkv": 4}
+    written = f"{sources[1]}: written to new/VTS-3.mkv, as another film becomes new/VTS.mkv"
+    assert written in lines
+    for name in ("x.mpg", "x.ts"):
+        make_film(tmp_path / name, Film("mpeg2video", frames=8))
+    assert call("video", "x.mpg", "x.ts")[0] == 0
+    assert (tmp_path / "x-color.mp4").exists()
+    assert (tmp_path / "x-color-2.mp4").exists()
+
+
+@pytest.mark.parametrize("more", [("--join", "-o", "b.mkv"), ("-o", "there/")])
+def test_no_film_that_is_read_is_replaced(
+    call: Call, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "there").mkdir()
+    one, other = make_film(tmp_path / "a.mkv", Film(frames=2)), tmp_path / "b.mkv"
+    if "--join" not in more:
+        one, other = one.rename(tmp_path / "b.mkv"), tmp_path / "there/b.mkv"
+    before = make_film(other, Film(frames=3)).read_bytes()
+    code, _, lines = call("video", one, other, *more, "--overwrite")
+    assert code > 0
+    name = other.relative_to(tmp_path)
+    line = f"tinct: error: {name}: another of the films that are read; choose another name"
+    assert line in lines
+    assert other.read_bytes() == before
+
+
+def test_a_preview_does_not_take_the_name_of_the_film(call: Call, tmp_path: Path) -> None:
+    make_film(tmp_path / "a.mkv", Film(frames=2))
+    assert call("video", "a.mkv", "--preview")[0] == 0
+    assert call("video", "a.mkv")[0] == 0
+    assert read_film(tmp_path / "a-preview.mkv").first.width == 128
+    assert read_film(tmp_path / "a-color.mkv").first.width == 64
+
+
+def test_pictures_in_a_row_have_the_name_of_their_folder(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "pics").mkdir()
+    for number in range(2):
+        Image.new("L", (64, 48), 90 + number).save(tmp_path / f"pics/{number}.png")
+    for output, expected in ((("-o", "new/"), "new/pics.mp4"), ((), "pics/pics-color.mp4")):
+        code, _, lines = call("video", "pics/%d.png", *output)
+        assert code == 0, lines
+        assert len(read_film(tmp_path / expected).times) == 2
 
 
 @pytest.mark.parametrize(

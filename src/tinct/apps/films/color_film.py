@@ -30,7 +30,7 @@ from tinct.films.sequence import is_pattern
 from tinct.films.tracks import find_changing, plan_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.films.frames import Colored
@@ -116,12 +116,23 @@ def color_film(
 
 
 def color_one(
-    source: str, output: str | None, color: ColorizerOptions, options: FilmOptions
+    source: str,
+    output: str | None,
+    color: ColorizerOptions,
+    options: FilmOptions,
+    others: Sequence[str] = (),
 ) -> FilmRecord:
-    """Color a film, and say what became of it; arguments and errors are those of ``color_film``."""
+    """Color a film, and say what became of it.
+
+    Arguments and errors are those of ``color_film``; ``others`` are films of the same command, none
+    of which is replaced.
+    """
     begun = time.perf_counter()
     to_pictures = output is not None and is_pattern(output)
-    target = Path(str(output)) if to_pictures else choose_target(source, output)
+    if to_pictures:
+        target = Path(str(output))
+    else:
+        target = choose_target(source, output, options, others)
     if not to_pictures and target.exists() and not options.overwrite:
         print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
         return FilmRecord(source, str(target), "skipped")
@@ -147,25 +158,42 @@ def color_one(
     return record
 
 
-def choose_target(source: str, output: str | None) -> Path:
+def name_target(source: str, folder: Path | None, options: FilmOptions) -> Path:
+    """Name a new film after the old one.
+
+    Args:
+        source: The old one.
+        folder: Where the new one goes; None for beside the old one.
+        options: A preview has a name of its own.
+    """
+    path = name_of_address(source) if is_address(source) else Path(source)
+    stem, suffix = path.stem, path.suffix.lower()
+    if is_pattern(source) and not path.exists():
+        stem = path.absolute().parent.name  # pictures in a row have the name of their folder
+    ending = "-color" if folder is None else ""
+    ending = "-preview" if options.preview else ending
+    name = f"{stem}{ending}{suffix if suffix in CONTAINERS else '.mp4'}"
+    return (path.parent if folder is None else folder) / name
+
+
+def choose_target(
+    source: str, output: str | None, options: FilmOptions, others: Sequence[str] = ()
+) -> Path:
     """Choose the name of the new film, and check that it can be one.
 
     Raises:
-        OptionError: Its suffix is none of a film, or it is the old film itself.
+        OptionError: Its suffix is none of a film, or it is a film that is read.
         OutputError: There is no such folder, or nothing can be written there.
     """
     if output is None and source == STDIN:
         raise OptionError("-: a film from standard input needs a name for the new one: add -o")
-    path = name_of_address(source) if is_address(source) else Path(source)
-    if output is None:
-        suffix = path.suffix.lower()
-        target = path.with_name(f"{path.stem}-color{suffix if suffix in CONTAINERS else '.mp4'}")
-    else:
-        target = Path(output)
+    target = name_target(source, None, options) if output is None else Path(output)
     if target.suffix.lower() not in CONTAINERS:
         raise OptionError(f"{target}: films end in {', '.join(CONTAINERS)}")
-    if target.exists() and path.exists() and target.samefile(path):
-        raise OptionError(f"{target}: the film itself; choose another name")
+    for name in (source, *options.following, *others):
+        if target.exists() and Path(name).exists() and target.samefile(name):
+            whose = "the film itself" if name == source else "another of the films that are read"
+            raise OptionError(f"{target}: {whose}; choose another name")
     place = target.absolute().parent
     if not place.is_dir():
         raise OutputError(f"{target}: there is no such folder")

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct import __version__
-from tinct.apps.console import print_error
+from tinct.apps.console import print_error, print_message
 from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.apps.films.arrivals import STDIN
-from tinct.apps.films.color_film import color_film, color_one
+from tinct.apps.films.color_film import color_film, color_one, name_target
 from tinct.apps.films.options import FilmRecord
 from tinct.apps.report import write_json
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.files import make_folder
-from tinct.films.encoder import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,7 +66,16 @@ def color_films(
         raise OptionError(f"{output}: for {len(films)} films, {wanted} is needed")
     if STDIN in films:
         raise OptionError("-: standard input cannot be mixed with other films")
-    records = [_color_one(film, output, color, options) for film in films]
+    films = list(dict.fromkeys(films))
+    folder = None if output is None else Path(output)
+    wanted = [name_target(film, folder, options) for film in films]
+    if folder is not None:
+        make_folder(folder)
+    records = []
+    for film, name, target in zip(films, wanted, make_names_differ(wanted), strict=True):
+        if target != name:
+            print_message(f"{film}: written to {target}, as another film becomes {name}")
+        records.append(_color_one(film, target, color, options, films))
     if json is not None:
         shown = asdict(color) | {"steady": options.steady}
         held = [asdict(record) for record in records]
@@ -75,20 +83,33 @@ def color_films(
     return _FAILED if any(record.status == "failed" for record in records) else 0
 
 
+def make_names_differ(targets: Sequence[Path]) -> list[Path]:
+    """Number films of which several would be one file: ``film.mp4``, ``film-2.mp4``."""
+
+    def identify(path: Path) -> str:
+        return os.path.normcase(path.absolute())
+
+    wanted = {identify(target) for target in targets}
+    taken: set[str] = set()
+    named = []
+    for target in targets:
+        name, number = target, 1
+        while identify(name) in taken or (number > 1 and identify(name) in wanted):
+            number += 1
+            name = target.with_name(f"{target.stem}-{number}{target.suffix}")
+        taken.add(identify(name))
+        named.append(name)
+    return named
+
+
 def _color_one(
-    film: str, folder: str | None, color: ColorizerOptions, options: FilmOptions
+    film: str, target: Path, color: ColorizerOptions, options: FilmOptions, others: Sequence[str]
 ) -> FilmRecord:
-    target = None
     try:
-        if folder is not None:
-            make_folder(Path(folder))
-            place = Path(folder, Path(film).name)
-            is_writable = place.suffix.lower() in CONTAINERS
-            target = str(place if is_writable else place.with_suffix(".mp4"))
-        return color_one(film, target, color, options)
+        return color_one(film, str(target), color, options, others)
     except TinctError as error:
         print_error(str(error))
-        return FilmRecord(film, target or "", "failed", warnings=(str(error),))
+        return FilmRecord(film, str(target), "failed", warnings=(str(error),))
 
 
 def _expand(inputs: Iterable[str]) -> Iterator[str]:

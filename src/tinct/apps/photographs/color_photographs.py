@@ -178,14 +178,20 @@ def _color(
 def _color_films(run: _PhotographRun) -> None:
     """Color the films that were found in folders; one that fails does not stop the others."""
     from tinct.apps.films.color_film import color_film  # FFmpeg: only where there are films
+    from tinct.apps.films.color_films import make_names_differ
     from tinct.apps.films.options import FilmOptions
     from tinct.files import make_folder
     from tinct.films.encoder import CONTAINERS
 
     model = FILM_MODEL if run.color.model == PHOTOGRAPH_MODEL else run.color.model
     color = replace(run.color, model=model)
-    for source, place in run.plan.films:
-        target = place if place.suffix.lower() in CONTAINERS else place.with_suffix(".mp4")
+    targets = make_names_differ(
+        [
+            place if place.suffix.lower() in CONTAINERS else place.with_suffix(".mp4")
+            for _, place in run.plan.films
+        ]
+    )
+    for (source, _), target in zip(run.plan.films, targets, strict=True):
         status: Literal["done", "skipped", "failed"] = "done"
         reason = None
         try:
