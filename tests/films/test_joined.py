@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from films import Film, make_film, read_film
+from films import Film, luma, make_film, read_film
 from tinct.films.joined import JoinedFilms
 from tinct.films.reader import FilmReader
 
@@ -112,6 +112,45 @@ def test_frames_of_another_size_and_rate_follow_at_their_times(tmp_path: Path) -
     assert [frame.time for frame in rest] == [frame.time for frame in frames[8:]]
     part = list(joined.frames(Fraction(4, 25), Fraction(8, 25)))
     assert [frame.time for frame in part] == [frame.time for frame in frames[4:9]]
+
+
+def test_pixels_of_another_shape_and_turned_films_are_fitted(tmp_path: Path) -> None:
+    one = make_film(tmp_path / "one.mp4", Film("libx264", frames=2, options=(("qp", "0"),)))
+    wide = make_film(tmp_path / "wide.mkv", Film("libx264", frames=2, aspect=Fraction(4, 3)))
+    options = (("qp", "0"),)
+    turned = Film("libx264", width=48, height=64, frames=2, rotation=90, options=options)
+    joined = JoinedFilms([
+        FilmReader(one),
+        FilmReader(wide),
+        FilmReader(make_film(tmp_path / "turned.mp4", turned)),
+    ])
+    assert joined.facts.notes == (
+        f"{wide}: 64x48 in pixels of 4:3, fitted into the pictures of the first",
+        f"{tmp_path / 'turned.mp4'}: 48x64, fitted into the pictures of the first",
+    )
+    lumas = [frame.luma for frame in joined.frames()]
+    assert lumas[2][:4].max() <= 18  # bars above a picture that is wider than that of the first
+    assert lumas[2][24].max() > 100
+    np.testing.assert_allclose(lumas[4], np.rot90(luma(turned, 0)), atol=2)
+
+
+def test_fields_of_another_order_are_said_and_not_mixed(tmp_path: Path) -> None:
+    flags = (("flags", "+ildct+ilme"),)
+    films = [
+        make_film(tmp_path / f"{name}.mkv", Film("mpeg2video", frames=2, fields=name, options=flags))
+        for name in ("tff", "bff")
+    ]
+    notes = JoinedFilms([FilmReader(film) for film in films]).facts.notes
+    line = "bottom field first, written as the first, top field first: --deinterlace makes"
+    assert any(note.startswith(f"{films[1]}: {line}") for note in notes)
+
+    other = tmp_path / "other.mkv"
+    lines = np.tile(np.array([[40], [200]], np.uint8), (48, 64))  # one of each field
+    made = make_film(other, Film("ffv1", height=96, frames=2, fields="tff"), picture=lines)
+    joined = JoinedFilms([FilmReader(films[0]), FilmReader(made)])
+    fitted = list(joined.frames())[-1].luma[4:-4, 20:44]
+    assert abs(int(fitted[::2].mean()) - 40) < 5
+    assert abs(int(fitted[1::2].mean()) - 200) < 5
 
 
 def test_a_part_of_joined_films_begins_where_it_should(call: Any, tmp_path: Path) -> None:

@@ -49,8 +49,10 @@ def luma(film: Film, number: int) -> NDArray[Any]:
     return np.rint(slope * 2 ** (bits - 8)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def make_film(path: Path, film: Film | None = None) -> Path:
-    """Write a film."""
+def make_film(
+    path: Path, film: Film | None = None, picture: NDArray[np.uint8] | None = None
+) -> Path:
+    """Write a film; with a picture, of which every frame has the luma."""
     film = film or Film()
     base = film.time_base or 1 / film.rate
     times = film.times or [round(n / film.rate / base) for n in range(film.frames)]
@@ -68,7 +70,10 @@ def make_film(path: Path, film: Film | None = None) -> Path:
             stream.set_display_rotation(film.rotation)
         sound = output.add_stream(film.sound, rate=48000) if film.sound else None
         for number, time in enumerate(times):
-            frame = _with_fields(film, _frame(film, number))
+            made = _frame(film, number)
+            if picture is not None:
+                np.copyto(plane_of(made, 0), picture)
+            frame = _with_fields(film, made)
             frame.pts, frame.time_base = time, base
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

@@ -24,7 +24,13 @@ Filter = tuple[str, str]
 
 _TELECINED_RATE = 29, 31
 """Frames a second, from and to, of film that was stretched by doubled fields: every fifth goes."""
-_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_TURNS: dict[int, list[Filter]] = {
+    0: [],
+    1: [("transpose", "cclock")],
+    2: [("hflip", ""), ("vflip", "")],
+    3: [("transpose", "clock")],
+}
+"""Filters that turn a picture by quarters against the clock."""
 
 
 def field_filters(facts: FilmFacts, method: FieldMethod) -> tuple[list[Filter], Fraction]:
@@ -65,20 +71,24 @@ def field_filters(facts: FilmFacts, method: FieldMethod) -> tuple[list[Filter], 
 def fit_filters(facts: FilmFacts, target: FilmFacts) -> list[Filter]:
     """Choose filters that bring frames to the size, shape and samples of those of another film.
 
-    The picture keeps its proportions; bars fill what is left.
+    The picture is turned as that of the other film, and keeps its proportions; bars fill what is
+    left.
     """
-    if (facts.form, facts.pix_fmt, facts.tags) == (target.form, target.pix_fmt, target.tags):
+    if _kind(facts) == _kind(target):
         return []
-    form, source = target.form, facts.form
-    shape = Fraction(facts.aspect or 1) / Fraction(target.aspect or 1)
-    across, down = source.width * shape, Fraction(source.height)  # in samples of the target
+    form, turns = target.form, (facts.form.turns - target.form.turns) % 4
+    across, down = facts.form.width * (facts.aspect or Fraction(1)), Fraction(facts.form.height)
+    if turns % 2:
+        across, down = down, across
+    across /= target.aspect or 1  # in samples of the target, as is the other
     scale = min(form.width / across, form.height / down)
     width = min(max(2 * round(across * scale / 2), 2), form.width)
     height = min(max(2 * round(down * scale / 2), 2), form.height)
     return [
+        *_TURNS[turns],
         (
             "scale",
-            f"{width}:{height}:flags=bicubic+accurate_rnd"
+            f"{width}:{height}:flags=bicubic+accurate_rnd:interl=-1"
             f":in_range={_range(facts)}:out_range={_range(target)}"
             f":in_color_matrix={facts.tags.matrix}:out_color_matrix={target.tags.matrix}",
         ),
@@ -111,6 +121,11 @@ def filter_frames(
         graph.vpush(frame)
         yield from _pull(graph)
     yield from _drain(graph)
+
+
+def _kind(facts: FilmFacts) -> tuple[object, ...]:
+    """Return what the frames of films must have in common to follow each other unchanged."""
+    return facts.form, facts.pix_fmt, facts.tags, facts.aspect or 1
 
 
 def _order_of(field_order: int) -> str:

@@ -14,14 +14,18 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tinct.films.cut import Cut
+from tinct.films.facts import BOTTOM_FIRST, PROGRESSIVE, TOP_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from av.container import InputContainer
 
+    from tinct.films.facts import FilmFacts
     from tinct.films.reader import FilmFrame, FilmReader, FilmSource
 
+_FIELDS = {PROGRESSIVE: "whole frames", TOP_FIRST: "top field first",
+           BOTTOM_FIRST: "bottom field first"}  # fmt: skip
 _MOST_TICKS = 10_000_000
 """Ticks a second at most: MP4 counts them in 32 bits."""
 
@@ -49,10 +53,7 @@ class JoinedFilms:
         self._readers = readers
         notes = list(first.facts.notes)
         for reader in readers[1:]:
-            size = f"{reader.facts.form.width}x{reader.facts.form.height}"
-            notes += [f"{reader.facts.name}: {note}" for note in reader.facts.notes]
-            if reader.fit(first.facts):
-                notes.append(f"{reader.facts.name}: {size}, fitted into the pictures of the first")
+            notes += [f"{reader.facts.name}: {note}" for note in _notes_on_fit(reader, first.facts)]
         self._spans = [reader.span() for reader in readers]
         self._shifts = [Fraction(0)]  # seconds to add to the times of each
         for (_, end), (begin, _) in zip(self._spans, self._spans[1:], strict=False):
@@ -138,6 +139,20 @@ class JoinedFilms:
                 if start > self._spans[number][1] - reader.facts.origin:
                     continue
             yield from ((number, frame) for frame in reader.frames(start))
+
+
+def _notes_on_fit(reader: FilmReader, target: FilmFacts) -> Iterator[str]:
+    """Fit a film to the first one; yield what the user should know of it."""
+    facts = reader.facts
+    yield from facts.notes
+    if facts.field_order != target.field_order:
+        own, first = (_FIELDS.get(film.field_order, "interlaced") for film in (facts, target))
+        yield f"{own}, written as the first, {first}: --deinterlace makes whole frames of all"
+    if reader.fit(target):
+        size = f"{facts.form.width}x{facts.form.height}"
+        if facts.aspect not in (None, 1):
+            size = f"{size} in pixels of {facts.aspect.numerator}:{facts.aspect.denominator}"
+        yield f"{size}, fitted into the pictures of the first"
 
 
 def _narrowed(own: Cut, whole: Cut, shift: Fraction) -> Cut:

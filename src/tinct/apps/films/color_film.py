@@ -129,10 +129,7 @@ def color_one(
     """
     begun = time.perf_counter()
     to_pictures = output is not None and is_pattern(output)
-    if to_pictures:
-        target = Path(str(output))
-    else:
-        target = choose_target(source, output, options, others)
+    target = Path(str(output)) if to_pictures else choose_target(source, output, options, others)
     if not to_pictures and target.exists() and not options.overwrite:
         print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
         return FilmRecord(source, str(target), "skipped")
