@@ -119,11 +119,13 @@ def test_pixels_of_another_shape_and_turned_films_are_fitted(tmp_path: Path) -> 
     wide = make_film(tmp_path / "wide.mkv", Film("libx264", frames=2, aspect=Fraction(4, 3)))
     options = (("qp", "0"),)
     turned = Film("libx264", width=48, height=64, frames=2, rotation=90, options=options)
-    joined = JoinedFilms([
-        FilmReader(one),
-        FilmReader(wide),
-        FilmReader(make_film(tmp_path / "turned.mp4", turned)),
-    ])
+    joined = JoinedFilms(
+        [
+            FilmReader(one),
+            FilmReader(wide),
+            FilmReader(make_film(tmp_path / "turned.mp4", turned)),
+        ]
+    )
     assert joined.facts.notes == (
         f"{wide}: 64x48 in pixels of 4:3, fitted into the pictures of the first",
         f"{tmp_path / 'turned.mp4'}: 48x64, fitted into the pictures of the first",
@@ -137,7 +139,9 @@ def test_pixels_of_another_shape_and_turned_films_are_fitted(tmp_path: Path) -> 
 def test_fields_of_another_order_are_said_and_not_mixed(tmp_path: Path) -> None:
     flags = (("flags", "+ildct+ilme"),)
     films = [
-        make_film(tmp_path / f"{name}.mkv", Film("mpeg2video", frames=2, fields=name, options=flags))
+        make_film(
+            tmp_path / f"{name}.mkv", Film("mpeg2video", frames=2, fields=name, options=flags)
+        )
         for name in ("tff", "bff")
     ]
     notes = JoinedFilms([FilmReader(film) for film in films]).facts.notes

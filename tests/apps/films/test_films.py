@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from types import SimpleNamespace
 
 import pytest
@@ -156,4 +157,34 @@ def test_a_film_from_the_network(call: Call, tmp_path: Path, address: str) -> No
     assert len(read_film(tmp_path / "in-color.mp4").times) == 5
     code, _, lines = call("video", f"{address}/none.mp4")
     assert code == 1
-    assert lines == [f"tinct: error: {address}/none.mp4: HTTP Error 404: File not found"]
+    reason = "cannot be fetched (HTTP Error 404: File not found)"
+    assert lines == [f"tinct: error: {address}/none.mp4: {reason}"]
+
+
+def test_an_address_may_hold_any_letter(call: Call, tmp_path: Path, address: str) -> None:
+    make_film(tmp_path / "été à Nice.mkv", Film(frames=2))
+    code, _, lines = call("video", f"{address}/été à Nice.mkv", "-o", "new/%d.png")
+    assert code == 0, lines
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["1.png", "2.png"]
+    code, _, lines = call("video", "http://[::1/a.mkv", "-o", "a.mkv")
+    assert (code, len(lines)) == (1, 1)
+    assert lines[0].startswith("tinct: error: http://[::1/a.mkv: no address (")
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 9000", "Transfer-Encoding: chunked"])
+def test_a_film_that_breaks_off_on_its_way_is_none(call: Call, tmp_path: Path, header: str) -> None:
+    film = make_film(tmp_path / "in.mkv", Film(frames=2)).read_bytes()
+
+    class BreaksOff(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            chunk = b"2000\r\n" if "chunked" in header else b""
+            self.request.sendall(f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode() + chunk + film)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), BreaksOff) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        code, _, lines = call("video", f"http://127.0.0.1:{server.server_address[1]}/in.mkv")
+        server.shutdown()
+    assert (code, len(lines)) == (1, 1)
+    assert lines[0].endswith("in.mkv: breaks off on its way here; try again")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
