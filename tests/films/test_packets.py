@@ -64,6 +64,21 @@ def test_all_frames_of_joined_films_are_read_once(joined: Path) -> None:
     assert reader.damage == []
 
 
+def test_a_playlist_begins_at_zero_and_goes_on_behind_a_break(tmp_path: Path) -> None:
+    late = Film("mpeg2video", frames=25, times=range(1250, 1275), format="mpegts")
+    for name in ("0.ts", "1.ts"):
+        make_film(tmp_path / name, late)
+    piece, seam = "#EXTINF:1.0,\n{}.ts\n", "#EXT-X-DISCONTINUITY\n"
+    pieces = piece.format(0) + seam + piece.format(1)
+    head, end = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n", "#EXT-X-ENDLIST\n"
+    (tmp_path / "in.m3u8").write_text(head + pieces + end)
+    reader = FilmReader(tmp_path / "in.m3u8")
+    assert reader.facts.shift == reader.facts.origin == 50
+    times = np.array([frame.time for frame in reader.frames()]) * float(TICK)
+    np.testing.assert_allclose(times, 50 + np.arange(50) / 25, atol=1e-4)
+    assert reader.damage == []
+
+
 def test_a_part_behind_the_break_is_found(joined: Path) -> None:
     whole = [frame.luma for frame in FilmReader(joined).frames()]
     part = [frame.luma for frame in FilmReader(joined).frames(begin=Fraction(3))]

@@ -13,6 +13,7 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from tinct.errors import InputError
+from tinct.films.packets import MPEG_FORMATS
 from tinct.films.pixels import (
     ColorTags,
     depth_and_shift,
@@ -32,7 +33,7 @@ _SOME_RATE = Fraction(25)
 """Frames a second of a film that does not say; only the length of its last frame follows."""
 _MOST_RATE = 1000
 """Frames a second beyond which a header speaks of ticks."""
-_OFFSET_FORMATS = ("mpegts", "mpeg", "mpegvideo")
+_OFFSET_FORMATS = (*MPEG_FORMATS, "mpegvideo")
 """Their clocks begin anywhere: the film begins at zero, as players show it."""
 PROGRESSIVE, TOP_FIRST, BOTTOM_FIRST = 1, 2, 3
 """Field orders as FFmpeg counts them; 4 and 5 are 3 and 2 whose fields are stored the other way."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
 
-MPEG_FORMATS = ("mpegts", "mpeg")
+MPEG_FORMATS = ("mpegts", "mpeg", "hls")
 """Formats whose clock may begin again anywhere, and which name their streams as they come."""
 _BACK = Fraction(1, 10)
 """Seconds that a stream may go back before that counts as a break of the clock."""
