@@ -138,6 +138,22 @@ def test_openexr_of_a_film_states_its_rate(tmp_path: Path) -> None:
     assert np.abs(scan.luma.astype(int) - gray).max() < 40  # 16 bits of float
 
 
+def test_scans_say_that_they_were_colored(tmp_path: Path) -> None:
+    stamp = Stamp(7, Fraction(24), None, colored_by="nano")
+    data = encode_scan(_rgb(_slope(8)), 8, "dpx", None, stamp)
+    head = bytearray(data)
+    head[160:260] = b"BFI National Archive".ljust(100, b"\0")
+    scan = read_scan(_save(tmp_path / "a", bytes(head)), "dpx")
+    creator = encode_scan(_rgb(scan.luma), 8, "dpx", scan, stamp)[160:260]
+    assert creator.startswith(b"BFI National Archive; Colored by tinct nano ")
+    comments = b"comments\0string\0\3\0\0\0BFI"
+    scan = read_scan(_save(tmp_path / "b", _exr(_slope(8) / 255, comments)), "exr")
+    data = encode_scan(_rgb(scan.luma), 16, "exr", scan, stamp)
+    assert data.count(b"comments\0string\0") == 1
+    assert b"BFI; Colored by tinct nano " in data
+    read_scan(_save(tmp_path / "c", data), "exr")
+
+
 def test_transparency_is_said_to_be_lost(tmp_path: Path) -> None:
     frame = av.VideoFrame.from_ndarray(np.zeros((8, 8, 4), np.uint8), "rgba")
     scan: Scan = read_scan(_save(tmp_path / "a", _by_ffmpeg("dpx", frame)), "dpx")

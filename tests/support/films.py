@@ -50,13 +50,17 @@ def luma(film: Film, number: int) -> NDArray[Any]:
 
 
 def make_film(
-    path: Path, film: Film | None = None, picture: NDArray[np.uint8] | None = None
+    path: Path,
+    film: Film | None = None,
+    picture: NDArray[np.uint8] | None = None,
+    tags: dict[str, str] | None = None,
 ) -> Path:
-    """Write a film; with a picture, of which every frame has the luma."""
+    """Write a film; with a picture, of which every frame has the luma, and tags."""
     film = film or Film()
     base = film.time_base or 1 / film.rate
     times = film.times or [round(n / film.rate / base) for n in range(film.frames)]
     with av.open(str(path), "w", format=film.format) as output:
+        output.metadata.update(tags or {})
         stream: Any = output.add_stream(film.codec, rate=film.rate, options=dict(film.options))
         stream.width, stream.height, stream.pix_fmt = film.width, film.height, film.pix_fmt
         context = stream.codec_context

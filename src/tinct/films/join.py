@@ -19,6 +19,7 @@ from tinct.errors import OutputError
 from tinct.files import reason_of, written_whole
 from tinct.films.cut import WHOLE, Cut
 from tinct.films.facts import PROGRESSIVE, display_matrix
+from tinct.films.mark import mark_colored
 from tinct.films.matroska import PLACEHOLDER, set_display_size
 from tinct.films.packets import Clock, read_packets
 from tinct.films.segments import SegmentEncoder
@@ -84,6 +85,7 @@ def join(
     cut: Cut,
     target: Path,
     overwrite: bool,
+    colored_by: str = "",
 ) -> list[str]:
     """Write the film.
 
@@ -95,6 +97,7 @@ def join(
         cut: Which part of the film they are.
         target: Name of the new file.
         overwrite: Whether a file of that name may be replaced.
+        colored_by: Name of the model that the film is to name; empty for none.
 
     Returns:
         What the user should know, one sentence each.
@@ -104,12 +107,12 @@ def join(
     """
     with written_whole(target, overwrite=overwrite) as temporary:
         try:
-            notes = _write(reader, parts, plan, tracks, cut, temporary)
+            notes = _write(reader, parts, plan, tracks, cut, temporary, colored_by)
         except (av.FFmpegError, ValueError) as error:
             if is_of_disk(error) or not tracks:
                 raise OutputError(f"{target}: {reason_of(error)}") from error
             # The pictures are done: they become a film, whatever is wrong beside them.
-            notes = _write(reader, parts, plan, [], cut, temporary)
+            notes = _write(reader, parts, plan, [], cut, temporary, colored_by)
             notes.append(f"all other tracks are left out ({reason_of(error)})")
         if plan.container in ("matroska", "webm") and plan.aspect not in (None, 1):
             assert plan.aspect is not None
@@ -169,6 +172,7 @@ def _write(
     tracks: list[TrackPlan],
     cut: Cut,
     path: Path,
+    colored_by: str,
 ) -> list[str]:
     facts = reader.facts
     options = dict(_OPTIONS.get(plan.container, {}))
@@ -187,6 +191,7 @@ def _write(
         av.open(f"file:{path}", "w", format=plan.container, container_options=options) as output,
     ):
         film = _add_film(reader, plan, source, cut, output)
+        mark_colored(output.metadata, plan.container, colored_by)
         others: Iterable[Packet[Any]] = ()
         made: dict[int, Track] = {}
         if source is not None:

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 
 from tinct.color import linear_to_srgb, quantize_luma, rgb_to_luma, srgb_to_linear
 from tinct.errors import InputError, OutputError
+from tinct.films.mark import describe_coloring
 from tinct.films.timecode import pack_timecode, unpack_timecode
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _RATES = 1, 120  # frames a second that a header of DPX may mean
 # Offsets in bytes, SMPTE ST 268-1.
 _DPX_GENERIC, _DPX_WHOLE = 1664, 2048  # ends of the header as FFmpeg writes it, and with industry
 _DPX_OFFSET, _DPX_SIZE, _DPX_LENGTHS, _DPX_ELEMENT_OFFSET = 4, 16, 24, 808
+_DPX_CREATOR = slice(160, 260)
 _DPX_TRANSFER = 801
 _DPX_SAMPLES = ((770, "H"), (800, "B"), (803, "B"), (804, "H"), (806, "H"), (812, "I"), (816, "I"))
 """What describes how samples are stored: elements, kind, bits, packing, coding, padding."""
@@ -215,6 +217,22 @@ def _attributes(data: bytes | bytearray) -> list[tuple[str, str, bytes]]:
     return found
 
 
+def _listed(kept: bytes) -> list[tuple[str, str, bytes]]:
+    """Return the attributes in a part of a header of OpenEXR."""
+    return _attributes(bytes(8) + kept + b"\0")
+
+
+def _with_comment(kept: bytes, colored_by: str) -> bytes:
+    """Add to the comments among attributes which model has colored a picture."""
+    if not colored_by:
+        return kept
+    mark = describe_coloring(colored_by).encode()
+    said = [value for name, _, value in _listed(kept) if name == "comments"]
+    others = (attribute for attribute in _listed(kept) if attribute[0] != "comments")
+    comments = _attribute("comments", "string", b"; ".join([*said, mark]))
+    return b"".join(_attribute(*attribute) for attribute in others) + comments
+
+
 def _is_whole_exr(data: bytes) -> bool:
     """Tell whether the last chunk of an OpenEXR file of one part is there to its end.
 
@@ -242,6 +260,8 @@ class Stamp:
     number: int
     rate: Fraction
     timecode: str | None
+    colored_by: str = ""
+    """Name of the model that has colored it; empty for none that is to be named."""
 
 
 def encode_scan(
@@ -303,6 +323,9 @@ def _encode_dpx(pixels: NDArray[Any], bits: int, scan: Scan | None, stamp: Stamp
     struct.pack_into(f"{order}I", head, _DPX_SIZE, _DPX_WHOLE + len(samples))
     struct.pack_into(f"{order}III", head, _DPX_LENGTHS, _DPX_GENERIC, _DPX_WHOLE - _DPX_GENERIC, 0)
     struct.pack_into(f"{order}I", head, _DPX_ELEMENT_OFFSET, _DPX_WHOLE)
+    if stamp.colored_by:
+        old = b"" if scan is None else bytes(head[_DPX_CREATOR])
+        head[_DPX_CREATOR] = _creator(old, stamp.colored_by)
     return bytes(head + samples)
 
 
@@ -317,6 +340,14 @@ def _new_header(made: bytearray, order: str, stamp: Stamp) -> bytearray:
     if stamp.timecode is not None:
         struct.pack_into(f"{order}I", head, _DPX_TIMECODE, pack_timecode(stamp.timecode))
     return head
+
+
+def _creator(old: bytes, colored_by: str) -> bytes:
+    """Return who has created a picture: whoever did so far, as there is room, and the model."""
+    room = _DPX_CREATOR.stop - _DPX_CREATOR.start - 1  # the last byte ends the text
+    mark = describe_coloring(colored_by).encode("ascii", "replace")[:room]
+    known = old.rstrip(b"\0\xff")[: max(room - len(mark) - 2, 0)]
+    return (known + b"; " + mark if known else mark).ljust(room + 1, b"\0")
 
 
 def _old_header(made: bytearray, old: bytes) -> bytearray:
@@ -345,10 +376,10 @@ def _encode_exr(pixels: NDArray[Any], bits: int, scan: Scan | None, stamp: Stamp
     data = _encode("exr", frame, options, stamp.rate)
     held = _attributes(data)
     old_size = 8 + sum(len(_attribute(*attribute)) for attribute in held) + 1
-    kept = scan.header if scan is not None else b""
+    kept = _with_comment(scan.header if scan is not None else b"", stamp.colored_by)
     known = {"writer", "gamma"}
     if scan is not None:
-        known |= {name for name, _, _ in _attributes(bytes(8) + kept + b"\0")} | {"framesPerSecond"}
+        known |= {name for name, _, _ in _listed(kept)} | {"framesPerSecond"}
     ours = b"".join(_attribute(*attribute) for attribute in held if attribute[0] not in known)
     header = bytes(data[:8]) + ours + kept
     if scan is None:

@@ -48,6 +48,8 @@ class Segment:
     """By how many packets a frame comes later than it is shown, at most."""
     is_exact: bool
     """Whether the film itself gives all its times, so that they can be found again."""
+    kept: int = 0
+    """Frames that have the colors that they came with."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,11 @@ class Parts:
     def frames(self) -> int:
         """Number of finished frames."""
         return sum(segment.frames for segment in self.segments)
+
+    @property
+    def kept(self) -> int:
+        """Number of finished frames that have the colors that they came with."""
+        return sum(segment.kept for segment in self.segments)
 
     def add(self, segment: Segment, packets: Packets) -> None:
         """Store a finished segment.

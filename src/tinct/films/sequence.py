@@ -32,7 +32,7 @@ from tinct.films.scans import (
 )
 from tinct.films.timecode import later_timecode
 from tinct.frame_format import FrameFormat
-from tinct.photographs import Picture, encode_picture, read_picture
+from tinct.photographs import Picture, encode_picture, losses, read_picture
 from tinct.photographs.formats import format_of_path
 
 if TYPE_CHECKING:
@@ -230,7 +230,17 @@ def _to_limited(luma: NDArray[Any], bits: int) -> NDArray[Any]:
     return limited
 
 
-def picture_encoder(pattern: str, facts: FilmFacts) -> Callable[[FilmFrame, VideoFrame], bytes]:
+def unmarked(pattern: str, colored_by: str) -> tuple[str, ...]:
+    """Say in a sentence if the format of pictures has no place to say who has colored them."""
+    if Path(pattern).suffix.lower() in SUFFIXES:
+        return ()
+    some = Picture(np.zeros((1, 1, 3), np.uint8), colored_by=colored_by)
+    return losses(some, format_of_path(pattern).name)
+
+
+def picture_encoder(
+    pattern: str, facts: FilmFacts, colored_by: str = ""
+) -> Callable[[FilmFrame, VideoFrame], bytes]:
     """Return what encodes colored frames as pictures.
 
     It takes a frame as it was read, and the same one in color as planar YUV 4:4:4. The picture is
@@ -240,6 +250,7 @@ def picture_encoder(pattern: str, facts: FilmFacts) -> Callable[[FilmFrame, Vide
     Args:
         pattern: Names of the pictures, whose suffix tells the format.
         facts: The film.
+        colored_by: Name of the model that colored pictures are to name; empty for none.
 
     Raises:
         OptionError: The suffix is that of no format.
@@ -251,13 +262,14 @@ def picture_encoder(pattern: str, facts: FilmFacts) -> Callable[[FilmFrame, Vide
         bits = scan_depth(colored.format.components[0].bits)
         bits = bits if kind == "dpx" or bits == 8 else 16
         pixels = np.rot90(_to_rgb(colored, bits, facts.tags), facts.form.turns)
+        by = "" if frame.is_colored else colored_by
         if kind is None:
             assert target is not None
-            return encode_picture(Picture(pixels), target.name)
+            return encode_picture(Picture(pixels, colored_by=by), target.name)
         begin, timecode = frame.time * facts.time_base - facts.origin, None
         if facts.timecode is not None:
             timecode = later_timecode(facts.timecode, begin, facts.rate)
-        stamp = Stamp(round(begin * facts.rate), facts.rate, timecode)
+        stamp = Stamp(round(begin * facts.rate), facts.rate, timecode, by)
         return encode_scan(pixels, bits, kind, frame.scan, stamp)
 
     return encode

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from films import Content, Film, luma, make_film, packets, read_film, stop_after
+from tinct import __version__
 from tinct.apps.films import color_film
 from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
@@ -24,6 +25,7 @@ from tinct.films import segments as video_parts
 from tinct.films.reader import FilmReader
 from tinct.films.scans import Stamp, encode_scan, read_scan
 from tinct.photographs import read_picture
+from tinct.photographs.xmp import SOURCE_TYPE
 
 Call = Callable[..., tuple[int, str, list[str]]]
 _LOSSLESS = ("--codec", "ffv1")
@@ -505,6 +507,39 @@ def test_photographs_with_exif_as_a_film(call: Call, tmp_path: Path) -> None:
     assert len(read_film(tmp_path / "out.mkv").times) == 3
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "avi", "mxf"])
+def test_a_film_says_that_it_was_colored(call: Call, tmp_path: Path, suffix: str) -> None:
+    film = Film("libx264", width=256, height=128, frames=2)
+    source = make_film(tmp_path / "in.mp4", film, tags={"comment": "Found in an attic"})
+    for options, is_said in (((), True), (("--no-mark",), False)):
+        assert call("video", source, "-o", f"out.{suffix}", "--overwrite", *options)[0] == 0
+        said = _comments(tmp_path / f"out.{suffix}")
+        assert ("Found in an attic" in said) == (suffix != "mxf")  # which is told no other
+        assert (f"Colored by tinct nano {__version__} ({SOURCE_TYPE})" in said) == is_said
+
+
+def test_a_film_in_which_nothing_was_colored_does_not_say_so(call: Call, tmp_path: Path) -> None:
+    color = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8).repeat(4, 1)
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        stream: Any = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 256, 48, "yuv420p"
+        for number in range(3):
+            frame = av.VideoFrame.from_ndarray(np.roll(color, number, 1), "rgb24")
+            output.mux(stream.encode(frame.reformat(format="yuv420p")))
+        output.mux(stream.encode(None))
+    lines = _color(call, "in.mkv", "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [
+        "tinct: warning: in.mkv: 3 frames are in color already and stay so (--recolor: anew)"
+    ]
+    assert "Colored by" not in _comments(tmp_path / "out.mkv")
+
+
+def _comments(path: Path) -> str:
+    with av.open(str(path)) as container:
+        tags = container.metadata.items()
+        return " ".join(value for name, value in tags if name.lower().startswith("comment"))
+
+
 # -- parts of a film
 
 
@@ -756,6 +791,17 @@ def test_pictures_to_pictures(call: Call, tmp_path: Path, scans: Path) -> None:
     assert (tmp_path / "out/011.png").exists()
 
 
+def test_pictures_say_that_they_were_colored(call: Call, tmp_path: Path, scans: Path) -> None:
+    _color(call, scans, "-o", "out/%03d.png")
+    _color(call, scans, "-o", "plain/%03d.png", "--no-mark")
+    assert call("video", scans, "--still", "7", "-o", "still.png")[0] == 0
+    assert SOURCE_TYPE.encode() in (tmp_path / "out/007.png").read_bytes()
+    assert SOURCE_TYPE.encode() in (tmp_path / "still.png").read_bytes()
+    assert SOURCE_TYPE.encode() not in (tmp_path / "plain/007.png").read_bytes()
+    lines = _color(call, scans, "-o", "out/%03d.ppm")
+    assert lines == [f"tinct: warning: {scans}: PPM has no place to say that it was colored"]
+
+
 def test_pictures_of_16_bits_stay_so(call: Call, tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     deep = luma(Film(full_range=True), 0).astype(np.uint16) * 257 + 3
@@ -794,6 +840,9 @@ def test_scans_to_scans_and_a_film(call: Call, tmp_path: Path) -> None:
     _color(call, "%07d.dpx", "-o", "film.mkv", *_LOSSLESS)
     film = FilmReader(tmp_path / "film.mkv").facts
     assert (film.pix_fmt, film.rate, film.timecode) == ("yuv420p10le", 25, "01:00:00:00")
+    assert b"Colored by tinct nano" in (tmp_path / "new/0086400.dpx").read_bytes()[160:260]
+    _color(call, "%07d.dpx", "-o", "light/%d.exr", "--end", "0.04")
+    assert b"comments\0string\0" in (tmp_path / "light/86400.exr").read_bytes()
     _color(call, "film.mkv", "-o", "back/%d.exr", "--start", "0.04")
     assert read_scan(tmp_path / "back/1.exr", "exr").rate == 25
     _color(call, "film.mkv", "-o", "back/%d.dpx", "--start", "0.04")

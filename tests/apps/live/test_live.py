@@ -21,12 +21,13 @@ from films import Film, make_film
 from tinct.apps.live.live_colorizer import ColoredFrame, LiveColorizer
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.meter import STAGES, Durations, LiveStatistics
-from tinct.apps.live.outputs import free_name
+from tinct.apps.live.outputs import Outputs, free_name
 from tinct.apps.live.recorder import Recorder
 from tinct.cameras.camera import Camera, CameraCounts, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
 from tinct.errors import OptionError, OutputError
+from tinct.photographs.xmp import SOURCE_TYPE
 from tinct.runtime import Colorizer
 from tinct.runtime.compose import compose_rgb
 from tinct.runtime.upsample import ChromaModel
@@ -376,6 +377,22 @@ def test_luma_and_chroma_of_a_recording(tmp_path: Path) -> None:
         assert frame.color_range == 2  # full, as the camera's
         assert abs(planes[:32].mean() - (90 + 10 * number)) < 2
         assert abs(planes[32:40].mean() - (128 - 0.1 * 255)) < 3
+
+
+def test_recordings_and_snapshots_say_that_they_were_colored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, colored_by in (("marked", "nano"), ("plain", "")):
+        with Outputs(colored_by) as outputs:
+            outputs.record(f"{name}.mp4")
+            outputs.show(_colored(100.0))
+            outputs.snapshot(_colored(100.0), lambda words: None)
+        with av.open(f"{name}.mp4") as film:
+            assert ("Colored by tinct nano" in film.metadata.get("comment", "")) == bool(colored_by)
+        (picture,) = tmp_path.glob("*.png")
+        assert (SOURCE_TYPE.encode() in picture.read_bytes()) == bool(colored_by)
+        picture.unlink()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -155,6 +155,6 @@ def archive(
         model or PHOTOGRAPH_MODEL, vividness, cautious, saturation, device
     )
     films = replace(photographs, model=model or FILM_MODEL)
-    film = FilmOptions(EncoderChoice(codec, crf, preset), recolor=recolor)
+    film = FilmOptions(EncoderChoice(codec, crf, preset), recolor=recolor, mark=not no_mark)
     choices = Choices(photographs, batch, films, film)
     return color_archive(sources, output, choices, options)

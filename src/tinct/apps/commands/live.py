@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tinct.apps.commands.arguments import Cautious, Device, Model, Saturation, Vividness
+from tinct.apps.commands.arguments import Cautious, Device, Model, NoMark, Saturation, Vividness
 from tinct.spec import FILM_MODEL
 
 
@@ -82,6 +82,7 @@ def live(
             "--reconnect", help="Try again, ever more slowly, when a source fails or a stream ends."
         ),
     ] = False,
+    no_mark: NoMark = False,
     model: Model = FILM_MODEL,
     vividness: Vividness = None,
     cautious: Cautious = 0.0,
@@ -118,6 +119,7 @@ def live(
         stats=stats,
         reconnect=reconnect,
         steady=steady,
+        mark=not no_mark,
     )
     colorizer = Colorizer(
         model,

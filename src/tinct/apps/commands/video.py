@@ -14,6 +14,7 @@ from tinct.apps.commands.arguments import (
     Device,
     Json,
     Model,
+    NoMark,
     Preset,
     Quiet,
     Saturation,
@@ -129,6 +130,7 @@ def video(
         bool,
         typer.Option("--keep-tint", help="Put the tint of a tinted film over the new colors."),
     ] = False,
+    no_mark: NoMark = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -171,6 +173,7 @@ def video(
         overwrite=overwrite,
         recolor=recolor,
         keep_tint=keep_tint,
+        mark=not no_mark,
         resume=resume,
         rate=None if fps is None else parse_rate(fps),
         fields="deinterlace" if deinterlace else fields,

@@ -263,15 +263,15 @@ def run(job: FilmJob) -> FilmRecord:
     if resumed:
         print_message(f"{job.facts.name}: goes on after {resumed} frames that are finished")
     try:
-        kept = _color(job, parts)
+        _color(job, parts)
     except (KeyboardInterrupt, SystemExit):
         _keep_partial(job, parts)
         raise
     if not parts.segments:
         raise InputError(f"{job.facts.name}: no frames in this part of it")
     warnings = [*dict.fromkeys(job.reader.damage)]  # with key frames it has been read twice
-    if kept:
-        warnings.append(f"{kept} frames are in color already and stay so (--recolor: anew)")
+    if parts.kept:
+        warnings.append(f"{parts.kept} frames are in color already and stay so (--recolor: anew)")
     warnings += _join(job, parts, job.cut, job.target, job.options.overwrite)
     for text in warnings:
         print_warning(f"{job.facts.name}: {text}")
@@ -289,7 +289,9 @@ def run(job: FilmJob) -> FilmRecord:
 
 
 def _join(job: FilmJob, parts: Parts, cut: Cut, target: Path, overwrite: bool) -> list[str]:
-    return join(job.reader, parts, job.plan, job.tracks, cut, target, overwrite)
+    is_any_colored = parts.kept < parts.frames
+    colored_by = job.options.name_model(job.color) if is_any_colored else ""
+    return join(job.reader, parts, job.plan, job.tracks, cut, target, overwrite, colored_by)
 
 
 def _open_parts(job: FilmJob) -> Parts:
@@ -310,8 +312,8 @@ def _open_parts(job: FilmJob) -> Parts:
     return Parts(folder, identity)
 
 
-def _color(job: FilmJob, parts: Parts) -> int:
-    """Color what is not finished yet; return how many frames were in color already."""
+def _color(job: FilmJob, parts: Parts) -> None:
+    """Color what is not finished yet."""
     # ONNX Runtime: not before the film is known to be one.
     from tinct.apps.films.frames import Finish, encode_segments, make_colorizer
     from tinct.apps.films.key_frames import read_key_frames
@@ -326,7 +328,7 @@ def _color(job: FilmJob, parts: Parts) -> int:
         film.memory = parts.load(len(parts.segments) - 1).memory
     options, done = job.options, parts.frames
     frames = job.reader.frames(options.start, options.end, done, _last_time(parts))
-    total, kept = _count(job.facts, options), 0
+    total = _count(job.facts, options)
 
     def encode(items: Iterable[Colored]) -> None:
         encode_segments(items, job.plan, parts)
@@ -342,8 +344,6 @@ def _color(job: FilmJob, parts: Parts) -> int:
         for item in film.color(decoded, finish):
             put(item)
             advance()
-            kept += item.is_kept
-    return kept
 
 
 def _last_time(parts: Parts) -> int | None:

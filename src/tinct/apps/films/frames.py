@@ -179,14 +179,21 @@ def encode_segments(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -
         OutputError: A segment cannot be stored, or the encoder fails.
     """
     encoder: SegmentEncoder | None = None
+    kept = 0
     memory: NDArray[np.float32] | None = None
+
+    def store(encoder: SegmentEncoder) -> None:
+        segment, packets = encoder.finish(memory)
+        parts.add(replace(segment, kept=kept), packets)
+
     for item in items:
         if encoder is None:
-            encoder = SegmentEncoder(plan)
+            encoder, kept = SegmentEncoder(plan), 0
         encoder.add(item.frame, item.time, item.duration, item.is_exact)
         memory = item.memory
+        kept += item.is_kept
         if len(encoder) == SEGMENT:
-            parts.add(*encoder.finish(memory))
+            store(encoder)
             encoder = None
     if encoder is not None:
-        parts.add(*encoder.finish(memory))
+        store(encoder)

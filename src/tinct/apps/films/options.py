@@ -16,6 +16,7 @@ from tinct.films.sequence import SequenceReader, is_pattern
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.films.arrivals import Arrival
     from tinct.apps.films.key_frame_files import KeyFrameFile
     from tinct.films.filters import FieldMethod
@@ -37,6 +38,8 @@ class FilmOptions:
     """Color shots that are in color already, too."""
     keep_tint: bool = False
     """Put the tint of a tinted film over the new colors."""
+    mark: bool = True
+    """Say in the metadata that a model has colored it."""
     resume: bool = False
     """Go on with segments of another version, or for another suffix, too."""
     rate: Fraction | None = None
@@ -51,6 +54,10 @@ class FilmOptions:
     """Files that hold films from elsewhere, by the names of these films."""
     jobs: int | None = None
     """Frames in work at once; one for each processor and one more when None."""
+
+    def name_model(self, color: ColorizerOptions) -> str:
+        """Return the name of the model that the result is to name; an empty one if it is not to."""
+        return Path(color.model).stem if self.mark else ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import InputError, OptionError, OutputError
 from tinct.files import make_folder, write_atomically
-from tinct.films.sequence import SequenceReader, numbered, picture_encoder
+from tinct.films.sequence import SequenceReader, numbered, picture_encoder, unmarked
 from tinct.runtime.parallel import color_frames
 
 if TYPE_CHECKING:
@@ -72,13 +72,15 @@ def color_to_pictures(
     if options.preview or any(vars(options.encoder).values()):
         raise OptionError(f"{pattern}: pictures have no encoder, and no preview")
     reader = open_film(source, options, full_range=True)
-    encode = picture_encoder(pattern, reader.facts)
+    colored_by = options.name_model(color)
+    encode = picture_encoder(pattern, reader.facts, colored_by)
     numbers: Iterable[int] = count(1)
     if isinstance(reader, SequenceReader):  # a picture keeps the number of its scan
         numbers = reader.numbers_between(options.start, options.end)
     if Path(pattern).absolute() == reader.path.absolute():
         raise OptionError(f"{pattern}: the pictures themselves; choose another name")
-    for note in reader.facts.notes:
+    notes = (*reader.facts.notes, *unmarked(pattern, colored_by))
+    for note in notes:
         print_warning(f"{source}: {note}")
     names = map(numbered, repeat(pattern), numbers)
     make_folder(Path(pattern).parent)
@@ -97,8 +99,8 @@ def color_to_pictures(
         raise InputError(f"{source}: no frames in this part of it")
     for text in reader.damage:
         print_warning(f"{source}: {text}")
-    notes = (*reader.facts.notes, *reader.damage)
-    return FilmRecord(source, pattern, "done", made + done, done, warnings=notes)
+    warnings = (*notes, *reader.damage)
+    return FilmRecord(source, pattern, "done", made + done, done, warnings=warnings)
 
 
 def color_still(
@@ -124,7 +126,7 @@ def color_still(
     target = target if output is None else Path(output)
     if target.exists() and not options.overwrite:
         raise OutputError(f"{target}: is there already (--overwrite replaces it)")
-    encode = picture_encoder(str(target), reader.facts)
+    encode = picture_encoder(str(target), reader.facts, options.name_model(color))
     frame = _frame(reader, number)
     form = replace(reader.facts.form, shift=(0, 0))
     film = make_colorizer(color, form, steady=False)

@@ -43,6 +43,7 @@ class LiveOptions:
     stats: str | None = None  # a file, or - for standard output
     reconnect: bool = False  # try a source that fails or ends again for ever
     steady: bool = True
+    mark: bool = True  # recordings and snapshots say which model has colored them
 
 
 def run_live(
@@ -72,7 +73,8 @@ def run_live(
         window = _open_window(name, losses, options) if options.window else None
         if window is not None:
             stack.callback(window.close)
-        outputs = stack.enter_context(Outputs())
+        colored_by = colorizer.session.spec.name if options.mark else ""
+        outputs = stack.enter_context(Outputs(colored_by))
         camera = Camera(name, connect, capture, retries=None if options.reconnect else 0)
         live_colorizer = LiveColorizer(camera, colorizer, steady=options.steady)
         run = LiveRun(camera, live_colorizer, outputs, window, losses)

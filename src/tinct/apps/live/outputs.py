@@ -28,14 +28,20 @@ if TYPE_CHECKING:
 class Outputs:
     """Hands each picture on; to be used as a context manager, which closes them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, colored_by: str = "") -> None:
+        """Prepare; each output is opened by its own method.
+
+        Args:
+            colored_by: Name of the model that recordings and snapshots name; empty for none.
+        """
+        self._colored_by = colored_by
         self._recorder: Recorder | None = None
         self._camera: VirtualCamera | None = None
         self._server: PictureServer | None = None
         self._writer = ThreadPoolExecutor(1)  # a PNG takes longer than a frame may
 
     def __enter__(self) -> Self:
-        """Do nothing: each is opened by its own method."""
+        """Return itself."""
         return self
 
     def __exit__(
@@ -83,7 +89,7 @@ class Outputs:
         """
         if os.path.exists(path) and not overwrite:
             raise OutputError(f"{path}: exists already; --overwrite replaces it")
-        self._recorder = Recorder(path)
+        self._recorder = Recorder(path, self._colored_by)
 
     def stop_recording(self) -> str:
         """Finish the film; return what to say about it."""
@@ -148,7 +154,8 @@ class Outputs:
         def write() -> str:
             rgb = compose_rgb(colored.luma, colored.chroma)
             try:
-                write_picture(Picture(rgb), path, overwrite=True)
+                picture = Picture(rgb, colored_by=self._colored_by)
+                write_picture(picture, path, overwrite=True)
             except OutputError:
                 path.unlink()
                 raise

@@ -15,6 +15,7 @@ from av.video.reformatter import ColorRange
 
 from tinct.errors import OptionError, OutputError
 from tinct.files import make_folder, reason_of
+from tinct.films.mark import mark_colored
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -54,11 +55,12 @@ class Recorder:
         frames: How many have been written.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, colored_by: str = "") -> None:
         """Begin; the first picture decides the size.
 
         Args:
             path: A file; its suffix decides the container.
+            colored_by: Name of the model that the film names; empty for none.
 
         Raises:
             OptionError, OutputError: It cannot be written.
@@ -74,6 +76,7 @@ class Recorder:
             self._container = av.open(str(self._partial), "w", options=self._muxer_options())
         except OSError as error:
             raise OutputError(f"{self.path}: {reason_of(error)}") from error
+        mark_colored(self._container.metadata, self._container.format.name, colored_by)
 
     def show(self, colored: ColoredFrame) -> None:
         """Write one picture.

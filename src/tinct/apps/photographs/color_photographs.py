@@ -199,9 +199,8 @@ def _color_films(run: _PhotographRun) -> None:
             if target.exists() and not run.batch.overwrite:
                 status, reason = "skipped", f"{target} is there already"
             else:
-                color_film(
-                    str(source), str(target), color, FilmOptions(overwrite=run.batch.overwrite)
-                )
+                options = FilmOptions(overwrite=run.batch.overwrite, mark=run.batch.mark)
+                color_film(str(source), str(target), color, options)
         except TinctError as error:
             status, reason = "failed", str(error).removeprefix(f"{source}: ")
         _take(PhotographRecord(str(source), str(target), status, reason), run)
