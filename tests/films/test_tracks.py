@@ -172,4 +172,22 @@ def test_a_stream_without_a_decoder_is_left_out(tmp_path: Path) -> None:
 def test_timecode_of_a_later_frame(
     timecode: str, seconds: Fraction, rate: Fraction, expected: str | None
 ) -> None:
-    assert later_timecode(timecode, seconds, rate) == expected
+    assert later_timecode(timecode, seconds, rate, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("timecode", "frame", "rate", "new_rate", "expected"),
+    [
+        # Hours, minutes and seconds are those of the tape; 24 frames a second drop no numbers.
+        ("01:00:00;00", 0, Fraction(30000, 1001), Fraction(24000, 1001), "01:00:00:00"),
+        ("01:00:00;00", 1, Fraction(30000, 1001), Fraction(24000, 1001), "01:00:00:01"),
+        ("01:00:00;00", 14386, Fraction(30000, 1001), Fraction(24000, 1001), "01:10:00:00"),
+        ("01:00:00;15", 0, Fraction(30000, 1001), Fraction(60000, 1001), "01:00:00;30"),
+        ("01:00:00:12", 13, Fraction(25), Fraction(50), "01:00:00:37"),
+        ("01:00:00;12", 25, Fraction(25), Fraction(25), "01:00:01:12"),
+    ],
+)
+def test_timecode_at_another_rate(
+    timecode: str, frame: int, rate: Fraction, new_rate: Fraction, expected: str
+) -> None:
+    assert later_timecode(timecode, frame / new_rate, rate, new_rate) == expected

@@ -71,6 +71,8 @@ class FilmFacts:
     """Seconds in a tick of the times."""
     origin: Fraction
     """Seconds at which the film begins: what ``--start 0`` means."""
+    begin: Fraction
+    """Seconds at which its first frame is shown; sound may begin earlier."""
     shift: Fraction
     """Seconds to take from all times, because the file counts from anywhere."""
     rate: Fraction
@@ -90,7 +92,9 @@ class FilmFacts:
     is_marked: bool = False
     """Whether its frames say themselves that they are interlaced."""
     timecode: str | None = None
-    """SMPTE timecode of the first frame."""
+    """SMPTE timecode of the first frame ..."""
+    timecode_rate: Fraction = _SOME_RATE
+    """... and frames a second that it counts."""
     codec: str = ""
     """FFmpeg's name of what the pictures are coded with."""
     profile: str | None = None
@@ -164,6 +168,7 @@ def read_facts(
     field_order, display = _field_order(first, context.field_order), display_matrix(first)
     notes = [*notes, *_notes_on_samples(context.name, first, field_order)]
     counts_from_anywhere = container.format.name in _OFFSET_FORMATS
+    rate = _rate(stream, first, time_base)
     return FilmFacts(
         name=name,
         stream=stream.index,
@@ -174,8 +179,9 @@ def read_facts(
         tags=tags,
         time_base=time_base,
         origin=origin,
+        begin=origin if first.pts is None else first.pts * time_base,
         shift=origin if counts_from_anywhere else Fraction(0),
-        rate=_rate(stream, first, time_base),
+        rate=rate,
         aspect=to_fraction(stream.sample_aspect_ratio),
         display=display,
         field_order=field_order,
@@ -183,6 +189,7 @@ def read_facts(
         notes=tuple(notes),
         is_marked=first.interlaced_frame,
         timecode=_timecode(container, stream),
+        timecode_rate=rate,
         codec=context.codec.canonical_name,
         profile=context.profile,
     )

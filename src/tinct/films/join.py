@@ -138,7 +138,7 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
         encoder.add(frame, 0, 1, is_exact=True)
         _, packets = encoder.finish(None)
         with reader.open() as source, av.open(file, "w", format=plan.container) as output:
-            film = _add_film(reader, plan, source, WHOLE, output)
+            film = _add_film(reader, plan, source, WHOLE, reader.facts.begin, output)
             packet: Packet[Any] = Packet(packets.data[0])
             packet.stream, packet.time_base = film, film.time_base or reader.facts.time_base
             packet.pts = packet.dts = 0
@@ -190,7 +190,8 @@ def _write(
         reader.open() as source,
         av.open(f"file:{path}", "w", format=plan.container, container_options=options) as output,
     ):
-        film = _add_film(reader, plan, source, cut, output)
+        begin = parts.segments[0].begin * facts.time_base
+        film = _add_film(reader, plan, source, cut, begin, output)
         mark_colored(output.metadata, plan.container, colored_by)
         others: Iterable[Packet[Any]] = ()
         made: dict[int, Track] = {}
@@ -225,9 +226,19 @@ def _add_film(
     plan: EncoderPlan,
     source: InputContainer | None,
     cut: Cut,
+    begin: Fraction,
     output: OutputContainer,
 ) -> VideoStream:
-    """Add the stream of the pictures, and everything that is said of the film as a whole."""
+    """Add the stream of the pictures, and everything that is said of the film as a whole.
+
+    Args:
+        reader: The old film.
+        plan: How its frames are encoded.
+        source: The old file, if there is one.
+        cut: Which part of the film is taken.
+        begin: Seconds of the first frame of it, in the old film.
+        output: The new file.
+    """
     facts = reader.facts
     film: Any = output.add_stream(plan.codec, rate=plan.rate)
     plan.configure(film.codec_context)  # which writes its parameters, and encodes nothing
@@ -243,8 +254,8 @@ def _add_film(
     for tags in (film.metadata, output.metadata):
         tags.pop("timecode", None)
     if facts.timecode is not None:
-        begin = Fraction(0) if cut.begin is None else cut.begin - facts.origin
-        timecode = later_timecode(facts.timecode, begin, plan.rate)
+        ahead = begin - facts.begin
+        timecode = later_timecode(facts.timecode, ahead, facts.timecode_rate, plan.rate)
         if timecode is not None:
             film.metadata["timecode"] = timecode
     if plan.container in ("matroska", "webm") and plan.aspect not in (None, 1):

@@ -130,6 +130,7 @@ class SequenceReader:
             tags=tags,
             time_base=1 / rate,
             origin=Fraction(0),
+            begin=Fraction(0),
             shift=Fraction(0),
             rate=rate,
             aspect=None,
@@ -138,6 +139,7 @@ class SequenceReader:
             end=len(self.numbers),
             notes=(*self._gaps(), *(scan.notes if scan is not None else ())),
             timecode=None if scan is None else scan.timecode,
+            timecode_rate=rate,
         )
 
     @cached_property
@@ -266,10 +268,10 @@ def picture_encoder(
         if kind is None:
             assert target is not None
             return encode_picture(Picture(pixels, colored_by=by), target.name)
-        begin, timecode = frame.time * facts.time_base - facts.origin, None
+        ahead, timecode = frame.time * facts.time_base - facts.begin, None
         if facts.timecode is not None:
-            timecode = later_timecode(facts.timecode, begin, facts.rate)
-        stamp = Stamp(round(begin * facts.rate), facts.rate, timecode, by)
+            timecode = later_timecode(facts.timecode, ahead, facts.timecode_rate, facts.rate)
+        stamp = Stamp(round(ahead * facts.rate), facts.rate, timecode, by)
         return encode_scan(pixels, bits, kind, frame.scan, stamp)
 
     return encode

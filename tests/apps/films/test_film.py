@@ -452,17 +452,35 @@ def test_hevc_is_marked_as_players_of_apple_want_it(call: Call, tmp_path: Path) 
             assert container.streams.video[0].codec_tag == "hvc1"
 
 
-def test_timecode_of_a_part(call: Call, tmp_path: Path) -> None:
-    source = make_film(tmp_path / "plain.mkv", Film("libx264", frames=50, options=(("g", "25"),)))
-    with av.open(str(source)) as held, av.open(str(tmp_path / "in.mov"), "w") as output:
+def _with_timecode(plain: Path, path: Path, timecode: str) -> None:
+    with av.open(str(plain)) as held, av.open(str(path), "w") as output:
         copied = output.add_stream_from_template(held.streams.video[0], opaque=True)
-        copied.metadata["timecode"] = "01:00:00:00"
+        copied.metadata["timecode"] = timecode
         for packet in held.demux():
             if packet.size:
                 packet.stream = copied
                 output.mux(packet)
-    _color(call, "in.mov", "-o", "out.mov", "--start", "1", "--preset", "ultrafast")
-    assert FilmReader(tmp_path / "out.mov").facts.timecode == "01:00:01:00"
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"), [("1", "01:00:01:00"), ("0.49", "01:00:00:13"), ("0", "01:00:00:00")]
+)
+def test_timecode_of_a_part(call: Call, tmp_path: Path, start: str, expected: str) -> None:
+    source = make_film(tmp_path / "plain.mkv", Film("libx264", frames=50, options=(("g", "25"),)))
+    _with_timecode(source, tmp_path / "in.mov", "01:00:00:00")
+    _color(call, "in.mov", "-o", "out.mov", "--start", start, "--preset", "ultrafast")
+    assert FilmReader(tmp_path / "out.mov").facts.timecode == expected
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mxf"])
+def test_timecode_of_film_out_of_video(call: Call, tmp_path: Path, suffix: str) -> None:
+    film = Film("libx264", width=256, height=128, frames=30, rate=Fraction(30000, 1001))
+    source = make_film(tmp_path / "plain.mov", film)
+    _with_timecode(source, tmp_path / "in.mov", "01:00:00;00")
+    _color(call, "in.mov", "-o", f"out.{suffix}", "--inverse-telecine")
+    facts = FilmReader(tmp_path / f"out.{suffix}").facts
+    assert facts.rate == Fraction(24000, 1001)
+    assert facts.timecode in ("01:00:00:00", "01:00:00:01")  # the first frame may be the fifth
 
 
 @pytest.mark.parametrize(
