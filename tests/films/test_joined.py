@@ -157,6 +157,27 @@ def test_fields_of_another_order_are_said_and_not_mixed(tmp_path: Path) -> None:
     assert abs(int(fitted[1::2].mean()) - 200) < 5
 
 
+def test_a_trimmed_film_follows_without_a_gap(tmp_path: Path) -> None:
+    """What an edit list of MP4 cuts away is in the file, and is not shown."""
+    whole = make_film(tmp_path / "whole.mp4", Film("mpeg4", frames=10, options=(("g", "20"),)))
+    trimmed = tmp_path / "trimmed.mp4"
+    unmoved = {"avoid_negative_ts": "disabled"}
+    with (
+        av.open(str(whole)) as source,
+        av.open(str(trimmed), "w", container_options=unmoved) as output,
+    ):
+        copied = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux():
+            if packet.dts is not None and packet.pts is not None:
+                assert packet.time_base is not None
+                cut = round(4 / 25 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - cut, packet.dts - cut, copied
+                output.mux(packet)
+    joined = JoinedFilms([FilmReader(whole), FilmReader(trimmed)])
+    times = [float(frame.time * joined.facts.time_base) for frame in joined.frames()]
+    np.testing.assert_allclose(times, np.arange(16) / 25, atol=0.001)
+
+
 def test_a_part_of_joined_films_begins_where_it_should(call: Any, tmp_path: Path) -> None:
     paths = [make_clip(tmp_path / f"{name}.mp4", "libx264", "aac") for name in "abc"]
     code, _, lines = call(

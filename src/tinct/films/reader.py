@@ -268,8 +268,8 @@ class FilmReader:
             stream = _video(container.streams[self.facts.stream])
             for packet in self._packets(container, stream, []):
                 stamp = packet.pts if packet.pts is not None else packet.dts
-                if stamp is None or not packet.size:
-                    continue
+                if stamp is None or not packet.size or packet.is_discard:
+                    continue  # discarded: before the beginning, or after the end, of a trimmed MP4
                 time = stamp * packet.time_base
                 length = (packet.duration or 0) * packet.time_base or 1 / self._raw.rate
                 begin = time if begin is None else min(begin, time)
