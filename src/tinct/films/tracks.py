@@ -142,8 +142,8 @@ class CopiedTrack:
         if packet.size == 0 or stamp is None:
             return
         time = stamp * base
-        if self._output.type == "subtitle":
-            span = self._cut.overlap(time, time + (packet.duration or 1) * base)
+        if self._output.type == "subtitle" and packet.duration:
+            span = self._cut.overlap(time, time + packet.duration * base)
             if span is None:
                 return
             packet.pts = packet.dts = round(span[0] / base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -327,6 +328,37 @@ def test_everything_comes_along(call: Call, tmp_path: Path, rich: Path) -> None:
         assert container.streams.attachments[0].data == b"a font"
         texts = [bytes(packet) for packet in container.demux(subtitles=0) if packet.size]
     assert texts == [b"Who is it?", b"The lodger."]
+
+
+def test_subtitles_of_pictures_stay_until_the_next_one(call: Call, tmp_path: Path) -> None:
+    """Those of Blu-ray discs have no duration of their own."""
+    film = make_film(tmp_path / "film.mkv", Film("libx264", frames=30))
+    shown = struct.pack(">HHBHBBBB", 64, 48, 0x10, 1, 0x80, 0, 0, 0)
+    pieces = [
+        b"PG" + struct.pack(">IIBH", 90 * time, 0, kind, len(data)) + data
+        for time in (100, 600)
+        for kind, data in ((0x16, shown), (0x80, b""))
+    ]
+    with (
+        av.open(str(film)) as source,
+        av.open(io.BytesIO(b"".join(pieces)), format="sup") as subtitles,
+        av.open(str(tmp_path / "in.mkv"), "w") as output,
+    ):
+        inputs = (source, subtitles)
+        copies = [output.add_stream_from_template(one.streams[0], opaque=True) for one in inputs]
+        for one, copied in zip(inputs, copies, strict=True):
+            for packet in one.demux():
+                if packet.size:
+                    packet.stream = copied
+                    output.mux(packet)
+    _color(call, "in.mkv", "-o", "out.mkv", *_LOSSLESS)
+    found = []
+    for name in ("in.mkv", "out.mkv"):
+        with av.open(name) as container:
+            held = [packet for packet in container.demux(subtitles=0) if packet.size]
+            found.append([(packet.pts, packet.duration or 0) for packet in held])
+    assert found[0] == found[1]
+    assert [duration for _, duration in found[1]] == [0, 0]
 
 
 def test_subtitles_are_converted_and_attachments_named(
