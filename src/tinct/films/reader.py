@@ -77,6 +77,8 @@ class FilmFrame:
     written to."""
     is_colored: bool = False
     """Whether it is in color already."""
+    contrary: int = 0
+    """Frames in a row, up to this one, that look otherwise than ``is_colored`` says."""
     scan: Scan | None = None
     """The picture of a film scanner that it was read from, where it was."""
 

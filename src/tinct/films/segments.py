@@ -50,6 +50,9 @@ class Segment:
     """Whether the film itself gives all its times, so that they can be found again."""
     kept: int = 0
     """Frames that have the colors that they came with."""
+    is_colored: bool = False
+    """What the last frame says, see ``FilmFrame``."""
+    contrary: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,11 @@ class Parts:
     def frames(self) -> int:
         """Number of finished frames."""
         return sum(segment.frames for segment in self.segments)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the film itself gives the times of all finished frames."""
+        return all(segment.is_exact for segment in self.segments)
 
     @property
     def kept(self) -> int:

@@ -23,6 +23,7 @@ from tinct.apps.films import color_film
 from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
 from tinct.films import segments as video_parts
+from tinct.films.pixels import plane_of
 from tinct.films.reader import FilmReader
 from tinct.films.scans import Stamp, encode_scan, read_scan
 from tinct.photographs import read_picture
@@ -663,6 +664,32 @@ def test_a_run_that_goes_on_gives_the_same_film(
     assert packets(tmp_path / "out.mp4") == packets(tmp_path / "whole.mp4")
     assert not (tmp_path / "out.mp4.parts").exists()
     assert not (tmp_path / "out.partial.mp4").exists()
+
+
+def test_a_run_that_goes_on_knows_which_frames_were_in_color(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight frames without color in a shot in color belong to it, wherever a run was stopped."""
+    color = np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8)
+    color = color.repeat(4, 0).repeat(4, 1)
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        stream: Any = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(24):
+            frame = av.VideoFrame.from_ndarray(color, "rgb24").reformat(format="yuv420p")
+            for index in (1, 2) if 8 <= number < 16 else ():
+                plane_of(frame, index)[:] = 128
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    monkeypatch.setattr(film_frames, "SEGMENT", 6)
+    line = "tinct: warning: in.mkv: 24 frames are in color already and stay so (--recolor: anew)"
+    assert _color(call, "in.mkv", "-o", "whole.mkv", *_LOSSLESS) == [line]
+    with monkeypatch.context() as patch:
+        stop_after(patch, 15)
+        assert call("video", "in.mkv", "-o", "out.mkv", *_LOSSLESS)[0] == 130
+    lines = _color(call, "in.mkv", "-o", "out.mkv", *_LOSSLESS)
+    assert lines == ["in.mkv: goes on after 12 frames that are finished", line]
+    assert packets(tmp_path / "out.mkv") == packets(tmp_path / "whole.mkv")
 
 
 def test_other_options_do_not_take_up_a_run(

@@ -82,6 +82,17 @@ def test_shots_are_told_apart_and_moments_are_not() -> None:
     assert [frame.is_colored for frame in found] == [True] * 4
 
 
+def test_a_film_that_goes_on_is_told_apart_as_a_whole_one() -> None:
+    shots = [_colored()] * 8 + [_tinted(0, 0)] * 8 + [_colored()] * 4
+    film = [_frame(shot, number) for number, shot in enumerate(shots)]
+    whole = list(find_own_color(film, FORM))
+    assert whole[12].is_colored  # a moment, not a shot
+    assert whole[12].contrary == 5
+    for place in range(1, len(film)):
+        rest = find_own_color(film[place:], FORM, whole[place - 1])
+        assert [f.is_colored for f in rest] == [f.is_colored for f in whole[place:]], place
+
+
 def test_own_colors_pass_bit_for_bit_and_fit_other_formats() -> None:
     frame = _frame(_colored())
     assert fit_own_chroma(frame, FORM, FORM) is frame.chroma

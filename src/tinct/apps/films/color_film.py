@@ -30,13 +30,13 @@ from tinct.films.sequence import is_pattern
 from tinct.films.tracks import find_changing, plan_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.films.frames import Colored
     from tinct.films.encoder import EncoderPlan
     from tinct.films.facts import FilmFacts
-    from tinct.films.reader import FilmSource
+    from tinct.films.reader import FilmFrame, FilmSource
     from tinct.films.tracks import TrackPlan
 
 PREVIEW = Fraction(10)
@@ -317,7 +317,6 @@ def _color(job: FilmJob, parts: Parts) -> None:
     # ONNX Runtime: not before the film is known to be one.
     from tinct.apps.films.frames import Finish, encode_segments, make_colorizer
     from tinct.apps.films.key_frames import read_key_frames
-    from tinct.apps.films.own_color import find_own_color
 
     source = job.facts.form
     form = replace(job.plan.form(source), width=source.width, height=source.height)
@@ -326,17 +325,13 @@ def _color(job: FilmJob, parts: Parts) -> None:
     film.key_frames = read_key_frames(job.options.key_frames, job.reader, film, finish)
     if parts.segments:
         film.memory = parts.load(len(parts.segments) - 1).memory
-    options, done = job.options, parts.frames
-    frames = job.reader.frames(options.start, options.end, done, _last_time(parts))
-    total = _count(job.facts, options)
+    total, done = _count(job.facts, job.options), parts.frames
 
     def encode(items: Iterable[Colored]) -> None:
         encode_segments(items, job.plan, parts)
 
-    if not options.recolor:
-        frames = find_own_color(frames, job.facts.form)
     with (
-        prefetch(frames, _WAITING) as decoded,
+        prefetch(_rest(job, parts), _WAITING) as decoded,
         consume_in_thread(encode, _WAITING) as put,
         progress_bar(None if total is None else max(total, done + 2), "frames") as advance,
     ):
@@ -346,11 +341,23 @@ def _color(job: FilmJob, parts: Parts) -> None:
             advance()
 
 
-def _last_time(parts: Parts) -> int | None:
-    """Return the time of the last finished frame if the next one can be found by it."""
-    if not parts.segments or not all(segment.is_exact for segment in parts.segments):
-        return None
-    return int(parts.load(len(parts.segments) - 1).times[-1])
+def _rest(job: FilmJob, parts: Parts) -> Iterator[FilmFrame]:
+    """Read the frames that are not finished, marked where they are in color already.
+
+    The last finished one is read as well: by it a change of shots is found behind it.
+    """
+    from tinct.apps.films.own_color import find_own_color
+
+    options, before = job.options, None
+    skip = max(parts.frames - 1, 0)
+    after = int(parts.times()[skip - 1]) if skip and parts.is_exact else None
+    frames = job.reader.frames(options.start, options.end, skip, after)
+    if parts.segments:
+        last = parts.segments[-1]
+        before = next(frames, None)
+        if before is not None:
+            before = replace(before, is_colored=last.is_colored, contrary=last.contrary)
+    return frames if options.recolor else find_own_color(frames, job.facts.form, before)
 
 
 def _keep_partial(job: FilmJob, parts: Parts) -> None:

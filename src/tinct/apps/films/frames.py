@@ -38,13 +38,10 @@ class Colored:
     """A frame on its way to the encoder."""
 
     frame: VideoFrame
-    time: int
-    duration: int
-    is_exact: bool
+    source: FilmFrame
+    """As it was read."""
     memory: NDArray[np.float32] | None = None
     """What the colorizer knew after it."""
-    is_kept: bool = False
-    """Whether it has the colors that it came with."""
 
 
 class RememberingColorizer(FilmColorizer):
@@ -167,9 +164,7 @@ class Finish:
             form = replace(form, height=luma.shape[0], width=luma.shape[1])
             rows, columns = form.chroma_shape  # an odd side has half a sample of chroma twice
             cb, cr = cb[:rows, :columns], cr[:rows, :columns]
-        made = build_frame((luma, cb, cr), form, self._facts.tags)
-        is_kept = frame.is_colored
-        return Colored(made, frame.time, frame.duration, frame.is_exact, is_kept=is_kept)
+        return Colored(build_frame((luma, cb, cr), form, self._facts.tags), frame)
 
 
 def encode_segments(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -> None:
@@ -180,20 +175,20 @@ def encode_segments(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -
     """
     encoder: SegmentEncoder | None = None
     kept = 0
-    memory: NDArray[np.float32] | None = None
-
-    def store(encoder: SegmentEncoder) -> None:
-        segment, packets = encoder.finish(memory)
-        parts.add(replace(segment, kept=kept), packets)
-
     for item in items:
         if encoder is None:
             encoder, kept = SegmentEncoder(plan), 0
-        encoder.add(item.frame, item.time, item.duration, item.is_exact)
-        memory = item.memory
-        kept += item.is_kept
+        last = item.source
+        encoder.add(item.frame, last.time, last.duration, last.is_exact)
+        kept += last.is_colored
         if len(encoder) == SEGMENT:
-            store(encoder)
+            _store(encoder, item, kept, parts)
             encoder = None
     if encoder is not None:
-        store(encoder)
+        _store(encoder, item, kept, parts)
+
+
+def _store(encoder: SegmentEncoder, last: Colored, kept: int, parts: Parts) -> None:
+    segment, packets = encoder.finish(last.memory)
+    is_colored, contrary = last.source.is_colored, last.source.contrary
+    parts.add(replace(segment, kept=kept, is_colored=is_colored, contrary=contrary), packets)

@@ -29,15 +29,17 @@ _BLANK = 4.0  # standard deviation of luma, steps of 8 bits, up to which a frame
 _FRAMES_TO_CHANGE = 12  # in a row, before a shot counts as the other kind without a cut
 
 
-def find_own_color(frames: Iterable[FilmFrame], form: FrameFormat) -> Iterator[FilmFrame]:
+def find_own_color(
+    frames: Iterable[FilmFrame], form: FrameFormat, before: FilmFrame | None = None
+) -> Iterator[FilmFrame]:
     """Mark the frames that are in color already, shot by shot.
 
     Args:
         frames: The film.
         form: What their samples mean.
+        before: The frame before the first of them, as it was marked; None at the beginning.
     """
-    before: FilmFrame | None = None
-    is_colored, contrary = False, 0
+    is_colored, contrary = (False, 0) if before is None else (before.is_colored, before.contrary)
     for frame in frames:
         if frame.chroma is None:
             yield frame
@@ -47,7 +49,7 @@ def find_own_color(frames: Iterable[FilmFrame], form: FrameFormat) -> Iterator[F
         if contrary and (contrary >= _FRAMES_TO_CHANGE or _is_cut(before, frame, form.bits)):
             is_colored, contrary = found, 0
         before = frame
-        yield replace(frame, is_colored=is_colored)
+        yield replace(frame, is_colored=is_colored, contrary=contrary)
 
 
 def is_all_in_color(frames: Iterable[FilmFrame], form: FrameFormat) -> bool:
