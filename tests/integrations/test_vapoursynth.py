@@ -185,6 +185,18 @@ def test_chroma_that_is_there_is_made_anew_and_luma_kept():
     assert np.ptp(made[1]) > 0
 
 
+def test_frames_say_what_their_samples_mean():
+    names = "_Matrix", "_Primaries", "_Transfer"
+    gray = picture(vs.GRAY8)
+    made = colorize(gray)
+    props = made.get_frame(0).props
+    assert [props[name] for name in (*names, "_Range")] == [6, 6, 6, vs.RANGE_LIMITED]
+    made.resize.Bicubic(format=vs.RGB24).get_frame(0)
+    tagged = gray.std.SetFrameProps(_Matrix=6, _Transfer=13)
+    props = colorize(tagged, matrix=1, full_range=True).get_frame(0).props
+    assert [props[name] for name in (*names, "_Range")] == [1, 1, 13, vs.RANGE_FULL]
+
+
 def test_a_jump_far_ahead_does_not_color_all_before_it(monkeypatch):
     import vapoursynth_tinct
 

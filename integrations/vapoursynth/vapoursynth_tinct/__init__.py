@@ -86,7 +86,9 @@ def colorize(  # noqa: PLR0913 - options by name, as filters of VapourSynth have
         vapoursynth.Error: The clip or an option cannot be used.
     """
     try:
-        form = _format_of(clip, subsampling, matrix, full_range)
+        _check(clip)
+        tags = _tags_of(clip, matrix, full_range)
+        form = _format_of(clip, subsampling, tags)
         colorizer = Colorizer(
             model,
             vividness=vividness,
@@ -99,35 +101,38 @@ def colorize(  # noqa: PLR0913 - options by name, as filters of VapourSynth have
         known = _place(clip, film, key_frames) if key_frames else KeyFrames()
     except (TinctError, ValueError) as error:
         raise vs.Error(f"tinct: {error}") from error
-    return _Filters(clip, film, known).output()
+    return _Filters(clip, film, known, tags).output()
 
 
-def _format_of(
-    clip: vs.VideoNode,
-    subsampling: tuple[int, int],
-    matrix: int | None,
-    full_range: bool | None,
-) -> FrameFormat:
+def _check(clip: vs.VideoNode) -> None:
     given = clip.format
     if given is None or not clip.width:
         raise ValueError("a clip whose format or size changes: resize it first")
     if given.color_family not in (vs.GRAY, vs.YUV) or given.sample_type != vs.INTEGER:
         raise ValueError(f"{given.name}: only gray and YUV of {MIN_BITS} to {MAX_BITS} bits")
-    is_gray = given.color_family == vs.GRAY
-    shift = subsampling if is_gray else (given.subsampling_w, given.subsampling_h)
+
+
+def _tags_of(clip: vs.VideoNode, matrix: int | None, full_range: bool | None) -> ColorTags:
+    """Return the tags that were asked for, else those of the first frame, completed."""
     props = clip.get_frame(0).props
-    number = int(props.get("_Matrix", _UNSPECIFIED)) if matrix is None else matrix
-    if number == _UNSPECIFIED:
-        tags = ColorTags.usual(clip.height, full_range=False)
-    else:
-        tags = ColorTags(matrix=number)
-    try:
-        standard = tags.name
-    except KeyError as error:
-        raise ValueError(f"matrix {number} is none of BT.601, BT.709 and BT.2020") from error
+    primaries, transfer, stated = (
+        int(props.get(name, _UNSPECIFIED)) for name in ("_Primaries", "_Transfer", "_Matrix")
+    )
+    number = stated if matrix is None else matrix
     if full_range is None:
         full_range = int(props.get("_Range", vs.RANGE_LIMITED)) == vs.RANGE_FULL
-    return FrameFormat(clip.width, clip.height, given.bits_per_sample, shift, full_range, standard)
+    tags = ColorTags.completed(primaries, transfer, number, clip.height, full_range)
+    if number not in (_UNSPECIFIED, tags.matrix):
+        raise ValueError(f"matrix {number} is none of BT.601, BT.709 and BT.2020")
+    return tags
+
+
+def _format_of(clip: vs.VideoNode, subsampling: tuple[int, int], tags: ColorTags) -> FrameFormat:
+    given = clip.format
+    is_gray = given.color_family == vs.GRAY
+    shift = subsampling if is_gray else (given.subsampling_w, given.subsampling_h)
+    size, bits = (clip.width, clip.height), given.bits_per_sample
+    return FrameFormat(*size, bits, shift, tags.full_range, tags.name)
 
 
 def _place(
@@ -171,6 +176,7 @@ class _Filters:
     clip: vs.VideoNode
     film: FilmColorizer
     key_frames: KeyFrames
+    tags: ColorTags
 
     def __post_init__(self) -> None:
         self._asked: set[int] = set()
@@ -230,4 +236,13 @@ class _Filters:
             np.copyto(np.asarray(made[plane]), samples)
         for name, value in given.props.items():
             made.props[name] = value
+        self._tag(made)
         return made
+
+    def _tag(self, frame: vs.VideoFrame) -> None:
+        """Say what the samples mean: a resizer asks for it once there is color."""
+        frame.props["_Matrix"] = self.tags.matrix
+        frame.props["_Range"] = vs.RANGE_FULL if self.tags.full_range else vs.RANGE_LIMITED
+        for name, value in (("_Primaries", self.tags.primaries), ("_Transfer", self.tags.transfer)):
+            if frame.props.get(name, _UNSPECIFIED) == _UNSPECIFIED:
+                frame.props[name] = value

@@ -51,24 +51,34 @@ class ColorTags:
     def of(cls, frame: VideoFrame) -> ColorTags:
         """Read the tags of a frame, and complete what it leaves out.
 
-        What is set is kept. The rest follows the matrix, else the primaries; a frame that says
-        neither is BT.601 in standard definition and BT.709 beyond. Untagged samples are limited,
-        but for formats that FFmpeg itself takes for full: gray alone, and JPEG's.
+        Untagged samples are limited, but for formats that FFmpeg itself takes for full: gray alone,
+        and JPEG's.
         """
         full = frame.color_range == ColorRange.JPEG
         if frame.color_range == ColorRange.UNSPECIFIED:
             full = frame.format.name.startswith(("yuvj", "gray", "ya"))
         if frame.format.is_rgb:
             return cls.usual(frame.height, full_range=False)
-        primaries, transfer, matrix = frame.color_primaries, frame.color_trc, frame.colorspace
-        usual = _usual_tags(frame.height)
+        stated = frame.color_primaries, frame.color_trc, frame.colorspace
+        return cls.completed(*stated, frame.height, full)
+
+    @classmethod
+    def completed(
+        cls, primaries: int, transfer: int, matrix: int, height: int, full_range: bool
+    ) -> ColorTags:
+        """Complete the tags of a film of so many lines.
+
+        What is set is kept. The rest follows the matrix, else the primaries; a film that says
+        neither is BT.601 in standard definition and BT.709 beyond.
+        """
+        usual = _usual_tags(height)
         if matrix in _MATRICES or primaries not in _UNKNOWN:
             usual = _FAMILIES.get(matrix if matrix in _MATRICES else primaries, usual)
         return cls(
             usual[0] if primaries in _UNKNOWN else primaries,
             usual[1] if transfer in _UNKNOWN else transfer,
             matrix if matrix in _MATRICES else usual[2],
-            full,
+            full_range,
         )
 
     @classmethod
