@@ -260,6 +260,27 @@ def test_the_shape_of_pixels_comes_along(tmp_path: Path) -> None:
     assert _read_all(str(path))[0].aspect == Fraction(64, 45)
 
 
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_a_film_that_is_scaled_or_turned_keeps_its_proportions(
+    tmp_path: Path, rotation: int
+) -> None:
+    film = Film("libx264", frames=2, aspect=Fraction(4, 3), rotation=rotation)
+    path = make_film(tmp_path / "in.mp4", film)
+    shown = Fraction(9, 16) if rotation else Fraction(16, 9)
+    for size in (None, (128, 72), (40, 60)):
+        frame = _read_all(str(path), size=size)[0]
+        height, width = frame.rgb.shape[:2]
+        assert size in (None, (width, height))
+        assert frame.aspect * Fraction(width, height) == shown
+
+
+def test_a_film_whose_name_has_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("Film: part 1.mkv", "test: part 1.mkv"):
+        make_film(tmp_path / name, Film(frames=2))
+        assert _read_all(name)
+
+
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
     """A socket that listens on this machine."""

@@ -52,7 +52,7 @@ class StreamSource:
         """
         self._address, self._options = address, options
         self._stopped = threading.Event()
-        self._is_test = address.startswith("test:")
+        self._is_test = address.startswith("test://")
         self._period = 0.0
         if self._is_test:
             graph, rate = describe_test(address, options)
@@ -63,7 +63,8 @@ class StreamSource:
         self._frames = self._decode()
         self._frame: av.VideoFrame | None = None
         aspect: Any = self._container.streams.video[0].sample_aspect_ratio
-        self.aspect = Fraction(aspect or 1)  # PyAV 19 has rationals of its own
+        self._own_aspect = Fraction(aspect or 1)  # PyAV 19 has rationals of its own
+        self.aspect = self._own_aspect
         # A stream has no length, and comes by itself at its own rate.
         self.live = "://" in address and self._container.duration is None
         self._origin = -math.inf  # time of perf_counter at which the film's time was 0
@@ -100,6 +101,10 @@ class StreamSource:
         if turns % 2:
             width, height = height, width
         rgb = self._frame.to_ndarray(format="rgb24", width=width, height=height)
+        rows, columns = rgb.shape[:2]
+        scaled = Fraction(self._frame.width * rows, self._frame.height * columns)
+        aspect = self._own_aspect * scaled
+        self.aspect = 1 / aspect if turns % 2 else aspect
         return np.ascontiguousarray(np.rot90(rgb, turns))
 
     def interrupt(self) -> None:
@@ -196,6 +201,7 @@ def _open(
         if Path(address).is_dir():
             raise InputError(f"{name}: a folder, not a film")
         open_source(address, name).close()  # its reasons are clearer than FFmpeg's
+        address = f"file:{address}"  # a name with a colon is no protocol
     try:
         container = av.open(
             address,

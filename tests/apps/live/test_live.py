@@ -408,6 +408,16 @@ def test_a_recording_that_breaks_off_plays_up_to_there(tmp_path: Path, suffix: s
         assert sum(1 for _ in film.decode(video=0)) == 200
 
 
+def test_a_recording_in_a_folder_whose_name_has_a_colon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorder = Recorder("take: 2/out.mp4")
+    recorder.show(_colored(100.0))
+    recorder.close()
+    assert _names(tmp_path / "take: 2") == ["out.mp4"]
+
+
 def test_a_recording_without_pictures_leaves_nothing(tmp_path: Path) -> None:
     Recorder(tmp_path / "out.mp4").close()
     assert _names(tmp_path) == []

@@ -73,7 +73,8 @@ class Recorder:
         self._first = self._pts = 0.0
         self._stream: VideoStream | None = None
         try:
-            self._container = av.open(str(self._partial), "w", options=self._muxer_options())
+            address = f"file:{self._partial}"  # a name with a colon is no protocol
+            self._container = av.open(address, "w", options=self._muxer_options())
         except OSError as error:
             raise OutputError(f"{self.path}: {reason_of(error)}") from error
         mark_colored(self._container.metadata, self._container.format.name, colored_by)
