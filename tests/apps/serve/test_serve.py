@@ -101,6 +101,33 @@ def expected(colorizer: Colorizer, data: bytes, format: str, **options: Any) -> 
     return encode_picture(picture, format)
 
 
+def test_a_client_that_hangs_up_while_sending_is_counted_and_nothing_else(
+    colorizer: Colorizer,
+) -> None:
+    app = make_app(coloring_of(colorizer), "nano", LIMITS)
+    scope = {"type": "http", "method": "POST", "path": "/color", "headers": [], "query_string": b""}
+    parts = iter(
+        [
+            {"type": "http.request", "body": b"\xff\xd8", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    sent = []
+
+    async def receive() -> dict[str, Any]:
+        return next(parts)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+
+    asyncio.run(ask())
+    assert sent[0]["status"] == 499
+
+
 @pytest.mark.parametrize(("format", "media"), [("JPEG", "jpeg"), ("PNG", "png"), ("TIFF", "tiff")])
 def test_the_colors_are_those_of_python(
     client: Client, colorizer: Colorizer, format: str, media: str

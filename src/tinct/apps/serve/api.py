@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import ClientDisconnect
 
 from tinct import __version__
 from tinct.apps.photographs.batch import BatchOptions
@@ -24,6 +25,7 @@ from tinct.photographs import format_named
 from tinct.runtime.colorizer import ColorOptions
 
 _PATIENCE = 30.0  # seconds for a photograph to arrive
+_HUNG_UP = 499  # what servers count as such: nobody is there to read it
 _STATUS: dict[type[TinctError], int] = {
     OptionError: 400, InputError: 422, OutputError: 422, ModelError: 500, BusyError: 503,
 }  # fmt: skip
@@ -189,7 +191,7 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
     """Read a file that is sent, no more of it than may be taken.
 
     Raises:
-        _RefusedError: It is too large, empty, a form, or does not come.
+        _RefusedError: It is too large, empty, a form, or does not come, as a whole or in time.
     """
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise _RefusedError(400, "a form: send the bytes of the file alone (curl --data-binary)")
@@ -202,4 +204,6 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
                     raise _RefusedError(413, f"larger than {max_bytes / 1e6:g} MB")
     except TimeoutError as error:
         raise _RefusedError(408, f"the file did not arrive within {_PATIENCE:g} s") from error
+    except ClientDisconnect as error:
+        raise _RefusedError(_HUNG_UP, "the client has hung up") from error
     return bytes(body)
