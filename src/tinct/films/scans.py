@@ -262,6 +262,8 @@ class Stamp:
     timecode: str | None
     colored_by: str = ""
     """Name of the model that has colored it; empty for none that is to be named."""
+    aspect: Fraction = Fraction(1)
+    """Width over height of a pixel, unless a header that is kept says so."""
 
 
 def encode_scan(
@@ -294,13 +296,11 @@ def scan_depth(bits: int) -> int:
     return next(depth for depth in _DEPTHS if depth >= bits)
 
 
-def _encode(
-    codec: str, frame: VideoFrame, options: dict[str, str], rate: Fraction = Fraction(24)
-) -> bytearray:
+def _encode(codec: str, frame: VideoFrame, options: dict[str, str], stamp: Stamp) -> bytearray:
     context: VideoCodecContext = CodecContext.create(codec, "w")  # type: ignore[assignment]
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
-    context.framerate, context.time_base = rate, 1 / rate
-    context.sample_aspect_ratio = Fraction(1)
+    context.framerate, context.time_base = stamp.rate, 1 / stamp.rate
+    context.sample_aspect_ratio = stamp.aspect
     context.options = options
     frame.pts = 0
     return bytearray(b"".join(map(bytes, [*context.encode(frame), *context.encode(None)])))
@@ -312,7 +312,7 @@ def _encode_dpx(pixels: NDArray[Any], bits: int, scan: Scan | None, stamp: Stamp
     frame = VideoFrame.from_ndarray(pixels, name if bits == 8 else f"{name}le")
     if bits != 8 and wanted == ">":
         frame = frame.reformat(format=f"{name}be")
-    made = _encode("dpx", frame, {})
+    made = _encode("dpx", frame, {}, stamp)
     order = _order(made)  # bytes have none: FFmpeg then writes its header as it likes
     samples = made[_DPX_GENERIC:]
     if scan is None:
@@ -373,7 +373,7 @@ def _encode_exr(pixels: NDArray[Any], bits: int, scan: Scan | None, stamp: Stamp
     frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb, np.float32), "gbrpf32le")
     is_half = scan is None or scan.is_half
     options = {"compression": "zip16", "format": "half" if is_half else "float"}
-    data = _encode("exr", frame, options, stamp.rate)
+    data = _encode("exr", frame, options, stamp)
     held = _attributes(data)
     old_size = 8 + sum(len(_attribute(*attribute)) for attribute in held) + 1
     kept = _with_comment(scan.header if scan is not None else b"", stamp.colored_by)

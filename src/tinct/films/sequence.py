@@ -34,6 +34,7 @@ from tinct.films.timecode import later_timecode
 from tinct.frame_format import FrameFormat
 from tinct.photographs import Picture, encode_picture, losses, read_picture
 from tinct.photographs.formats import format_of_path
+from tinct.photographs.metadata import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 _SHOWN_GAPS = 3
+_DPI = 72  # pixels per inch across, where the shape of pixels is said by them
 USUAL_RATE = Fraction(24)
 """Pictures a second where neither the user nor a picture says it."""
 _RGB = {8: "rgb24", 10: "gbrp10le", 12: "gbrp12le", 16: "rgb48le"}
@@ -246,8 +248,8 @@ def picture_encoder(
     """Return what encodes colored frames as pictures.
 
     It takes a frame as it was read, and the same one in color as planar YUV 4:4:4. The picture is
-    turned as the film is shown. Beyond 8 bits PNG, TIFF and others have 16, DPX has 10, 12 or 16,
-    and OpenEXR floats.
+    turned as the film is shown, and says of which shape its pixels are. Beyond 8 bits PNG, TIFF and
+    others have 16, DPX has 10, 12 or 16, and OpenEXR floats.
 
     Args:
         pattern: Names of the pictures, whose suffix tells the format.
@@ -259,6 +261,9 @@ def picture_encoder(
     """
     kind = SUFFIXES.get(Path(pattern).suffix.lower())
     target = None if kind is not None else format_of_path(pattern)
+    aspect = facts.aspect or Fraction(1)
+    aspect = 1 / aspect if facts.form.turns % 2 else aspect
+    dpi = None if aspect == 1 else (_DPI, float(_DPI * aspect))
 
     def encode(frame: FilmFrame, colored: VideoFrame) -> bytes:
         bits = scan_depth(colored.format.components[0].bits)
@@ -267,11 +272,12 @@ def picture_encoder(
         by = "" if frame.is_colored else colored_by
         if kind is None:
             assert target is not None
-            return encode_picture(Picture(pixels, colored_by=by), target.name)
+            picture = Picture(pixels, metadata=Metadata(dpi=dpi), colored_by=by)
+            return encode_picture(picture, target.name)
         ahead, timecode = frame.time * facts.time_base - facts.begin, None
         if facts.timecode is not None:
             timecode = later_timecode(facts.timecode, ahead, facts.timecode_rate, facts.rate)
-        stamp = Stamp(round(ahead * facts.rate), facts.rate, timecode, by)
+        stamp = Stamp(round(ahead * facts.rate), facts.rate, timecode, by, aspect)
         return encode_scan(pixels, bits, kind, frame.scan, stamp)
 
     return encode

@@ -331,6 +331,24 @@ def test_everything_comes_along(call: Call, tmp_path: Path, rich: Path) -> None:
     assert texts == [b"Who is it?", b"The lodger."]
 
 
+def test_a_chapter_that_is_a_place_is_kept(call: Call, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mkv", Film("libx264", frames=20))
+    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mkv"), "w") as output:
+        output.set_chapters([
+            {"id": n, "start": 200 * n, "end": 200 * n, "time_base": Fraction(1, 1000),
+             "metadata": {"title": f"Place {n}"}} for n in range(3)
+        ])  # fmt: skip
+        copied = output.add_stream_from_template(source.streams[0], opaque=True)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+    _color(call, "in.mkv", "-o", "out.mkv", *_LOSSLESS, "--start", "0.2")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        found = [(one["start"] * one["time_base"], one["metadata"]) for one in container.chapters()]
+    assert found == [(0, {"title": "Place 1"}), (Fraction(1, 5), {"title": "Place 2"})]
+
+
 def test_subtitles_of_pictures_stay_until_the_next_one(call: Call, tmp_path: Path) -> None:
     """Those of Blu-ray discs have no duration of their own."""
     film = make_film(tmp_path / "film.mkv", Film("libx264", frames=30))
@@ -866,6 +884,22 @@ def test_pictures_to_pictures(call: Call, tmp_path: Path, scans: Path) -> None:
     lines = _color(call, scans, "-o", "out/%03d.png")
     assert lines == [f"{scans}: goes on after 4 pictures that are there"]
     assert (tmp_path / "out/011.png").exists()
+
+
+@pytest.mark.parametrize(("rotation", "expected"), [(0, Fraction(4, 3)), (90, Fraction(3, 4))])
+def test_pictures_of_a_film_say_the_shape_of_their_pixels(
+    call: Call, tmp_path: Path, rotation: int, expected: Fraction
+) -> None:
+    film = Film("libx264", frames=1, aspect=Fraction(4, 3), rotation=rotation)
+    source = make_film(tmp_path / "in.mp4", film)
+    assert call("video", source, "--still", "1", "-o", "still.png")[0] == 0
+    across, down = read_picture(tmp_path / "still.png").metadata.dpi or (1, 1)
+    assert down / across == pytest.approx(float(expected), abs=0.001)
+    for suffix in ("dpx", "exr"):
+        _color(call, source, "-o", f"out/%d.{suffix}")
+        with av.open(str(tmp_path / f"out/1.{suffix}")) as container:
+            aspect = container.streams.video[0].sample_aspect_ratio
+        assert aspect == pytest.approx(float(expected), abs=0.001)
 
 
 def test_pictures_say_that_they_were_colored(call: Call, tmp_path: Path, scans: Path) -> None:
