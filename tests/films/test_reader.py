@@ -145,3 +145,12 @@ def test_a_film_that_changes_its_size_is_scaled(tmp_path: Path) -> None:
     assert {frame.luma.shape for frame in frames} == {(48, 64)}
     assert len(frames) in (15, 16)  # the decoder may drop one where the sequence changes
     assert any("changes its size" in text for text in reader.damage)
+
+
+@pytest.mark.parametrize("stated", [b"00:00:00x120000000", b"00:00:00.120/00000"])
+def test_a_length_that_makes_no_sense_is_that_of_the_file(tmp_path: Path, stated: bytes) -> None:
+    path = make_film(tmp_path / "in.mkv", Film(frames=3))
+    data = path.read_bytes()
+    assert b"00:00:00.120000000" in data
+    path.write_bytes(data.replace(b"00:00:00.120000000", stated))
+    assert FilmReader(path).facts.end == 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def test_a_segment_is_exact_if_every_frame_is(tmp_path: Path, exact: tuple[bool,
     assert segment == Segment(3, 70, 70 + 2 * 40 + 39, segment.delay, all(exact))
     assert packets.times.tolist() == [70, 110, 150]
     assert packets.is_key[0]
+
+
+def test_a_rate_is_brought_to_what_a_codec_can_write(tmp_path: Path) -> None:
+    facts = FilmReader(make_film(tmp_path / "in.mkv", Film(frames=2))).facts
+    facts = replace(facts, rate=Fraction(45_690_000, 1_524_203))  # an average
+    for codec in ("mpeg4", "libx264"):
+        plan, _ = plan_encoder(facts, "mp4", EncoderChoice(codec), (64, 48))
+        assert float(plan.rate) == pytest.approx(float(facts.rate), rel=1e-6)
 
 
 @given(

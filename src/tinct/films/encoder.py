@@ -69,6 +69,7 @@ _USUAL_PROFILES = {"yuv422p": "dnxhr_hq", "yuv444p10le": "dnxhr_444", "yuv422p10
 _SMALLEST_DNXHR = 256, 120  # width and height
 _HINTS = {"dnxhd": ": whole frames of 256x120 at least: --deinterlace, or --codec prores_ks"}
 _INTRA = ("ffv1", "prores_ks", "dnxhd", "mjpeg", "huffyuv", "ffvhuff", "utvideo")
+_MOST_TICKS = 65535
 _LAMBDA = 118  # FF_QP2LAMBDA
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
             "veryslow", "placebo")  # fmt: skip
@@ -221,7 +222,7 @@ def plan_encoder(
         pix_fmt="",
         width=size[0],
         height=size[1],
-        rate=facts.rate.limit_denominator(65535),
+        rate=_writable_rate(codec.name, facts.rate),
         aspect=facts.aspect,
         tags=facts.tags,
         field_order=facts.field_order,
@@ -268,6 +269,13 @@ def _find(name: str) -> Codec:
     if codec.name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to stderr on its own
     return codec
+
+
+def _writable_rate(codec: str, rate: Fraction) -> Fraction:
+    """Return a rate near one that an encoder can write: MPEG-4 counts ticks in 16 bits."""
+    if codec == "mpeg4":
+        return 1 / (1 / rate).limit_denominator(_MOST_TICKS)
+    return rate.limit_denominator(_MOST_TICKS)
 
 
 def _usual_codec(container: str, facts: FilmFacts, size: tuple[int, int]) -> str:

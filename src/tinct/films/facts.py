@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _NO_FILMS = ("image2", "tty", "webp")
 _SOME_RATE = Fraction(25)
 """Frames a second of a film that does not say; only the length of its last frame follows."""
+_DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 _MOST_RATE = 1000
 """Frames a second beyond which a header speaks of ticks."""
 _OFFSET_FORMATS = (*MPEG_FORMATS, "mpegvideo")
@@ -305,9 +307,10 @@ def _end(container: InputContainer, stream: VideoStream, base: Fraction) -> int 
     if stream.duration:
         return start + stream.duration
     stated = stream.metadata.get("DURATION")  # Matroska
-    if stated and stated.count(":") == 2:
-        hours, minutes, seconds = stated.split(":")
-        return round((int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) / base)
+    found = _DURATION.fullmatch(stated or "")
+    if found is not None:
+        hours, minutes, seconds = map(Fraction, found.groups())
+        return round((hours * 3600 + minutes * 60 + seconds) / base)
     if container.duration and len(container.streams) == 1:
         return start + round(Fraction(container.duration, av.time_base) / base)
     return None
