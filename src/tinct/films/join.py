@@ -116,7 +116,8 @@ def join(
             notes.append(f"all other tracks are left out ({reason_of(error)})")
         if plan.container in ("matroska", "webm") and plan.aspect not in (None, 1):
             assert plan.aspect is not None
-            set_display_size(temporary, round(plan.width * plan.aspect), plan.height)
+            if not set_display_size(temporary, round(plan.width * plan.aspect), plan.height):
+                notes.append("the shape of its pixels could not be written: shown as square ones")
     return notes
 
 

@@ -51,8 +51,8 @@ def _rewrite(head: bytearray, begin: int, end: int, width: int, height: int) -> 
         entry = bytes(head[first:last])
         if kind == _ENTRY and PLACEHOLDER.encode() in entry:
             made = _with_display_size(entry, width, height)
-            spare = len(entry) - len(made)
-            head[first:last] = made + _element(_VOID, bytes(spare - (2 if spare < 129 else 3)))
+            spare = len(entry) - len(made)  # little more than the placeholder has
+            head[first:last] = made + _element(_VOID, bytes(spare - 2))
             if head[begin] == _CRC:  # always first, over all that follows, lowest byte first
                 head[begin + 2 : begin + 6] = zlib.crc32(head[begin + 6 : end]).to_bytes(
                     4, "little"

@@ -22,6 +22,7 @@ from tinct import __version__
 from tinct.apps.films import color_film
 from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
+from tinct.films import join as film_join
 from tinct.films import segments as video_parts
 from tinct.films.pixels import plane_of
 from tinct.films.reader import FilmReader
@@ -493,6 +494,15 @@ def test_the_shape_of_pixels_is_kept(call: Call, tmp_path: Path, suffix: str, co
     source = make_film(tmp_path / "in.mp4", film)
     _color(call, source, "-o", f"out.{suffix}", "--codec", codec)
     assert FilmReader(tmp_path / f"out.{suffix}").facts.aspect == Fraction(4, 3)
+
+
+def test_a_shape_of_pixels_that_cannot_be_written_is_said(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_film(tmp_path / "in.mp4", Film("libx264", frames=2, aspect=Fraction(4, 3)))
+    monkeypatch.setattr(film_join, "set_display_size", lambda *_: False)
+    line = "the shape of its pixels could not be written: shown as square ones"
+    assert _color(call, source, "-o", "out.mkv") == [f"tinct: warning: {source}: {line}"]
 
 
 def test_hevc_is_marked_as_players_of_apple_want_it(call: Call, tmp_path: Path) -> None:
