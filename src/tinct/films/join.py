@@ -357,10 +357,10 @@ def _chapters(members: list[tuple[FilmSource, Cut]]) -> list[Any]:
         with member.open() as source:
             for chapter in source.chapters() if source is not None else ():
                 base = chapter["time_base"] or Fraction(1, av.time_base)
-                start, end = chapter["start"] * base, chapter["end"] * base
-                span = cut.overlap(start, end)
-                if span is None and start == end and cut.holds(start):
-                    span = start, end  # a place, not a part
+                first, last = chapter["start"] * base, chapter["end"] * base
+                span = cut.overlap(first, last)
+                if span is None and first == last and cut.holds(first):
+                    span = first, last  # a place, not a part
                 if span is not None:
                     begin, end = (round((time - cut.zero) / base) for time in span)
                     found.append({**chapter, "id": len(found), "start": begin, "end": end})

@@ -68,11 +68,11 @@ def color_films(
         raise OptionError("-: standard input cannot be mixed with other films")
     films = list(dict.fromkeys(films))
     folder = None if output is None else Path(output)
-    wanted = [name_target(film, folder, options) for film in films]
+    names = [name_target(film, folder, options) for film in films]
     if folder is not None:
         make_folder(folder)
     records = []
-    for film, name, target in zip(films, wanted, make_names_differ(wanted), strict=True):
+    for film, name, target in zip(films, names, make_names_differ(names), strict=True):
         if target != name:
             print_message(f"{film}: written to {target}, as another film becomes {name}")
         records.append(_color_one(film, target, color, options, films))
