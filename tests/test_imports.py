@@ -38,7 +38,7 @@ def _modules(requirements: list[str]) -> set[str]:
 
 
 _BASE = _modules(_project()["dependencies"])
-_EXTRAS = {"fsspec"}  # comes with datasets
+_EXTRAS = {"fsspec", "starlette"}  # they come with datasets and fastapi
 for _extra, _requirements in _project()["optional-dependencies"].items():
     if _extra not in ("dev", "docs"):
         _EXTRAS |= _modules(_requirements) - _BASE

@@ -184,6 +184,7 @@ def _plan_work(target: str, choices: Choices, options: ArchiveOptions) -> Work:
         "saturation": choices.films.saturation,
         "steady": film.steady,
         "recolor": film.recolor,
+        "mark": film.mark,
         "encoder": asdict(film.encoder),
     }
     workers = options.jobs or processors
