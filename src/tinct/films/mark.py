@@ -6,12 +6,12 @@ from tinct import __version__
 from tinct.photographs.xmp import SOURCE_TYPE
 
 _COMMENT = "comment"
-_COMMENT_OF_MXF = "comment_colored"  # FFmpeg writes no others there than such that begin so
+_COMMENT_OF_MXF = "comment_colored"  # FFmpeg writes such as begin with comment_ there
 
 
 def describe_coloring(colored_by: str) -> str:
-    """Say in a few words which model has colored something; nothing where none has."""
-    return f"Colored by tinct {colored_by} {__version__}" if colored_by else ""
+    """Say in a few words which model has colored something."""
+    return f"Colored by tinct {colored_by} {__version__}"
 
 
 def mark_colored(tags: dict[str, str], container: str, colored_by: str) -> None:

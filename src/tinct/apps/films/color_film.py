@@ -165,7 +165,7 @@ def name_target(source: str, folder: Path | None, options: FilmOptions) -> Path:
     """
     path = name_of_address(source) if is_address(source) else Path(source)
     stem, suffix = path.stem, path.suffix.lower()
-    if is_pattern(source) and not path.exists():
+    if is_pattern(source) and not (is_address(source) or path.exists()):
         stem = path.absolute().parent.name  # pictures in a row have the name of their folder
     ending = "-color" if folder is None else ""
     ending = "-preview" if options.preview else ending
@@ -187,8 +187,9 @@ def choose_target(
     target = name_target(source, None, options) if output is None else Path(output)
     if target.suffix.lower() not in CONTAINERS:
         raise OptionError(f"{target}: films end in {', '.join(CONTAINERS)}")
-    for name in (source, *options.following, *others):
-        if target.exists() and Path(name).exists() and target.samefile(name):
+    files = [name for name in (source, *options.following, *others) if not is_address(name)]
+    for name in files if target.exists() else ():
+        if Path(name).exists() and target.samefile(name):
             whose = "the film itself" if name == source else "another of the films that are read"
             raise OptionError(f"{target}: {whose}; choose another name")
     place = target.absolute().parent
