@@ -183,6 +183,98 @@ def test_a_damaged_journal_costs_nothing_but_its_knowledge(call: Call, tmp_path:
     assert "2 skipped" in lines[-1]
 
 
+NANO = ("-m", "nano")
+
+
+def test_without_hints_and_references_it_is_done_again(
+    call: Call, photo: Path, tmp_path: Path
+) -> None:
+    hints = tmp_path / "hints.json"
+    said = {"x": 20, "y": 20, "color": "blue"}
+    hints.write_text(json.dumps({"tinct-hints": 1, "hints": [said]}))
+    assert call("image", photo, *NANO, "--hints", hints)[0] == 0
+    with_hints = (tmp_path / "photo-color.jpg").read_bytes()
+    _, _, lines = call("image", photo, *NANO)
+    assert any("done again: other options (hints)" in line for line in lines)
+    assert (tmp_path / "photo-color.jpg").read_bytes() != with_hints
+
+
+# -- sheets
+
+
+def test_a_sheet_of_somebody_else_is_never_replaced(
+    call: Call, photo: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "photo-compare.jpg"
+    mine.write_bytes(b"mine")
+    code, _, lines = call("image", photo, "--compare", *NANO)
+    assert code == 0
+    assert mine.read_bytes() == b"mine"
+    assert (tmp_path / "photo-color.jpg").exists()
+    assert any(
+        "no sheet: " in line and "photo-compare.jpg is there already" in line for line in lines
+    )
+    assert call("image", photo, "--compare", *NANO, "--overwrite")[0] == 0
+    own = mine.read_bytes()
+    assert own != b"mine"
+    # Its own sheet goes along with the result
+    assert call("image", photo, "--compare", *NANO, "--vividness", "1")[0] == 0
+    assert mine.read_bytes() != own
+    assert _pictures(tmp_path) == ["photo-color.jpg", "photo-compare.jpg", "photo.jpg"]
+
+
+def test_a_sheet_alone_shows_the_result_that_is_there_and_adopts_nothing(
+    call: Call, photo: Path, tmp_path: Path
+) -> None:
+    red = np.full((70, 90, 3), (200, 30, 30), np.uint8)
+    mine = tmp_path / "photo-color.jpg"
+    Image.fromarray(red).save(mine, quality=95)
+    before = mine.read_bytes()
+    code, _, lines = call("image", photo, "--compare", *NANO)
+    assert code == 0
+    assert "photo.jpg -> " in lines[-1].replace(str(tmp_path), "")
+    assert "photo-compare.jpg" in lines[-1]
+    with Image.open(tmp_path / "photo-compare.jpg") as sheet:
+        shown = np.asarray(sheet, int)
+    assert np.abs(shown - red[0, 0]).sum(axis=2).min() < 20
+    _, _, lines = call("image", photo, "--compare", *NANO, "--vividness", "1")
+    assert mine.read_bytes() == before
+    assert "skipped" in lines[-1]
+
+
+def test_sheets_alone_are_counted(call: Call, album: Path, tmp_path: Path) -> None:
+    assert call("image", album, *NANO)[0] == 0
+    _, _, lines = call("image", album, "--compare", *NANO)
+    assert "0 photographs colored" in lines[-1]
+    assert "2 sheets written" in lines[-1]
+    assert len(_pictures(tmp_path / "album-color")) == 4
+
+
+# -- results of other inputs
+
+
+def test_a_second_box_does_not_take_the_place_of_the_first(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    first = save_gray(tmp_path / "box1/scan001.jpg")
+    save_gray(tmp_path / "box2/scan001.jpg", 60, 50)
+    assert call("image", "box1", "-o", "colored", *NANO)[0] == 0
+    result = tmp_path / "colored/scan001.jpg"
+    before = result.read_bytes()
+    code, _, lines = call("image", "box2", "-o", "colored", *NANO)
+    assert code == 1
+    assert result.read_bytes() == before
+    (line,) = (line for line in lines if "is the result of" in line)
+    assert f"scan001.jpg is the result of {first}; choose another place with -o" in line
+    # Of a folder that has moved it is done again, and of both, each has a place of its own
+    (tmp_path / "box1").rename(tmp_path / "box3")
+    assert call("image", "box2", "-o", "colored", *NANO)[0] == 0
+    assert result.read_bytes() != before
+    assert call("image", "box3", "box2", "-o", "colored", *NANO)[0] == 0
+    assert result.read_bytes() == before
+    assert _pictures(tmp_path / "colored") == ["scan001-2.jpg", "scan001.jpg"]
+
+
 # -- color stays color
 
 

@@ -103,7 +103,7 @@ def _color_file(
         before = _read(job, options)
         if stop.is_set():
             raise _StoppedError
-        after = color(before)
+        after = _read_result(job, options) if job.result_stays else color(before)
         if stop.is_set():
             raise _StoppedError
         lost = _write(job, before, after, options)
@@ -190,6 +190,12 @@ def _open(source: Source, name: str, options: BatchOptions) -> Picture:
     return read_picture(source, max_pixels=options.max_pixels, gray=gray, name=name)
 
 
+def _read_result(job: PhotographJob, options: BatchOptions) -> Picture:
+    """Read the result of a job that is there: what a sheet shows where only that is missing."""
+    assert job.target is not None
+    return read_picture(job.target, max_pixels=options.max_pixels)
+
+
 def _restored(picture: Picture) -> Picture:
     from tinct.runtime.restore import restore
 
@@ -205,23 +211,28 @@ def _write(
     Returns:
         What the format could not hold, one sentence each.
     """
-    overwrite = options.overwrite or job.is_repeated
+
+    def may_replace(path: Path) -> bool:
+        return options.overwrite or path in job.replaced
+
     if job.sheet is not None:
         make_folder(job.sheet.parent)
-        write_picture(make_sheet(before, after, ("gray, as given", options.label)), job.sheet)
+        label = job.target.name if job.result_stays and job.target else options.label
+        sheet = make_sheet(before, after, ("gray, as given", label))
+        write_picture(sheet, job.sheet, overwrite=may_replace(job.sheet))
+    if job.result_stays:
+        return ()
     format_name = choose_format(after, options, job.target)
     if job.target is None:
         _write_stdout(encode_picture(after, format_name, options.quality, options.mark))
         return losses(after, format_name, options.mark)
-    if os.path.isfile(job.target) and not overwrite:
-        return ()  # only the sheet was missing
     make_folder(job.target.parent)
     return write_picture(
         after,
         job.target,
         format=format_name,
         quality=options.quality,
-        overwrite=overwrite,
+        overwrite=may_replace(job.target),
         mark=options.mark,
     )
 

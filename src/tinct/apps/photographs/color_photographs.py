@@ -12,7 +12,8 @@ from tinct import __version__
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
 from tinct.apps.photographs.batch import IN_COLOR, BatchOptions, run_batch
-from tinct.apps.photographs.journal import Journal, deciding_options, split_finished
+from tinct.apps.photographs.finished import split_finished
+from tinct.apps.photographs.journal import Journal, deciding_options
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
@@ -96,12 +97,8 @@ def color_photographs(
     if known:
         deciding |= known.digests
     journal = Journal(color.model, deciding)
-    todo, finished = split_finished(plan.jobs, journal, batch.overwrite)
-    skipped = [
-        PhotographRecord(job.input_name, job.output_name, "skipped", reason)
-        for job, reason in finished
-    ]
-    for record in (*plan.decided, *skipped):
+    todo, decided = split_finished(plan.jobs, journal, batch.overwrite)
+    for record in (*plan.decided, *decided):
         _take(record, run)
     try:
         if todo:
@@ -281,10 +278,15 @@ def _print_summary(run: _PhotographRun) -> None:
     elif first is not None and first.status == "skipped" and first.reason != IN_COLOR:
         print_message(f"{first.input}: skipped, {first.reason}")
     elif first is None or first.status == "done":
-        done = counts["done"]
+        sheets = sum(
+            record.output is not None and record.output == record.sheet for record in records
+        )
+        done = counts["done"] - sheets
         text = f"{done} photograph{'' if done == 1 else 's'} colored in {seconds:.1f} s"
         if done:
             text += f" ({done / max(seconds, 1e-9):.1f}/s)"
+        if sheets:
+            text += f", {sheets} sheet{'' if sheets == 1 else 's'} written"
         in_color = sum(record.reason == IN_COLOR for record in records)
         if in_color:
             text += f", {in_color} in color already"

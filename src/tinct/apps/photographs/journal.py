@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from tinct.files import digest_of, reason_of
 from tinct.spec import MODEL_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.photographs.batch import BatchOptions
@@ -48,6 +47,26 @@ class Journal:
     def _model_digest(self) -> str:
         return model_digest(self._model)
 
+    def is_own(self, path: Path) -> bool:
+        """Tell whether a file is as tinct has written it."""
+        entry = self._entry(path)
+        return entry is not None and entry.get("state") == _state(path)
+
+    def other_input(self, path: Path, source: Path | None) -> str | None:
+        """Return which input a file was made of, if that is still there and is another one.
+
+        Args:
+            path: The file; what it holds by now does not matter.
+            source: The input that it would be replaced for; None is stdin.
+        """
+        entry = self._entry(path)
+        made_of = None if entry is None else entry.get("input")
+        if source is None or not isinstance(made_of, str):
+            return None
+        if not (os.path.isfile(made_of) and os.path.isfile(source)):
+            return None
+        return None if os.path.samefile(made_of, source) else made_of
+
     def why_again(self, job: PhotographJob) -> str | None:
         """Say what has changed since the result of a job was made.
 
@@ -58,44 +77,44 @@ class Journal:
             The reason to do it again, as the end of a sentence; "" if there is none; None if the
             result is not as tinct has written it, or nothing is known of it.
         """
-        if job.target is None or job.source is None:
+        if job.target is None or job.source is None or not self.is_own(job.target):
             return None
-        folder = job.target.parent
-        if folder not in self._entries:
-            self._entries[folder] = _read(folder)
-        entry = self._entries[folder].get(job.target.name)
-        if entry is None or entry.get("state") != _state(job.target):
-            return None
+        entry = self._entry(job.target) or {}
         if entry.get("input") != os.path.abspath(job.source):
             return "it was made of another input"
         if entry.get("input_state") != _state(job.source):
             return "the input has changed"
         if entry.get("model") != self._model_digest:
             return "the model has changed"
-        before = entry.get("options", {})
-        names = [name for name, value in self._options.items() if before.get(name) != value]
+        before, now = entry.get("options", {}), self._options
+        names = [name for name in before | now if before.get(name) != now.get(name)]
         return f"other options ({', '.join(names)})" if names else ""
 
     def note(self, job: PhotographJob) -> None:
-        """Write down what a finished result was made with."""
-        if job.target is None or job.source is None or not os.path.isfile(job.target):
+        """Write down what the finished outputs of a job were made with."""
+        if job.source is None or not all(os.path.isfile(path) for path in job.outputs):
             return
-        entry: Entry = {
-            "output": job.target.name,
-            "state": _state(job.target),
+        made_with: Entry = {
             "input": os.path.abspath(job.source),
             "input_state": _state(job.source),
             "model": self._model_digest,
             "options": self._options,
         }
-        if job.sheet is not None:
-            entry["sheet"] = job.sheet.name
-        path = job.target.parent / JOURNAL_NAME
-        try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            print_warning(f"{path}: {reason_of(error)}; a later run cannot tell what has changed")
+        for path in job.outputs:
+            entry = {"output": path.name, "state": _state(path), **made_with}
+            journal = path.parent / JOURNAL_NAME
+            try:
+                with open(journal, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(entry) + "\n")
+            except OSError as error:
+                reason = f"{reason_of(error)}; a later run cannot tell what has changed"
+                print_warning(f"{journal}: {reason}")
+
+    def _entry(self, path: Path) -> Entry | None:
+        """Return what is known of an output; each journal is read once."""
+        if path.parent not in self._entries:
+            self._entries[path.parent] = _read(path.parent)
+        return self._entries[path.parent].get(path.name)
 
 
 def model_digest(model: str) -> str:
@@ -122,43 +141,9 @@ def deciding_options(color: ColorizerOptions, batch: BatchOptions) -> dict[str, 
     }
 
 
-def split_finished(
-    jobs: Iterable[PhotographJob], journal: Journal, overwrite: bool
-) -> tuple[list[PhotographJob], list[tuple[PhotographJob, str]]]:
-    """Tell finished jobs from those that are to be done, perhaps again.
-
-    Args:
-        jobs: What was asked for.
-        journal: Knows what results were made with.
-        overwrite: Whether all are to be done again.
-
-    Returns:
-        The jobs to do, and the finished ones, each with the reason why it is left as it is.
-    """
-    # os.path answers no, and pathlib raises, where a folder's permission forbids even to look.
-    todo: list[PhotographJob] = []
-    finished: list[tuple[PhotographJob, str]] = []
-    for job in jobs:
-        if job.target is None or not os.path.isfile(job.target):
-            todo.append(job)
-            continue
-        why = None if overwrite else journal.why_again(job)
-        if overwrite or why:
-            notes = (*job.notes, f"done again: {why}") if why else job.notes
-            todo.append(replace(job, is_repeated=True, notes=notes))
-        elif not all(os.path.isfile(path) for path in job.outputs):
-            todo.append(job)  # only the sheet is missing
-        else:
-            reason = f"{job.output_name} is there already (--overwrite does it again)"
-            finished.append((job, reason))
-    return todo, finished
-
-
 def results_in(folder: Path) -> frozenset[str]:
     """Return the names of the files in a folder that are results, by its journal."""
-    entries = _read(folder).values()
-    sheets = {entry["sheet"] for entry in entries if isinstance(entry.get("sheet"), str)}
-    return frozenset({entry["output"] for entry in entries} | sheets)
+    return frozenset(_read(folder))
 
 
 def _read(folder: Path) -> dict[str, Entry]:

@@ -28,7 +28,8 @@ class PhotographJob:
     target: Path | None  # None: stdout
     sheet: Path | None = None  # where the side-by-side sheet goes, if one is wanted
     is_from_folder: bool = False  # found in a folder that was named, not named itself
-    is_repeated: bool = False  # a finished output is there and may be replaced
+    replaced: tuple[Path, ...] = ()  # outputs that are there and may be replaced
+    result_stays: bool = False  # its result is there and stays; only the sheet is missing
     notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each
 
     @property
@@ -39,12 +40,14 @@ class PhotographJob:
     @property
     def output_name(self) -> str:
         """Name of the output as a message shows it."""
-        return "standard output" if self.target is None else str(self.target)
+        output = self.sheet if self.result_stays else self.target
+        return "standard output" if output is None else str(output)
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """Every file that this job writes."""
-        return tuple(path for path in (self.target, self.sheet) if path is not None)
+        result = None if self.result_stays else self.target
+        return tuple(path for path in (result, self.sheet) if path is not None)
 
 
 @dataclass(frozen=True, slots=True)
