@@ -191,6 +191,44 @@ def test_files_of_others_are_never_replaced(
     assert statuses(tmp_path / "out") == {"done": 3, "failed": 1}
 
 
+def test_results_that_were_retouched_are_never_replaced(
+    call: Call, tmp_path: Path, scans: Path
+) -> None:
+    call("archive", "scans", "-o", "out", *NANO)
+    retouched = tmp_path / "out/a.jpg"
+    retouched.write_bytes(retouched.read_bytes()[:-2] + b"by")  # of the same size
+    for _ in range(2):
+        _, _, lines = call("archive", "scans", "-o", "out", *NANO, "--saturation", "0")
+        assert retouched.read_bytes().endswith(b"by")
+        assert "1 left as they are (--overwrite replaces them)" in lines[-1]
+    assert statuses(tmp_path / "out") == {"done": 2, "skipped": 1, "failed": 1}
+    call("archive", "scans", "-o", "out", *NANO, "--saturation", "0", "--overwrite")
+    assert statuses(tmp_path / "out") == {"done": 3, "failed": 1}
+
+
+def test_a_second_box_does_not_take_the_place_of_the_first(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    first = save_gray(tmp_path / "box1/scan001.jpg")
+    save_gray(tmp_path / "box2/scan001.jpg", 60, 50)
+    save_gray(tmp_path / "box2/more.jpg")
+    assert call("archive", "box1", "-o", "out", *NANO)[0] == 0
+    before = (tmp_path / "out/scan001.jpg").read_bytes()
+    for _ in range(2):
+        assert call("archive", "box2", "-o", "out", *NANO)[0] == 1
+        assert (tmp_path / "out/scan001.jpg").read_bytes() == before
+        reason = f"scan001.jpg is the result of {first}; choose another place with -o"
+        assert [row["reason"] for row in rows_of(tmp_path / "out") if row["reason"]] == [reason]
+    assert statuses(tmp_path / "out") == {"done": 2, "failed": 1}
+    # The manifest knows it, too, where a run was killed before it could write the table
+    shutil.rmtree(tmp_path / "out/tinct-archive/status")
+    assert call("archive", "box2", "-o", "out", *NANO)[0] == 1
+    assert (tmp_path / "out/scan001.jpg").read_bytes() == before
+    (tmp_path / "box1").rename(tmp_path / "moved")
+    assert call("archive", "box2", "-o", "out", *NANO)[0] == 0
+    assert (tmp_path / "out/scan001.jpg").read_bytes() != before
+
+
 def test_what_failed_is_tried_again_if_asked_for_or_repaired(
     call: Call, tmp_path: Path, scans: Path, save_gray: SaveGray
 ) -> None:

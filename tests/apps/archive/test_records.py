@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tinct.apps.archive import records
 from tinct.apps.archive.item import Item
-from tinct.apps.archive.records import MANIFEST, NOW, Known, manifest_table
+from tinct.apps.archive.records import MANIFEST, NOW, Known, Past, manifest_table
 
-_EMPTY = np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint8)
+_EMPTY = tuple(np.empty(0, kind) for kind in (np.uint64, np.uint64, np.uint8, np.uint32))
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2**64 - 1)), max_size=80))
@@ -32,7 +32,7 @@ def test_the_last_that_was_said_is_known(said: list[tuple[int, int]]) -> None:
             expected[place] = f"{state:016x}"
         for place in range(31):
             found = known.find(Item("x", f"{place}.jpg"))
-            assert found == ((expected[place], NOW) if place in expected else None)
+            assert found == (Past(expected[place], NOW) if place in expected else None)
 
 
 def test_a_fingerprint_changes_with_all_that_decides() -> None:

@@ -29,6 +29,7 @@ class Item:
     hash: str | None = None  # SHA-256 in hexadecimal digits, where a manifest says it
     notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each
     is_repeated: bool = False  # a result of tinct's may be there, and is replaced
+    result_hash: str | None = None  # SHA-256 of that result, where it is known
 
     @property
     def is_film(self) -> bool:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -79,33 +79,58 @@ _MERGED_AT = 4096  # newly known items that are looked up apart from the others
 # What is known of an item
 DONE, IN_COLOR_ALREADY, NOT_OURS, FAILED, BEGUN, REPLACED, NOW = range(7)
 
+_TABLES_REMEMBERED = 8  # parts of earlier runs, of which results are looked up
+
 _Hashes = NDArray[np.uint64]
 
 
-class Known:
-    """What is known of items, by the place of their result, in 17 bytes for each."""
+class Past(NamedTuple):
+    """What was last known of an item."""
 
-    def __init__(self, places: _Hashes, states: _Hashes, codes: NDArray[np.uint8]) -> None:
+    state: str  # fingerprint
+    code: int  # ``DONE``, ... ``NOW``
+    part: int = 0  # of the records: where its row is
+
+
+class MadeOf(NamedTuple):
+    """What a result was made of."""
+
+    source: str
+    output_hash: str | None  # SHA-256 of the result as it was written, where that is known
+
+
+class Known:
+    """What is known of items, by the place of their result, in 21 bytes for each."""
+
+    def __init__(
+        self,
+        places: _Hashes,
+        states: _Hashes,
+        codes: NDArray[np.uint8],
+        parts: NDArray[np.uint32],
+    ) -> None:
         """Take what is known.
 
         Args:
             places: Hashes of places, ascending.
             states: Fingerprints.
             codes: ``DONE``, ... ``NOW``.
+            parts: Numbers of the parts of the records that say it.
         """
-        self._places, self._states, self._codes = places, states, codes
+        self._places, self._states, self._codes, self._parts = places, states, codes, parts
         self._recent: dict[int, tuple[int, int]] = {}
 
-    def find(self, item: Item) -> tuple[str, int] | None:
-        """Return fingerprint and code of what was last known; None if nothing is."""
+    def find(self, item: Item) -> Past | None:
+        """Return what was last known of an item; None if nothing is."""
         key = hash_of(item.key)
-        entry = self._recent.get(key)
-        if entry is None:
-            index = int(np.searchsorted(self._places, np.uint64(key)))
-            if index == len(self._places) or int(self._places[index]) != key:
-                return None
-            entry = int(self._states[index]), int(self._codes[index])
-        return f"{entry[0]:016x}", entry[1]
+        if key in self._recent:
+            state, code = self._recent[key]
+            return Past(f"{state:016x}", code)
+        index = int(np.searchsorted(self._places, np.uint64(key)))
+        if index == len(self._places) or int(self._places[index]) != key:
+            return None
+        code, part = int(self._codes[index]), int(self._parts[index])
+        return Past(f"{int(self._states[index]):016x}", code, part)
 
     def begin(self, item: Item, fingerprint: str) -> None:
         """Note that an item was met in this run."""
@@ -116,8 +141,10 @@ class Known:
             places = np.concatenate([self._places, keys])
             states = np.concatenate([self._states, np.array([e[0] for e in entries], np.uint64)])
             codes = np.concatenate([self._codes, np.array([e[1] for e in entries], np.uint8)])
+            parts = np.concatenate([self._parts, np.zeros(len(keys), np.uint32)])
             last = _last_of_each(places)
-            self._places, self._states, self._codes = places[last], states[last], codes[last]
+            self._places, self._states = places[last], states[last]
+            self._codes, self._parts = codes[last], parts[last]
             self._recent.clear()
 
 
@@ -163,6 +190,8 @@ class Records:
         self._run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # in the order of time
         self._parts: dict[int, _Part] = {}
         self._num_parts = 0
+        self._read: list[tuple[str, bool]] = []  # parts of earlier runs; whether of the table
+        self._made: dict[int, dict[int, MadeOf]] = {}  # by part and hash of the place
         self._flushed = time.monotonic()
         self.began = time.time()
 
@@ -210,14 +239,45 @@ class Records:
         loads = (self._load_begun, self._load_status)
         parts = [loads[is_status](f"{stem}.parquet") for stem, is_status in sources]
         rows = np.concatenate([np.empty((0, 3), np.uint64), *parts])
+        numbers = np.repeat(np.arange(len(parts), dtype=np.uint32), [len(part) for part in parts])
         last = _last_of_each(rows[:, 0])
+        self._read = [(stem, bool(is_status)) for stem, is_status in sources]
+        self._made.clear()
         of_table = [
             (storage.join(self.statuses, f"{stem}.parquet"), part[:, 0])
             for (stem, is_status), part in zip(sources, parts, strict=True)
             if is_status
         ]
         _drop_superseded(of_table)
-        return Known(rows[last, 0], rows[last, 1], rows[last, 2].astype(np.uint8))
+        codes = rows[last, 2].astype(np.uint8)
+        return Known(rows[last, 0], rows[last, 1], codes, numbers[last])
+
+    def made_of(self, item: Item, past: Past) -> MadeOf:
+        """Return what the result at the place of an item was made of.
+
+        Args:
+            item: What would be made of another one, or anew.
+            past: What is known of it.
+        """
+        table = self._made.pop(past.part, None)
+        if table is None:
+            table = self._load_made(*self._read[past.part])
+        self._made[past.part] = table  # the last one used comes last
+        if len(self._made) > _TABLES_REMEMBERED:
+            del self._made[next(iter(self._made))]
+        return table[hash_of(item.key)]
+
+    def _load_made(self, stem: str, is_status: bool) -> dict[int, MadeOf]:
+        """Return what the results of a part were made of, by the hashes of their places."""
+        folder = self.statuses if is_status else self._manifests
+        columns = ["place", "source", *(["output_hash"] if is_status else [])]
+        rows = _read_table(storage.join(folder, f"{stem}.parquet"), columns).to_pylist()
+        return {
+            hash_of(Item(row["source"], row["place"] or "").key): MadeOf(
+                row["source"], row.get("output_hash")
+            )
+            for row in rows
+        }
 
     def _load_begun(self, name: str) -> _Hashes:
         """Return place, fingerprint and code (N, 3) of a part of the manifest."""

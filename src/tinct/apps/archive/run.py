@@ -18,7 +18,7 @@ from tinct.apps.archive import storage
 from tinct.apps.archive.crew import Crew, ProcessCrew, give_out
 from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work, is_film
 from tinct.apps.archive.listing import LeftOut, is_inside, list_items
-from tinct.apps.archive.records import Known, Records, hash_of, manifest_table
+from tinct.apps.archive.records import Known, Past, Records, hash_of, manifest_table
 from tinct.apps.archive.worker import recovered
 from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
 from tinct.apps.photographs.batch import IN_COLOR
@@ -297,6 +297,7 @@ class _Planner:
     ) -> None:
         self._work, self._options, self._records, self._tally = work, options, records, tally
         self._known: Known
+        self._sources: set[str] = set()  # of the group in hand
         self._results: dict[str, frozenset[int]] = {}  # folders of the target: hashes of names
 
     def parts(self, found: Iterator[list[Item]]) -> Iterator[tuple[list[Item], list[Fate]]]:
@@ -306,6 +307,7 @@ class _Planner:
         decided: list[Fate] = []
         for group in found:
             self._tally.num_found += len(group)
+            self._sources = {item.source for item in group}
             for item in group:
                 known = self._known.find(item)
                 decision = self._decide(item, known)
@@ -321,12 +323,12 @@ class _Planner:
         if todo or decided:
             yield todo, decided
 
-    def _decide(self, item: Item, known: tuple[str, int] | None) -> Item | Fate | None:
+    def _decide(self, item: Item, known: Past | None) -> Item | Fate | None:
         """Decide about an item.
 
         Args:
             item: What was found.
-            known: Fingerprint and code of what was last known of it.
+            known: What was last known of it.
 
         Returns:
             The item if it is to be done, its fate if that is new, or None.
@@ -340,8 +342,7 @@ class _Planner:
         overwrite = self._work.choices.batch.overwrite
         if known is None:
             return self._begin(item, fingerprint, is_repeated=overwrite)
-        state, code = known
-        is_same = state == fingerprint
+        code, is_same = known.code, known.state == fingerprint
         if code == codes.NOW:
             if not is_same:
                 reason = f"another file becomes {item.place}, too"
@@ -350,11 +351,21 @@ class _Planner:
             return None
         if is_same and not overwrite:
             return self._decide_same(item, fingerprint, code)
-        if code == codes.DONE and not is_same:
+        if overwrite or code not in (codes.DONE, codes.BEGUN, codes.REPLACED):
+            return self._begin(item, fingerprint, is_repeated=overwrite)
+        return self._replace(item, fingerprint, known)
+
+    def _replace(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
+        """Decide about one whose place has a result of tinct's that was made otherwise."""
+        source, result_hash = self._records.made_of(item, known)
+        is_another = source not in self._sources and not storage.is_same(source, item.source)
+        if is_another and storage.exists(source):
+            reason = f"{item.place} is the result of {source}; choose another place with -o"
+            return self._fail(item, reason)
+        if known.code == codes.DONE:
             note = "done again: the file, the model or an option has changed"
-            item = replace(item, notes=(*item.notes, note))
-        is_ours = code in (codes.DONE, codes.BEGUN, codes.REPLACED)
-        return self._begin(item, fingerprint, is_repeated=overwrite or is_ours)
+            item = replace(item, notes=(*item.notes, note), result_hash=result_hash)
+        return self._begin(item, fingerprint, is_repeated=True)
 
     def _decide_same(self, item: Item, fingerprint: str, code: int) -> Item | Fate | None:
         """Decide about one of which nothing has changed since an earlier run."""
@@ -379,7 +390,8 @@ class _Planner:
         """Return the fate of one that has no place, unless it was told before."""
         item = replace(item, place="")
         state = item.fingerprint(self._work.basis_of(item).deciding), codes.FAILED
-        if self._known.find(item) == state:
+        known = self._known.find(item)
+        if known is not None and (known.state, known.code) == state:
             self._tally.before[codes.FAILED] += 1
             return None
         return Fate(item, "failed", reason)

@@ -7,6 +7,7 @@ what else fsspec reaches, a file is written under another name and renamed.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import posixpath
 import re
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 
+from tinct import files
 from tinct.errors import InputError, MissingExtraError, OptionError, OutputError, TinctError
 from tinct.files import make_folder, open_source, reason_of, write_atomically, written_whole
 
@@ -206,6 +208,22 @@ def exists(name: str) -> bool:
         return bool(system.isfile(path))
     except Exception as error:
         raise OutputError(f"{name}: {_first_line(error)}") from error
+
+
+def digest_of(name: str) -> str:
+    """Return the SHA-256 of the content of a file, in hexadecimal digits.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    if not is_url(name):
+        return files.digest_of(local_path(name))
+    system, path = open_url(name)
+    try:
+        with system.open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except Exception as error:  # every store has errors of its own
+        raise InputError(f"{name}: {_first_line(error)}") from error
 
 
 def is_same(first: str, second: str) -> bool:

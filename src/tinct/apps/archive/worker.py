@@ -188,6 +188,14 @@ class Worker:
             raise OutputError("its result would overwrite it; choose another place with -o")
         if not self._may_replace(item) and storage.exists(target):
             raise _RecoveredError if is_retried else _ThereError
+        if not is_retried and self._is_retouched(item, target):
+            raise _ThereError
+
+    def _is_retouched(self, item: Item, target: str) -> bool:
+        """Tell whether the result to be replaced is not as tinct has written it."""
+        if item.result_hash is None or self._work.choices.batch.overwrite:
+            return False
+        return storage.exists(target) and storage.digest_of(target) != item.result_hash
 
     def _may_replace(self, item: Item) -> bool:
         return item.is_repeated or self._work.choices.batch.overwrite
