@@ -138,6 +138,22 @@ def test_infrared_is_not_alpha(channels: int, pixels: NDArray[Any]) -> None:
     assert "left out (infrared" in read.warnings[0]
 
 
+def test_what_is_wrong_with_further_pages_is_said_once() -> None:
+    target = io.BytesIO()
+    with tifffile.TiffWriter(target) as file:
+        file.write(RAMP, metadata=None)
+        for _ in range(2):
+            file.write(
+                np.dstack([RAMP, RAMP]),
+                photometric="minisblack",
+                planarconfig="contig",
+                extrasamples=["unspecified"],
+                metadata=None,
+            )
+    (said,) = read_picture(target.getvalue()).warnings
+    assert said.startswith("pages 2, 3: a channel beside the colors left out")
+
+
 def test_alpha_behind_infrared() -> None:
     alpha = np.full_like(RAMP, 77)
     stored = np.dstack([RAMP] * 3 + [RAMP // 2, alpha])

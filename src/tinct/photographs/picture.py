@@ -76,6 +76,7 @@ class Picture:
     warnings: tuple[str, ...] = ()  # what was wrong with the file, one sentence each
     pages: tuple[Picture, ...] = ()  # further pages of a file that holds several
     colored_by: str = ""  # name of the model that has colored it; empty where none has
+    keeps_colors: bool = False  # it is in color, and no model is to color it
 
     def __post_init__(self) -> None:
         """Refuse arrays that are none of the kinds above."""

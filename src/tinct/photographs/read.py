@@ -292,7 +292,19 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
         stored, exif=exif, icc=converted.icc, xmp=xmp, dpi=dpi, has_thumbnail=had_thumbnail
     )
     pages = tuple(_finish(page, kind) for page in decoded.pages)
-    return Picture(pixels, None, metadata, kind, tuple(warnings), pages)
+    return Picture(pixels, None, metadata, kind, (*warnings, *_warnings_of(pages)), pages)
+
+
+def _warnings_of(pages: tuple[Picture, ...]) -> list[str]:
+    """Say of further pages what was wrong with them, each fault once."""
+    numbers: dict[str, list[str]] = {}
+    for number, page in enumerate(pages, 2):
+        for text in page.warnings:
+            numbers.setdefault(text, []).append(str(number))
+    return [
+        f"page{'' if len(found) == 1 else 's'} {', '.join(found)}: {text}"
+        for text, found in numbers.items()
+    ]
 
 
 def _has_only_dots(pixels: NDArray[Any]) -> bool:

@@ -61,10 +61,13 @@ def color_picture(picture: Picture, name: str, chroma: ChromaModel) -> Picture:
 
     Args:
         picture: The picture; what came from a gray JPEG stays in the 4:2:0 planes that it holds.
+            One that keeps its colors is the first page of a file that has others.
         name: Of the model, which the result names.
         chroma: Its chroma.
     """
     pixels = picture.pixels
+    if picture.keeps_colors:
+        return replace(picture, colored_by=name)
     if picture.source_format == "JPEG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
         return replace(picture, chroma=compose_planes(pixels, chroma), colored_by=name)
     colors = compose_rgb(pixels, chroma)

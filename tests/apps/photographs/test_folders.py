@@ -7,14 +7,18 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tinct.photographs import Picture, read_picture
+
 Call = Callable[..., tuple[int, str, list[str]]]
 SaveGray = Callable[..., Path]
+NANO = ("-m", "nano")
 
 
 def _names(folder: Path) -> list[str]:
@@ -183,9 +187,6 @@ def test_a_damaged_journal_costs_nothing_but_its_knowledge(call: Call, tmp_path:
     assert "2 skipped" in lines[-1]
 
 
-NANO = ("-m", "nano")
-
-
 def test_without_hints_and_references_it_is_done_again(
     call: Call, photo: Path, tmp_path: Path
 ) -> None:
@@ -292,6 +293,30 @@ def test_color_stays_color_in_folders(call: Call, tmp_path: Path, suffix: str) -
 
     assert call("image", "album", "-o", "out", "--recolor")[0] == 0
     assert _pictures(tmp_path / "out") == [f"color{suffix}", f"toned{suffix}"]
+
+
+@pytest.mark.parametrize("color_first", [True, False])
+@pytest.mark.parametrize("options", [(), ("--restore",)])
+def test_pages_in_color_stay_and_gray_ones_are_colored(
+    call: Call, tmp_path: Path, save_gray: SaveGray, color_first: bool, options: tuple[str, ...]
+) -> None:
+    color = np.asarray(Image.open(_save_color(tmp_path / "color.png")))
+    gray = np.asarray(Image.open(save_gray(tmp_path / "gray.png")))
+    pages = [Picture(color), Picture(gray)][:: 1 if color_first else -1]
+    (tmp_path / "album").mkdir()
+    replace(pages[0], pages=(pages[1],)).save(tmp_path / "album/pages.tif")
+    code, _, lines = call("image", "album", "-o", "out", *NANO, *options)
+    assert code == 0
+    number = 1 if color_first else 2
+    assert any(f"page {number} is in color already, left as it is" in line for line in lines)
+    first = read_picture(tmp_path / "out/pages.tif")
+    kept, colored = [first, *first.pages][:: 1 if color_first else -1]
+    assert np.array_equal(kept.pixels, color)
+    assert not colored.is_gray
+    assert b"compositeWithTrained" in (first.metadata.xmp or b"")
+    replace(pages[0], pixels=color, pages=(Picture(color),)).save(tmp_path / "album/pages.tif")
+    _, _, lines = call("image", "album", "-o", "other", *NANO)
+    assert any("left as it is (--recolor" in line for line in lines)
 
 
 def test_a_color_photograph_that_is_named_is_colored(call: Call, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tinct.apps.photographs.sheet import make_sheet
 from tinct.errors import OutputError, TinctError
 from tinct.files import make_folder, reason_of
 from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
-from tinct.photographs.in_color import file_is_in_color
+from tinct.photographs.in_color import file_is_in_color, is_in_color
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +152,7 @@ def _read(job: PhotographJob, options: BatchOptions) -> Picture:
 
 
 def read_found(source: Path | bytes, name: str, options: BatchOptions) -> Picture:
-    """Read a picture that is to be colored unless it is in color.
+    """Read a picture that is to be colored unless it is in color; of several pages, each by itself.
 
     Args:
         source: A file, or its bytes.
@@ -160,13 +160,36 @@ def read_found(source: Path | bytes, name: str, options: BatchOptions) -> Pictur
         options: How it is read, whether it is restored, and whether one in color is wanted, too.
 
     Raises:
-        InColorError: It is in color, and not wanted.
+        InColorError: It is in color, all of it, and not wanted.
         InputError: It cannot be read.
     """
     picture = _open(source, name, options)
-    if not options.recolor and file_is_in_color(source, picture):
-        raise InColorError
+    if not options.recolor:
+        picture = _keeping_colors(source, picture)
     return _restored(picture) if options.restore else picture
+
+
+def _keeping_colors(source: Path | bytes, picture: Picture) -> Picture:
+    """Mark the pages that are in color already, so that they stay as they are.
+
+    Raises:
+        InColorError: All of them are.
+    """
+    others = [is_in_color(page.pixels) for page in picture.pages]
+    found = [file_is_in_color(source, picture), *others]
+    if all(found):
+        raise InColorError
+    notes = [
+        f"page {number} is in color already, left as it is"
+        for number, is_colored in enumerate(found, 1)
+        if is_colored
+    ]
+    pages = tuple(
+        replace(page, keeps_colors=is_colored)
+        for page, is_colored in zip(picture.pages, others, strict=True)
+    )
+    warnings = (*picture.warnings, *notes)
+    return replace(picture, keeps_colors=found[0], pages=pages, warnings=warnings)
 
 
 def read_photograph(source: Source, name: str, options: BatchOptions) -> Picture:
@@ -199,8 +222,11 @@ def _read_result(job: PhotographJob, options: BatchOptions) -> Picture:
 def _restored(picture: Picture) -> Picture:
     from tinct.runtime.restore import restore
 
-    pages = tuple(replace(page, pixels=restore(page.pixels)) for page in picture.pages)
-    return replace(picture, pixels=restore(picture.pixels), pages=pages)
+    first, *pages = (
+        page if page.keeps_colors else replace(page, pixels=restore(page.pixels))
+        for page in (picture, *picture.pages)
+    )
+    return replace(first, pages=tuple(pages))
 
 
 def _write(
