@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
@@ -16,7 +17,7 @@ from tinct.photographs.exif import (
     with_dpi,
 )
 from tinct.photographs.metadata import sensible_dpi
-from tinct.photographs.xmp import upright_xmp, xmp_orientation
+from tinct.photographs.xmp import mark_colored, upright_xmp, xmp_orientation
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -92,6 +93,51 @@ def test_upright_xmp(content: str, wanted: str) -> None:
     assert upright is not None
     assert wanted in upright.decode()
     assert upright_xmp(packet, is_upright=False) == packet  # not honored, so not erased
+
+
+PACKET = (
+    b"<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xapmeta xmlns:x='adobe:ns:meta/'>"
+    b"<R:RDF xmlns:R='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><R:Description "
+    b"R:about='uuid:9d1e&amp;' xmlns:p='http://ns.adobe.com/photoshop/1.0/' "
+    b"xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation='6' "
+    b"p:Instructions='one&#xA;two&#9;three'/></R:RDF></x:xapmeta><?xpacket end='w'?>"
+)
+PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+
+
+def _descriptions(packet: bytes) -> list[dict[str, str]]:
+    return [node.attrib for node in ElementTree.fromstring(packet).iter(f"{RDF}Description")]
+
+
+def test_the_mark_is_put_into_a_packet_that_stays_byte_for_byte() -> None:
+    marked = mark_colored(PACKET, 'tinct "base" & more', "1")
+    begin, end = PACKET.split(b"</R:RDF>")
+    assert marked.startswith(begin)
+    assert marked.endswith(b"</R:RDF>" + end)
+    given, ours = _descriptions(marked)
+    assert given[f"{RDF}about"] == ours[f"{RDF}about"] == "uuid:9d1e&"
+    assert ours[f"{EXTENSION}AISystemUsed"] == 'tinct "base" & more'
+    again = mark_colored(marked, "tinct nano", "2")
+    assert again.count(b"AISystemUsed") == 1
+    assert _descriptions(again)[0][f"{PHOTOSHOP}Instructions"] == "one\ntwo\tthree"
+
+
+@pytest.mark.parametrize("packet", [None, b"junk", b"<a/>", PACKET.decode().encode("utf-16")])
+def test_a_packet_that_cannot_be_spliced_is_written_anew(packet: bytes | None) -> None:
+    marked = mark_colored(packet, "tinct base", "1")
+    assert _descriptions(marked)[-1][f"{EXTENSION}AISystemVersionUsed"] == "1"
+    is_text = packet is not None and len(packet) > 10
+    assert (b"uuid:9d1e" in marked) == is_text
+
+
+def test_breaks_in_attributes_survive_a_change() -> None:
+    upright = upright_xmp(PACKET, is_upright=True)
+    assert upright is not None
+    (description,) = _descriptions(upright)
+    assert description["{http://ns.adobe.com/tiff/1.0/}Orientation"] == "1"
+    assert description[f"{PHOTOSHOP}Instructions"] == "one\ntwo\tthree"
 
 
 @pytest.mark.parametrize("packet", [None, b"", b"junk", b"<a other='6'/", b"<a>&b;</a>"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import xml.dom.minidom
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import quoteattr
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
@@ -31,6 +32,11 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrain
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _END = '<?xpacket end="w"?>'
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
+
+# Breaks and tabs in attributes, which Python 3.11 writes as they are, and every reader takes for
+# spaces then (XML 1.0, 3.3.3): hidden as characters that no text has while a document is written.
+_HIDDEN = {9: 0xFDD0, 10: 0xFDD1, 13: 0xFDD2}
+_SHOWN = {hidden: f"&#{code};" for code, hidden in _HIDDEN.items()}
 
 _Node = xml.dom.minidom.Element | xml.dom.minidom.Attr
 
@@ -78,7 +84,8 @@ def mark_colored(packet: bytes | None, system: str, version: str) -> bytes:
     """State in a packet, or in a new one, that a trained model has altered the picture.
 
     The properties are those of the IPTC Photo Metadata Standard 2025.1: DigitalSourceType,
-    AISystemUsed and AISystemVersionUsed.
+    AISystemUsed and AISystemVersionUsed. They are put in as text: the rest of a packet stays byte
+    for byte, unless it was marked before.
 
     Args:
         packet: The XMP packet so far.
@@ -92,18 +99,37 @@ def mark_colored(packet: bytes | None, system: str, version: str) -> bytes:
     }
     document = _parse(packet)
     if document is None or not document.getElementsByTagNameNS(_RDF, "RDF"):  # none yet, or no XMP
-        document = xml.dom.minidom.parseString(_EMPTY)
+        packet, document = None, xml.dom.minidom.parseString(_EMPTY)
+    was_marked = False
     for name in stated:
         for node in list(_properties(document, _IPTC_EXTENSION, name)):
-            _remove(node)
-    description = document.createElementNS(_RDF, "rdf:Description")
-    description.setAttribute("xmlns:rdf", _RDF)
-    description.setAttribute("rdf:about", "")
-    description.setAttribute("xmlns:Iptc4xmpExt", _IPTC_EXTENSION)
-    for name, value in stated.items():
-        description.setAttribute(f"Iptc4xmpExt:{name}", value)
-    document.getElementsByTagNameNS(_RDF, "RDF")[0].appendChild(description)
-    return _write(document)
+            was_marked = _remove(node) or was_marked
+    rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
+    end = f"</{rdf.tagName}>".encode()
+    if packet is None or was_marked or end not in packet:
+        rdf.appendChild(document.createTextNode(""))  # else an empty one has no end of its own
+        packet = _write(document)
+    before, _, after = packet.rpartition(end)
+    return before + _description(_about(rdf), stated) + end + after
+
+
+def _about(rdf: xml.dom.minidom.Element) -> str:
+    """Return what the properties of a packet are about: of all alike (ISO 16684-1, 7.4)."""
+    for node in rdf.childNodes:
+        if isinstance(node, xml.dom.minidom.Element) and node.localName == "Description":
+            return node.getAttributeNS(_RDF, "about") or node.getAttribute("about")
+    return ""
+
+
+def _description(about: str, stated: Mapping[str, str]) -> bytes:
+    """Write properties of the IPTC as an element that needs no namespaces of a packet."""
+    properties = "".join(
+        f" Iptc4xmpExt:{name}={quoteattr(value)}" for name, value in stated.items()
+    )
+    return (
+        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about={quoteattr(about)}'
+        f' xmlns:Iptc4xmpExt="{_IPTC_EXTENSION}"{properties}/>'
+    ).encode("ascii", "xmlcharrefreplace")  # fits into a packet of any encoding
 
 
 def _parse(packet: bytes | None) -> xml.dom.minidom.Document | None:
@@ -167,4 +193,8 @@ def _remove(node: _Node) -> bool:
 def _write(document: xml.dom.minidom.Document) -> bytes:
     """Write a packet, between the marks that let programs find it without knowing the format."""
     assert document.documentElement is not None
-    return f"{_BEGIN}{document.documentElement.toxml()}{_END}".encode()
+    for node in _all(document):
+        if isinstance(node, xml.dom.minidom.Attr):
+            node.value = node.value.translate(_HIDDEN)
+    text = document.documentElement.toxml().translate(_SHOWN)
+    return f"{_BEGIN}{text}{_END}".encode()
