@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -612,6 +613,59 @@ def test_formats_without_a_place_for_the_mark_say_so() -> None:
     picture = Picture(RAMP, colored_by="nano")
     assert losses(picture, "bmp") == ("BMP has no place to say that it was colored",)
     assert losses(picture, "bmp", mark=False) == ()
+
+
+def test_exif_that_leaves_no_room_for_a_thumbnail_is_kept() -> None:
+    block = Image.Exif()
+    block[270] = "Grandmother, 1931"
+    block.get_ifd(0x8769)[0x927C] = b"M" * 64_000
+    exif = block.tobytes().removeprefix(b"Exif\0\0")
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160), np.uint8)
+    picture = Picture(noise, metadata=Metadata(exif, has_thumbnail=True))
+    assert losses(picture, "jpeg") == ("JPEG is written without the thumbnail in EXIF",)
+    assert read_picture(encode_picture(picture, "jpeg")).metadata.exif == exif
+    assert losses(picture, "png") == ()
+    larger = replace(picture, metadata=replace(picture.metadata, exif=exif + bytes(2000)))
+    assert losses(larger, "jpeg") == ("JPEG is written without EXIF",)
+    assert read_picture(encode_picture(larger, "jpeg")).metadata.exif is None
+
+
+def test_the_mark_is_kept_where_xmp_has_no_room() -> None:
+    packet = xmp(f'dc:format="{"t" * 65_000}"', dc="http://purl.org/dc/elements/1.1/")
+    picture = Picture(RAMP, metadata=Metadata(xmp=packet), colored_by="base")
+    assert losses(picture, "jpeg") == ("JPEG is written without XMP",)
+    kept = read_picture(encode_picture(picture, "jpeg")).metadata.xmp
+    assert kept is not None
+    assert b"compositeWithTrainedAlgorithmicMedia" in kept
+    assert b"ttt" not in kept
+    assert losses(picture, "jpeg", mark=False) == ()  # without the mark there is room
+
+
+def test_each_page_keeps_its_own_texts_and_resolution() -> None:
+    target = io.BytesIO()
+    with tifffile.TiffWriter(target, byteorder=">") as file:
+        for text, dpi in (("front", 300), ("back: Anna, Vienna 1931", 600)):
+            tags = [(33434, 5, 1, (1, 50), True), (700, 1, 4, b"<a/>", True)]
+            file.write(
+                RAMP, description=text, resolution=(dpi, dpi), resolutionunit="INCH",
+                extratags=tags, metadata=None,
+            )  # fmt: skip
+    read = read_picture(target.getvalue())
+    # As a page of another file, of the other byte order, may stand in front
+    for first in (read, replace(read, metadata=Metadata(exif=exif(1)))):
+        again = read_picture(encode_picture(first, "tiff"))
+        (page,) = again.pages
+        assert page.metadata.dpi == (600, 600)
+        assert page.metadata.xmp == b"<a/>"
+        fields = {field.tag: field for field in read_fields(page.metadata.exif or b"")}
+        assert fields[270].raw == b"back: Anna, Vienna 1931\0"
+        order = ">" if first is read else "<"
+        assert struct.unpack(order + "II", fields[33434].raw) == (1, 50)
+    inner = Image.Exif()
+    inner.get_ifd(0x8769)[0x9003] = "1931:06:01 12:00:00"
+    page = replace(read.pages[0], metadata=Metadata(inner.tobytes().removeprefix(b"Exif\0\0")))
+    (said,) = losses(replace(read, pages=(page,)), "tiff")
+    assert said == "TIFF is written without the EXIF and GPS directories of further pages"
 
 
 # ------------------------------------------------------------------ formats

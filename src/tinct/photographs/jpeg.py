@@ -36,6 +36,7 @@ _JFIF = b"JFIF\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _SEGMENT_MAX = 65533  # the length field counts itself
+EXIF_MAX, XMP_MAX = _SEGMENT_MAX - len(_EXIF), _SEGMENT_MAX - len(_XMP)  # bytes
 _APP0, _APP1, _APP2, _APP13, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_LS_FRAME = 0xF7
@@ -224,7 +225,7 @@ def encode_jpeg(
         pixels: (H, W) gray or the Y plane, or (H, W, 3) RGB.
         chroma: Cb and Cr of half the size, or None.
         quality: 1..100.
-        metadata: Written as APP segments; what is too long for one is left out (see ``too_long``).
+        metadata: Written as APP segments; EXIF and XMP no longer than ``EXIF_MAX`` and ``XMP_MAX``.
     """
     if pixels.ndim == 2:
         encoded: Any = _encode_planes(pixels, chroma, quality)
@@ -257,14 +258,6 @@ def _encode_planes(
     return encoded
 
 
-def too_long(metadata: Metadata) -> tuple[str, ...]:
-    """Name the parts of the metadata that do not fit into the segments of a JPEG."""
-    parts = (("EXIF", metadata.exif, _EXIF), ("XMP", metadata.xmp, _XMP))
-    return tuple(
-        name for name, part, head in parts if part and len(part) + len(head) > _SEGMENT_MAX
-    )
-
-
 def _with_segments(encoded: bytes, metadata: Metadata) -> bytes:
     """Replace the JFIF header by one with the resolution, and put the other segments behind it."""
     (length,) = struct.unpack_from(">H", encoded, 4)  # the encoder always begins with SOI and JFIF
@@ -275,10 +268,9 @@ def _with_segments(encoded: bytes, metadata: Metadata) -> bytes:
         encoded[:2],
         _segment(_APP0, _JFIF + struct.pack(">HBHHBB", 0x102, unit, *density, 0, 0)),
     ]
-    left_out = too_long(metadata)
-    if metadata.exif and "EXIF" not in left_out:
+    if metadata.exif:
         parts.append(_segment(_APP1, _EXIF + metadata.exif))
-    if metadata.xmp and "XMP" not in left_out:
+    if metadata.xmp:
         parts.append(_segment(_APP1, _XMP + metadata.xmp))
     parts.extend(_icc_segments(metadata.icc or b""))
     size = _SEGMENT_MAX - len(_PHOTOSHOP)

@@ -25,6 +25,7 @@ from tinct.photographs.exif import (
     ORIENTATION,
     Field,
     build_exif,
+    in_order,
     order_of,
     pointer_in,
     read_fields,
@@ -469,36 +470,38 @@ def _exif(data: bytes, page: tifffile.TiffPage) -> bytes | None:
     )
 
 
-def encode_tiff(pages: Sequence[NDArray[Any]], metadata: Metadata) -> bytes:
+def encode_tiff(pages: Sequence[NDArray[Any]], metadata: Sequence[Metadata]) -> bytes:
     """Encode pages of any of our shapes, 8 or 16 bits: Deflate with a predictor, no loss.
 
-    The file begins with the EXIF block as it is, so that nothing in it moves; the first page then
-    points into it.
+    The file begins with the EXIF block of the first page as it is, so that nothing in it moves;
+    that page then points into it. Further pages have the plain tags of theirs.
 
     Args:
         pages: Pixels of one or more pages.
-        metadata: Of the first page; resolution and profile of all of them.
+        metadata: Of each page.
     """
-    block = metadata.exif or b"II*\0\0\0\0\0"
+    block = metadata[0].exif or b"II*\0\0\0\0\0"
     block += bytes(len(block) % 2)
+    order = order_of(block)
     # Its own directory is not announced: it holds no picture.
     target = io.BytesIO(block[:4] + bytes(4) + block[8:])
     target.seek(0)
     with tifffile.TiffWriter(target, append=True) as writer:
-        for number, pixels in enumerate(pages):
-            tags = (
-                [*_blobs(metadata), *_fields(block)]
-                if number == 0
-                else _blobs(Metadata(icc=metadata.icc))
-            )
-            _write_page(writer, pixels, metadata, tags)
+        for number, (pixels, held) in enumerate(zip(pages, metadata, strict=True)):
+            tags = [*_blobs(held), *(_fields(held.exif, order) if held.exif else ())]
+            if number == 0:
+                tags += _pointers(block)
+            _write_page(writer, pixels, held.dpi, tags)
     encoded = bytearray(target.getbuffer())
     _point(encoded, block)
     return bytes(encoded)
 
 
 def _write_page(
-    writer: tifffile.TiffWriter, pixels: NDArray[Any], metadata: Metadata, tags: list[_Tag]
+    writer: tifffile.TiffWriter,
+    pixels: NDArray[Any],
+    dpi: tuple[float, float] | None,
+    tags: list[_Tag],
 ) -> None:
     has_alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
     is_gray = pixels.ndim == 2 or pixels.shape[2] == 2
@@ -510,8 +513,8 @@ def _write_page(
         compression="zlib",
         predictor=True,
         compressionargs={"level": _DEFLATE_LEVEL},
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
+        resolution=dpi,
+        resolutionunit="INCH" if dpi else None,
         extratags=tags,
         metadata=None,
         software=False,
@@ -531,18 +534,19 @@ def _blobs(metadata: Metadata) -> list[_Tag]:
 _STANDS_FOR = {EXIF_IFD: 34664, GPS_IFD: 34852}  # tifffile refuses to write pointers
 
 
-def _fields(block: bytes) -> list[_Tag]:
-    """Repeat the fields of a block's first directory, byte for byte, and point to the others."""
-    tags: list[_Tag] = [
-        (field.tag, field.kind, field.number, field.raw, True)
+def _fields(block: bytes, order: str) -> list[_Tag]:
+    """Repeat the fields of a block's first directory, byte for byte, in the order of the file."""
+    return [
+        (field.tag, field.kind, field.number, in_order(field, order_of(block), order), True)
         for field in read_fields(block)
         if field.tag not in _OF_THE_PIXELS
     ]
-    for code, substitute in _STANDS_FOR.items():
-        place = pointer_in(block, code)
-        if place:
-            tags.append((substitute, _LONG, 1, place, True))
-    return tags
+
+
+def _pointers(block: bytes) -> list[_Tag]:
+    """Point to the other directories of the block that the file begins with."""
+    places = {substitute: pointer_in(block, code) for code, substitute in _STANDS_FOR.items()}
+    return [(substitute, _LONG, 1, place, True) for substitute, place in places.items() if place]
 
 
 def _point(encoded: bytearray, block: bytes) -> None:

@@ -6,6 +6,7 @@ Encoders are imported where they are used, as decoders in ``read``.
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +19,13 @@ from numpy.typing import NDArray
 from tinct.errors import OptionError, OutputError
 from tinct.files import write_atomically
 from tinct.photographs import jpeg, pnm
-from tinct.photographs.exif import exif_dpi, with_dpi, with_thumbnail, without_orientation
+from tinct.photographs.exif import (
+    exif_dpi,
+    has_directories,
+    with_dpi,
+    with_thumbnail,
+    without_orientation,
+)
 from tinct.photographs.formats import Format, format_named, format_of_path
 from tinct.photographs.icc import is_srgb, profile_space
 from tinct.photographs.metadata import Metadata
@@ -66,11 +73,11 @@ def write_picture(
         OutputError: It could not be written; nothing has changed.
     """
     target = format_of_path(path) if format is None else format_named(format)
+    metadata, lost = _prepare(picture, target, mark)
     try:
-        data = _encode(picture, target, quality, mark)
+        data = _encode(picture, target, quality, metadata)
     except OutputError as error:
         raise OutputError(f"{path}: {error}") from error
-    lost = _losses(picture, target, mark)
     write_atomically(data, path, overwrite=overwrite)
     return lost
 
@@ -94,26 +101,110 @@ def encode_picture(
         OptionError: Unknown format, or a quality out of range.
         OutputError: The format cannot hold a picture of this size.
     """
-    return _encode(picture, format_named(format), quality, mark)
+    target = format_named(format)
+    metadata, _ = _prepare(picture, target, mark)
+    return _encode(picture, target, quality, metadata)
 
 
 def losses(picture: Picture, format: str, mark: bool = True) -> tuple[str, ...]:
     """Name what a picture would lose in a format, one sentence each; arguments as in encoding."""
-    return _losses(picture, format_named(format), mark)
+    return _prepare(picture, format_named(format), mark)[1]
 
 
-def _encode(picture: Picture, target: Format, quality: int | None, mark: bool) -> bytes:
+def _prepare(
+    picture: Picture, target: Format, mark: bool
+) -> tuple[list[Metadata], tuple[str, ...]]:
+    """Make the metadata as they are written, and say what the format cannot hold.
+
+    Args:
+        picture: The picture.
+        target: The format.
+        mark: Whether a colored picture says that it was colored.
+
+    Returns:
+        The metadata of each page, and what is lost, one sentence each.
+    """
+    exif, exif_lost = _exif_for(picture, target)
+    xmp, xmp_lost = _xmp_for(picture, target, mark)
+    first = replace(_matching(picture, target), exif=exif, xmp=xmp)
+    metadata = [first, *(_matching(page, target) for page in picture.pages)]
+    lost = [*_lost_pixels(picture, target), *_lost_parts(picture, target, exif_lost + xmp_lost)]
+    if mark and picture.colored_by and "xmp" not in target.metadata:
+        lost.append(f"{target.name} has no place to say that it was colored")
+    return metadata, tuple(lost)
+
+
+def _exif_for(picture: Picture, target: Format) -> tuple[bytes | None, tuple[str, ...]]:
+    """Make the EXIF block with a new thumbnail, and name what has no room."""
+    block = picture.metadata.exif
+    if block is None or "exif" not in target.metadata:
+        return None, ()
+    longest = jpeg.EXIF_MAX if target.name == "JPEG" else sys.maxsize
+    if picture.metadata.has_thumbnail:
+        complete = _with_thumbnail(block, picture.pixels, picture.chroma)
+        if len(complete) <= longest:
+            return complete, ()
+    if len(block) > longest:
+        return None, ("EXIF",)
+    return block, ("the thumbnail in EXIF",) if picture.metadata.has_thumbnail else ()
+
+
+def _xmp_for(picture: Picture, target: Format, mark: bool) -> tuple[bytes | None, tuple[str, ...]]:
+    """Make the XMP packet with the mark, which is never left out, and name what has no room."""
+    packet = picture.metadata.xmp
+    if "xmp" not in target.metadata:
+        return None, ()
+    longest = jpeg.XMP_MAX if target.name == "JPEG" else sys.maxsize
+    lost = ("XMP",) if packet else ()
+    if not (mark and picture.colored_by):
+        return (packet, ()) if len(packet or b"") <= longest else (None, lost)
+    from tinct import __version__
+    from tinct.photographs.xmp import mark_colored
+
+    system = f"tinct {picture.colored_by}"
+    complete = mark_colored(packet, system, __version__)
+    if len(complete) <= longest:
+        return complete, ()
+    return mark_colored(None, system, __version__), lost
+
+
+def _lost_pixels(picture: Picture, target: Format) -> list[str]:
+    """Say what a format cannot hold of the pixels."""
+    pixels, num_pages = picture.pixels, 1 + len(picture.pages)
+    lost = []
+    if has_alpha(pixels) and not target.alpha:
+        lost.append(f"{target.name} has no transparency: composed over white")
+    if pixels.dtype == np.uint16 and not target.deep:
+        lost.append(f"{target.name} is written with 8 bits: 16-bit samples were rounded")
+    if num_pages > 1 and not target.pages:
+        lost.append(f"{target.name} holds one page: only the first of {num_pages} was written")
+    return lost
+
+
+def _lost_parts(picture: Picture, target: Format, without_room: tuple[str, ...]) -> list[str]:
+    """Say what a format cannot hold of the metadata, and what has no room in it."""
+    given = picture.metadata
+    missing = [
+        label
+        for name, label in _NAMES.items()
+        if getattr(given, name) and name not in target.metadata
+    ]
+    if "ICC" in missing and is_srgb(given.icc):
+        missing.remove("ICC")  # without a profile a picture is taken for sRGB anyway
+    missing.extend(without_room)
+    if target.pages and any(has_directories(page.metadata.exif) for page in picture.pages):
+        missing.append("the EXIF and GPS directories of further pages")
+    return [f"{target.name} is written without {', '.join(missing)}"] if missing else []
+
+
+def _encode(
+    picture: Picture, target: Format, quality: int | None, metadata: list[Metadata]
+) -> bytes:
+    """Encode a picture with metadata that were prepared for the format."""
     if quality is not None and not 1 <= quality <= 100:
         raise OptionError(f"quality {quality} is not between 1 and 100")
     if picture.chroma is not None and target.name != "JPEG":
         picture = picture.to_rgb()
-    metadata = picture.metadata
-    if mark and picture.colored_by and "xmp" in target.metadata:
-        from tinct import __version__
-        from tinct.photographs.xmp import mark_colored
-
-        xmp = mark_colored(metadata.xmp, f"tinct {picture.colored_by}", __version__)
-        metadata = replace(metadata, xmp=xmp)
     pages = [page.to_rgb().pixels if page.chroma else page.pixels for page in picture.pages]
     quality = quality or target.default_quality or 100
     try:
@@ -126,7 +217,7 @@ def _encode(picture: Picture, target: Format, quality: int | None, mark: bool) -
 def _encode_parts(
     pages: list[NDArray[Any]],
     chroma: ChromaPlanes | None,
-    metadata: Metadata,
+    metadata: list[Metadata],
     target: Format,
     quality: int,
 ) -> bytes:
@@ -136,7 +227,7 @@ def _encode_parts(
         pages: Pixels of each page, any of our shapes, 8 or 16 bits; a format without pages takes
             the first.
         chroma: Cb and Cr, with which the pixels are the Y plane; only for JPEG.
-        metadata: What to write with them.
+        metadata: What to write with each of them.
         target: The format.
         quality: 1..100.
 
@@ -144,18 +235,14 @@ def _encode_parts(
         ValueError: The format cannot hold a picture of this size.
     """
     pixels = _fit(pages[0], target)
-    alone = pixels.ndim == 2 or (pixels.shape[2] == 2 and target.name == "TIFF")
-    metadata = _matching(metadata, alone and chroma is None)
-    if metadata.has_thumbnail and metadata.exif and "exif" in target.metadata:
-        metadata = replace(metadata, exif=_with_thumbnail(metadata.exif, pixels, chroma))
     match target.name:
         case "JPEG":
             _check_longest(pixels, _LONGEST_JPEG, "JPEG")
-            return jpeg.encode_jpeg(pixels, chroma, quality, metadata)
+            return jpeg.encode_jpeg(pixels, chroma, quality, metadata[0])
         case "PNG":
             from tinct.photographs.png import encode_png
 
-            return encode_png(pixels, metadata)
+            return encode_png(pixels, metadata[0])
         case "TIFF":
             from tinct.photographs.tiff import encode_tiff
 
@@ -165,33 +252,8 @@ def _encode_parts(
         case "JPEG2000":
             from tinct.photographs.jp2 import encode_jp2
 
-            return encode_jp2(pixels, quality, metadata)
-    return _encode_by_pillow(pixels, metadata, target.name, quality)
-
-
-def _losses(picture: Picture, target: Format, mark: bool) -> tuple[str, ...]:
-    pixels, metadata, num_pages = picture.pixels, picture.metadata, 1 + len(picture.pages)
-    found = []
-    if has_alpha(pixels) and not target.alpha:
-        found.append(f"{target.name} has no transparency: composed over white")
-    if pixels.dtype == np.uint16 and not target.deep:
-        found.append(f"{target.name} is written with 8 bits: 16-bit samples were rounded")
-    if num_pages > 1 and not target.pages:
-        found.append(f"{target.name} holds one page: only the first of {num_pages} was written")
-    missing = [
-        label
-        for name, label in _NAMES.items()
-        if getattr(metadata, name) and name not in target.metadata
-    ]
-    if "ICC" in missing and is_srgb(metadata.icc):
-        missing.remove("ICC")  # without a profile a picture is taken for sRGB anyway
-    if target.name == "JPEG":
-        missing.extend(jpeg.too_long(metadata))
-    if missing:
-        found.append(f"{target.name} is written without {', '.join(missing)}")
-    if mark and picture.colored_by and "xmp" not in target.metadata:
-        found.append(f"{target.name} has no place to say that it was colored")
-    return tuple(found)
+            return encode_jp2(pixels, quality, metadata[0])
+    return _encode_by_pillow(pixels, metadata[0], target.name, quality)
 
 
 def _with_thumbnail(block: bytes, pixels: NDArray[Any], chroma: ChromaPlanes | None) -> bytes:
@@ -235,8 +297,13 @@ def _over_white(pixels: NDArray[Any]) -> NDArray[Any]:
     return composed[..., 0] if composed.shape[2] == 1 else composed
 
 
-def _matching(metadata: Metadata, is_gray: bool) -> Metadata:
+def _matching(page: Picture, target: Format) -> Metadata:
     """Leave out a profile that is made for other channels than the file will have."""
+    pixels, metadata = page.pixels, page.metadata
+    # Gray with alpha is written as gray by TIFF, and where it is composed over white.
+    is_gray = page.chroma is None and (
+        pixels.ndim == 2 or (pixels.shape[2] == 2 and (target.name == "TIFF" or not target.alpha))
+    )
     if metadata.icc is None or (profile_space(metadata.icc) == "GRAY") == is_gray:
         return metadata
     return replace(metadata, icc=None)
