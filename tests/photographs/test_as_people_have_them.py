@@ -705,6 +705,55 @@ def test_merged_picture_of_photoshop(channels: int, depth: int, compression: int
     assert iptc_of(read.metadata.photoshop) == RECORDS
 
 
+def psd(stored: NDArray[Any], mode: int, layers: int | None = None, block: bytes = b"") -> bytes:
+    """A PSD of planes (C, H, W), with a number of layers in the place of 8 or of 16 bits."""
+    depth = 8 * stored.itemsize
+    head = struct.pack(">HIIHH", len(stored), *stored.shape[1:], depth, mode)
+    count = b"" if layers is None else struct.pack(">h", layers)
+    info = struct.pack(">I", len(count)) + count
+    if block:
+        info = bytes(8) + block + info
+    section = b"" if layers is None else info
+    parts = [b"8BPS\0\x01", bytes(6), head, bytes(8), struct.pack(">I", len(section)), section]
+    return b"".join([*parts, bytes(2), stored.tobytes()])
+
+
+@pytest.mark.parametrize("mode", [1, 3])
+@pytest.mark.parametrize("dtype", ["u1", ">u2"])
+@pytest.mark.parametrize("layers", [None, 3, -3])
+def test_a_saved_selection_of_photoshop_is_no_transparency(
+    mode: int, dtype: str, layers: int | None
+) -> None:
+    planes = np.stack([RAMP] * mode + [RAMP[::-1].copy() // 2]).astype(dtype)
+    read = read_picture(psd(planes, mode, layers))
+    is_kept = layers == -3 and (mode, dtype) != (1, "u1")
+    assert np.array_equal(read.pixels[..., 0] if read.pixels.ndim == 3 else read.pixels, planes[0])
+    assert (read.pixels.ndim == 3 and read.pixels.shape[2] in (2, 4)) == is_kept
+    if layers != -3:
+        assert read.warnings[0].startswith("a channel beside the colors left out")
+    elif is_kept:
+        assert np.array_equal(read.pixels[..., -1], planes[-1])
+        assert read.warnings == ()
+    else:
+        assert read.warnings == ("transparency left out",)
+
+
+def test_transparency_of_photoshop_beside_selections_is_said() -> None:
+    planes = np.stack([RAMP] * 5)
+    assert read_picture(psd(planes, 3, -1)).warnings == (
+        "transparency left out",
+        "a channel beside the colors left out (infrared of a scanner, or a mask)",
+    )
+    deep = np.stack([DEEP] * 4).astype(">u2")
+    assert read_picture(psd(deep, 3, -1, b"8BIMLr16")).warnings == ("transparency left out",)
+
+
+def test_modes_of_photoshop_that_are_not_read_are_named() -> None:
+    wanted = "a PSD in 16-bit Lab, which tinct does not read (save it as RGB)"
+    assert reason(psd(np.stack([DEEP] * 3).astype(">u2"), 9)) == wanted
+    assert "in 8-bit Lab" in reason(psd(np.stack([RAMP] * 3), 9))
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("pixels", [RAMP, DEEP], ids=["8 bits", "16 bits"])
 def test_jpeg_xl(channels: int, pixels: NDArray[Any]) -> None:

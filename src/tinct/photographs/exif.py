@@ -30,7 +30,6 @@ _INTEGERS = {
     13: "I",
 }  # TIFF 6.0, page 16: any will do
 _BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_BYTES_OF_NUMBER = _BYTES_OF_TYPE | {5: 4, 10: 4}  # of which values are made
 _JPEG_COMPRESSION = 6  # of a thumbnail
 
 
@@ -287,21 +286,6 @@ def read_fields(block: bytes, at: int | None = None) -> list[Field]:
     except (struct.error, KeyError):
         pass  # what could be read is better than nothing
     return found
-
-
-def in_order(field: Field, order: str, wanted: str) -> bytes:
-    """Return the values of a field in a byte order.
-
-    Args:
-        field: The field.
-        order: In which it is, "<" or ">".
-        wanted: In which it is to be.
-    """
-    size = _BYTES_OF_NUMBER.get(field.kind, 1)
-    if order == wanted or size == 1:
-        return field.raw
-    numbers = (field.raw[at : at + size] for at in range(0, len(field.raw), size))
-    return b"".join(number[::-1] for number in numbers)
 
 
 def has_directories(block: bytes | None) -> bool:

@@ -14,9 +14,18 @@ from tinct.errors import MissingExtraError
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
 from tinct.photographs.icc import knows_code_points, profile_of_code_points
 from tinct.photographs.metadata import Metadata, find_resource, photoshop_of, sensible_dpi
-from tinct.photographs.picture import Decoded, Limit, UnreadableError, space_of
+from tinct.photographs.picture import (
+    Decoded,
+    Limit,
+    UnreadableError,
+    channels_left_out,
+    space_of,
+)
 
 _PSD_RESOLUTION, _PSD_ICC, _PSD_EXIF, _PSD_XMP = 1005, 1039, 1058, 1060  # image resources
+_PSD_COLORS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 1, 8: 1}  # channels of modes, without further ones
+_PSD_DEEP = {1, 3, 4, 8}  # gray, RGB, CMYK, duotone
+_PSD_NAMES = {0: "bitmap", 2: "indexed color", 7: "multichannel", 9: "Lab"}
 
 
 def decode_heic(data: bytes, limit: Limit) -> Decoded:
@@ -58,10 +67,10 @@ def _deep_psd(data: bytes, limit: Limit) -> NDArray[np.uint16]:
         stream = file.streams.video[0]
         limit.check(stream.height, stream.width)
         frame = next(file.decode(stream))
-    is_gray = len(frame.format.components) == 1
-    has_alpha = len(frame.format.components) == 4
-    target = "gray16le" if is_gray else "rgba64le" if has_alpha else "rgb48le"
-    return np.ascontiguousarray(frame.to_ndarray(format=target), np.uint16)
+    num_channels = len(frame.format.components)
+    target = {1: "gray16le", 3: "rgb48le"}.get(num_channels, "rgba64le")
+    pixels = frame.to_ndarray(format=target)
+    return np.ascontiguousarray(pixels[..., [0, 3]] if num_channels == 2 else pixels, np.uint16)
 
 
 def decode_psd(data: bytes, limit: Limit) -> Decoded:
@@ -70,7 +79,12 @@ def decode_psd(data: bytes, limit: Limit) -> Decoded:
     Raises:
         UnreadableError: It cannot be decoded.
     """
-    (depth,) = struct.unpack_from(">H", data, 22)
+    depth, mode = struct.unpack_from(">HH", data, 22)
+    if mode not in _PSD_COLORS or (depth == 16 and mode not in _PSD_DEEP):
+        name = _PSD_NAMES.get(mode, f"mode {mode}")
+        raise UnreadableError(
+            f"a PSD in {depth}-bit {name}, which tinct does not read (save it as RGB)"
+        )
     if depth in (1, 8):
         from tinct.photographs.pillow_formats import decode_by_pillow
 
@@ -80,7 +94,41 @@ def decode_psd(data: bytes, limit: Limit) -> Decoded:
         decoded = Decoded(pixels, space_of(pixels))
     else:
         raise UnreadableError(f"{depth}-bit samples, which tinct does not read")
-    return replace(decoded, metadata=psd_metadata(data))
+    return _with_true_alpha(replace(decoded, metadata=psd_metadata(data)), data)
+
+
+def _with_true_alpha(decoded: Decoded, data: bytes) -> Decoded:
+    """Take a further channel for transparency only where the file says that it is.
+
+    Others are selections that were saved, which Pillow calls alpha, too.
+    """
+    num_channels, mode = (struct.unpack_from(">H", data, at)[0] for at in (12, 24))
+    is_transparent = _layer_count(data) < 0
+    pixels = decoded.pixels
+    has_alpha = decoded.space != "cmyk" and pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+    if has_alpha and not is_transparent:
+        pixels = np.ascontiguousarray(pixels[..., :-1].squeeze())
+    warnings = ["transparency left out"] if is_transparent and not has_alpha else []
+    num_lost = num_channels - _PSD_COLORS[mode] - is_transparent
+    if num_lost > 0:
+        warnings.append(channels_left_out(num_lost))
+    return replace(decoded, pixels=pixels, warnings=(*decoded.warnings, *warnings))
+
+
+def _layer_count(data: bytes) -> int:
+    """Read the number of layers; below zero, the first further channel is transparency.
+
+    It stands in the layer and mask information, of 16 bits in a block of its own there.
+    """
+    at = 26
+    for _ in range(2):  # past the color table and the image resources
+        at += 4 + int.from_bytes(data[at : at + 4])
+    end = at + 4 + int.from_bytes(data[at : at + 4])
+    section = data[at + 4 : end]
+    if any(section[:4]):  # the length of the layers
+        return int.from_bytes(section[4:6], signed=True)
+    _, block, content = section.partition(b"8BIMLr16")
+    return int.from_bytes(content[4:6], signed=True) if block else 0
 
 
 def psd_metadata(data: bytes) -> Metadata:

@@ -59,6 +59,12 @@ def space_of(pixels: NDArray[Any]) -> Literal["gray", "rgb"]:
     return "gray" if pixels.ndim == 2 or pixels.shape[2] == 2 else "rgb"
 
 
+def channels_left_out(number: int) -> str:
+    """Say that channels beside the colors and transparency were left out."""
+    what = "a channel" if number == 1 else f"{number} channels"
+    return f"{what} beside the colors left out (infrared of a scanner, or a mask)"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """A photograph: upright pixels in sRGB, and what came with them.

@@ -25,7 +25,6 @@ from tinct.photographs.exif import (
     ORIENTATION,
     Field,
     build_exif,
-    in_order,
     order_of,
     pointer_in,
     read_fields,
@@ -39,7 +38,14 @@ from tinct.photographs.metadata import (
     photoshop_of_iptc,
     sensible_dpi,
 )
-from tinct.photographs.picture import DAMAGED, Decoded, Limit, Space, UnreadableError
+from tinct.photographs.picture import (
+    DAMAGED,
+    Decoded,
+    Limit,
+    Space,
+    UnreadableError,
+    channels_left_out,
+)
 
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _SUB_IFDS, _DNG_VERSION = 330, 50706
@@ -78,6 +84,7 @@ _OF_THE_PIXELS = {
 }  # fmt: skip
 _LONGEST_FIELD = 1 << 16  # bytes; above this it is no description of a photograph
 _BYTE, _ASCII, _LONG, _UNDEFINED = 1, 2, 4, 7
+_RATIONALS = {5: "I", 10: "i"}  # field types of two integers
 _DEFLATE_LEVEL = 4
 _Tag = tuple[int, int, int, Any, bool]
 
@@ -398,10 +405,8 @@ def _without_extra_channels(
     keep = list(range(colors))
     if alphas and alphas[0] < num_extra and page.photometric != _CMYK:
         keep.append(colors + alphas[0])
-    warnings: tuple[str, ...] = ()
-    if num_extra > len(keep) - colors:
-        what = "a channel" if num_extra == 1 else f"{num_extra + colors - len(keep)} channels"
-        warnings = (f"{what} beside the colors left out (infrared of a scanner, or a mask)",)
+    num_lost = num_extra + colors - len(keep)
+    warnings = (channels_left_out(num_lost),) if num_lost > 0 else ()
     kept = pixels if len(keep) == pixels.shape[2] else pixels[..., keep]
     kept = kept[..., 0] if kept.shape[2] == 1 else kept
     return np.ascontiguousarray(kept), warnings
@@ -535,12 +540,23 @@ _STANDS_FOR = {EXIF_IFD: 34664, GPS_IFD: 34852}  # tifffile refuses to write poi
 
 
 def _fields(block: bytes, order: str) -> list[_Tag]:
-    """Repeat the fields of a block's first directory, byte for byte, in the order of the file."""
+    """Repeat the fields of a block's first directory in the byte order of the file."""
     return [
-        (field.tag, field.kind, field.number, in_order(field, order_of(block), order), True)
+        (field.tag, field.kind, field.number, _values(field, order_of(block), order), True)
         for field in read_fields(block)
         if field.tag not in _OF_THE_PIXELS
     ]
+
+
+def _values(field: Field, stored: str, order: str) -> bytes | tuple[int, ...]:
+    """Return the values of a field as tifffile takes them."""
+    if field.kind in _RATIONALS:  # of which tifffile counts the halves where they are bytes
+        code = _RATIONALS[field.kind]
+        return struct.unpack(f"{stored}{2 * field.number}{code}", field.raw)
+    if stored == order:
+        return field.raw
+    size = len(field.raw) // field.number
+    return b"".join(field.raw[at : at + size][::-1] for at in range(0, len(field.raw), size))
 
 
 def _pointers(block: bytes) -> list[_Tag]:
