@@ -16,6 +16,7 @@ import numpy as np
 
 from tinct import color, gamut
 from tinct.errors import InputError, OptionError
+from tinct.photographs import Picture
 from tinct.photographs.in_color import is_in_color
 from tinct.runtime.color_names import Color, color_code, parse_color
 from tinct.runtime.colorizer import ColorOptions, adjust, working_luma
@@ -189,9 +190,12 @@ class Canvas:
         spec = self._colorizer.session.spec
         known = self._describe(working_luma(pixels, spec.short_side, spec.multiple), coarse=True)
         ab = ab_of(pixels, known.confidence.shape)
-        self._references.append(Reference(known, ab, self._branch.spec))
+        self._refer_to([*self._references, Reference(known, ab, self._branch.spec)])
+
+    def _refer_to(self, references: list[Reference]) -> None:
+        self._references = references
         coarse = self._describe(self._luma, coarse=True)
-        ab, confidence = color_like(coarse, [(one, 1.0) for one in self._references])
+        ab, confidence = color_like(coarse, [(one, 1.0) for one in references])
         described = replace(self._automatic, ab=ab, confidence=confidence)
         self._picture = Propagation(described, self._branch.spec)
 
@@ -206,8 +210,20 @@ class Canvas:
     # What comes of it
 
     def picture(self) -> Any:
-        """Return the picture in color, at full size, of the kind that was opened."""
-        return self._colorizer.color_pages(self._finish(self.chroma()), self.options)
+        """Return the picture in color, at full size, of the kind that was opened.
+
+        Of a file with further pages, references are about all of them, and hints about the first.
+        """
+        colored = self._finish(self.chroma())
+        if not (self._references and isinstance(colored, Picture)):
+            return self._colorizer.color_pages(colored, self.options)
+        return replace(colored, pages=tuple(map(self._color_page, colored.pages)))
+
+    def _color_page(self, page: Picture) -> Picture:
+        """Color a further page by the references."""
+        canvas = Canvas(self._colorizer, self._branch, page, self.options)
+        canvas._refer_to(self._references)
+        return cast("Picture", canvas.picture())
 
     def preview(self, pixels: int = PREVIEW_PIXELS) -> Pixels:
         """Return the picture in color, small, at once: (H, W, 3), or (H, W, 4) with alpha.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tinct import color
 from tinct.apps.cli import main
+from tinct.photographs import read_picture
 
 
 def write_hints(path: Path, *hints: dict[str, object]) -> Path:
@@ -108,6 +110,27 @@ def test_references_give_their_colors(photo: Path, tmp_path: Path) -> None:
     assert output.stat().st_mtime_ns == changed
     assert main([*command, "--reference", references[1]]) == 0
     assert output.stat().st_mtime_ns != changed
+
+
+def test_references_are_about_all_pages_and_hints_about_the_first(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = read_picture(photo)
+    source, output = tmp_path / "pages.tif", tmp_path / "out.tif"
+    replace(page, pages=(page,)).save(source)
+    reference = write_reference(tmp_path / "today.png", photo)
+    command = ["image", str(source), "-o", str(output), "-m", "nano"]
+    assert main(command) == 0
+    automatic = read_picture(output)
+    assert main([*command, "--reference", str(reference)]) == 0
+    colored = read_picture(output)
+    assert np.array_equal(colored.pages[0].pixels, colored.pixels)
+    assert not np.array_equal(colored.pixels, automatic.pixels)
+    hints = write_hints(tmp_path / "hints.json", {"x": 20, "y": 20, "color": "blue"})
+    capsys.readouterr()
+    assert main([*command, "--hints", str(hints)]) == 0
+    assert "hints.json: hints are about the first page of 2" in capsys.readouterr().err
+    assert np.array_equal(read_picture(output).pages[0].pixels, automatic.pixels)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class KnownColors:
     """Of the files, by the options that name them."""
 
     def color(self, picture: Picture, colorizer: Colorizer) -> Picture:
-        """Color a photograph; a warning of the result says what of the hints had to be changed.
+        """Color a photograph; a warning of the result says what of the hints was done otherwise.
 
         Raises:
             InputError: A hint does not fit the photograph.
@@ -39,6 +39,9 @@ class KnownColors:
         for reference in self.references:
             canvas.reference(reference)
         notes = [] if self.hints is None else self.hints.apply(canvas)
+        if self.hints is not None and picture.pages:
+            num_pages = 1 + len(picture.pages)
+            notes.append(f"{self.hints.name}: hints are about the first page of {num_pages}")
         colored: Picture = canvas.picture()
         return replace(colored, warnings=(*colored.warnings, *notes))
 
