@@ -51,6 +51,48 @@ def test_dots_stay_dots() -> None:
     assert np.array_equal(read_picture(pdf(SCAN > 127)).pixels, np.where(SCAN > 127, 255, 0))
 
 
+def written(image: str, samples: bytes, mask: bytes = b"") -> bytes:
+    """Write a PDF of one page of 64 points, which an image of 64 pixels fills."""
+
+    def stream(entries: str, content: bytes) -> bytes:
+        head = f"<<{entries}/Length {len(content)}>>\nstream\n".encode()
+        return head + content + b"\nendstream"
+
+    size = "/Type/XObject/Subtype/Image/Width 64/Height 64"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 64 64]/Contents 5 0 R"
+        b"/Resources<</XObject<</I 4 0 R>>>>>>",
+        stream(size + image, samples),
+        stream("", b"q 64 0 0 64 0 0 cm /I Do Q"),
+        stream(size + "/BitsPerComponent 8/ColorSpace/DeviceGray", mask),
+    ]
+    data, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(b"%010d 00000 n \n" % len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"xref\n0 7\n0000000000 65535 f \n" + b"".join(places)
+    trailer = b"trailer<</Size 7/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % len(data)
+    return data + table + trailer
+
+
+def test_stencils_and_masked_images_are_read_as_they_are_shown() -> None:
+    letters = np.zeros((64, 64), np.uint8)
+    letters[10:30, 10:50] = 1
+    packed = np.packbits(letters, axis=1).tobytes()
+    plain = read_picture(written("/BitsPerComponent 1/ColorSpace/DeviceGray", packed))
+    assert (plain.pixels[20, 20], plain.pixels[50, 50]) == (255, 0)
+    stencil = read_picture(written("/BitsPerComponent 1/ImageMask true", packed)).array
+    assert (stencil[20, 20, 0], stencil[50, 50, 0]) == (255, 0)  # paints where bits are 0
+    inverted = read_picture(written("/BitsPerComponent 1/ImageMask true/Decode[1 0]", packed)).array
+    assert (inverted[20, 20, 0], inverted[50, 50, 0]) == (0, 255)
+    half = np.repeat(np.uint8([0, 255]), 32 * 64).tobytes()
+    gray = "/BitsPerComponent 8/ColorSpace/DeviceGray/SMask 6 0 R"
+    masked = read_picture(written(gray, bytes([100]) * 64 * 64, half)).array
+    assert (masked[20, 20, 0], masked[50, 50, 0]) == (255, 100)
+
+
 def test_a_turned_page_is_read_as_it_is_shown() -> None:
     read = read_picture(edited(pdf(SCAN, quality=100), lambda page: page.set_rotation(90)))
     assert read.size == (240, 160)

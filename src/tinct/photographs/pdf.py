@@ -97,7 +97,18 @@ def _is_whole_page(image: Any, page: Any) -> bool:
         and matrix.a > 0 < matrix.d
         and matrix.b == matrix.c == 0
         and np.allclose((left, bottom, right, top), shown, atol=1)  # points
+        and _is_opaque(image)
     )
+
+
+def _is_opaque(image: Any) -> bool:
+    """Tell an image from a stencil and from one with a mask, which are not shown as they are.
+
+    PDFium does not say what an image is (ISO 32000-1, 8.9.6), but draws it: at a pixel a point.
+    """
+    drawn = image.get_bitmap(render=True, scale_to_original=False).to_numpy()
+    inside = drawn[1:-1, 1:-1]  # the edge need not fill its pixels
+    return inside.shape[2] < 4 or bool((inside[..., 3] == 255).all())
 
 
 def _rgb_or_gray(bitmap: Any) -> NDArray[np.uint8]:
