@@ -518,6 +518,32 @@ def block_with(link: int, note: bytes = b"") -> bytes:
     return head + struct.pack("<I", link) + make + when + note
 
 
+def test_sizes_in_the_first_directory_are_those_of_the_upright_picture() -> None:
+    block = Image.Exif()
+    block[0x0112], block[0x0100], block[0x0101] = 6, RAMP.shape[1], RAMP.shape[0]
+    read = read_picture(jpeg(RAMP, exif=block))
+    kept = Image.Exif()
+    kept.load(read.metadata.exif or b"")
+    assert (kept[0x0100], kept[0x0101]) == read.size == RAMP.shape
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_of_a_big_tiff(order: str) -> None:
+    """Its directories have longer numbers."""
+    text, stands_for = b"1931:05:01 00:00:00\0", (34664, 16, 1)
+    data = bytearray(tiff(RAMP, bigtiff=True, byteorder=order, extratags=[(*stands_for, 0, True)]))
+    at = data.index(struct.pack(order + "HHQ", *stands_for))
+    struct.pack_into(order + "HHQQ", data, at, 34665, 16, 1, len(data))
+    values_at = len(data) + 8 + 2 * 20 + 8
+    data += struct.pack(order + "QHHQQ", 2, 0x9003, 2, len(text), values_at)
+    data += struct.pack(order + "HHQ", 0x9004, 2, 4) + b"1931" + bytes(4) + bytes(8) + text
+    read = read_picture(bytes(data))
+    exif = Image.Exif()
+    exif.load(read.metadata.exif or b"")
+    assert exif.get_ifd(0x8769)[0x9003] == "1931:05:01 00:00:00"
+    assert exif.get_ifd(0x8769)[0x9004] == "1931"
+
+
 @pytest.mark.parametrize("link", [0, 0x7FFFFF00, 3, 69])
 def test_exif_with_a_bad_link(link: int) -> None:
     read = read_picture(jpeg(RAMP, segment(0xE1, b"Exif\0\0" + block_with(link))))
@@ -797,6 +823,51 @@ def test_jpeg_2000_between_8_and_16_bits(depth: int) -> None:
     pixels = read_picture(data).pixels
     assert pixels.dtype == np.uint16
     assert np.array_equal(pixels, np.rint(stored / full * 65535))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 7])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_2000_of_few_bits(depth: int, channels: int) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    full = (1 << depth) - 1
+    stored = np.dstack([RAMP >> (8 - depth)] * channels).squeeze()
+    data = imagecodecs.jpeg2k_encode(
+        stored, level=0, codecformat="jp2", bitspersample=depth, reversible=True
+    )
+    assert np.array_equal(read_picture(data).pixels, np.rint(stored / full * 255))
+
+
+@pytest.mark.parametrize("depth", [12, 16])
+def test_deep_gray_with_alpha_in_jpeg_2000(depth: int) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    stored = np.dstack([DEEP, DEEP[::-1]]) >> (16 - depth)
+    data = imagecodecs.jpeg2k_encode(
+        stored, level=0, codecformat="jp2", bitspersample=depth, reversible=True
+    )
+    pixels = read_picture(data).pixels
+    assert np.array_equal(pixels, np.rint(stored / ((1 << depth) - 1) * 65535))
+
+
+def test_boxes_of_jpeg_2000_are_kept_or_named() -> None:
+    def box(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), name) + content
+
+    iptc = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+    boxes = (
+        box(b"uuid", iptc + RECORDS),
+        box(b"xml ", b"<record><title>Grandmother</title></record>"),
+        box(b"uuid", bytes(range(16)) + b"content"),
+    )
+    read = read_picture(encode_picture(Picture(RAMP), "jp2") + b"".join(boxes))
+    assert iptc_of(read.metadata.photoshop) == RECORDS
+    assert read.warnings == (
+        "a box of XML that is no XMP was left out",
+        "a box of a kind of its own was left out (UUID 000102030405060708090a0b0c0d0e0f)",
+    )
+    path = b"8BIM" + struct.pack(">HHI", 2999, 0, 4) + b"path"
+    resources = (read.metadata.photoshop or b"") + path
+    again = encode_picture(replace(read, metadata=Metadata(photoshop=resources)), "jp2")
+    assert read_picture(again).metadata.photoshop == resources
 
 
 def test_raw_files_are_named() -> None:

@@ -16,10 +16,12 @@ from tinct.photographs.metadata import CM_PER_INCH, sensible_dpi
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH, _COMPRESSION = 0x0201, 0x0202, 0x0103
+_WIDTH, _LENGTH = 0x0100, 0x0101  # inside the first directory
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003  # inside the EXIF IFD
 _INTEROPERABILITY_IFD = 0xA005  # inside the EXIF IFD; tells nothing about the photograph
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _SHORT, _LONG, _RATIONAL = 3, 4, 5  # field types of TIFF 6.0
+_BIG = 43  # version of a BigTIFF, whose directories have longer numbers
 _INTEGERS = {
     1: "B",
     3: "H",
@@ -171,9 +173,10 @@ def upright_exif(
         entries = list(opened.entries(first))
     except (struct.error, KeyError):
         return None, False
+    stated = {_WIDTH: width, _LENGTH: height} | ({ORIENTATION: 1} if is_upright else {})
     for entry in entries:
-        if entry.tag == ORIENTATION and is_upright:
-            opened.set_value(entry, 1)
+        if entry.tag in stated:
+            opened.set_value(entry, stated[entry.tag])
         elif entry.tag == EXIF_IFD:
             _patch_sizes(opened, entry, {_PIXEL_X: width, _PIXEL_Y: height})
     had_thumbnail = _drop_thumbnail(opened, first)
@@ -267,20 +270,26 @@ def read_fields(block: bytes, at: int | None = None) -> list[Field]:
     """Read the directory at an offset, by default the first; what cannot be read is left out.
 
     Args:
-        block: An EXIF block, or a whole TIFF.
+        block: An EXIF block, or a whole TIFF, which may be a BigTIFF.
         at: Where the directory begins.
     """
     found: list[Field] = []
     try:
         order = order_of(block)
+        is_big = struct.unpack_from(order + "H", block, 2) == (_BIG,)
+        # Codes of the number of entries and of the values of each, or where they are
+        of_number, of_values = ("Q", "Q") if is_big else ("H", "I")
+        head, size = struct.calcsize(of_number), struct.calcsize(of_values)
         if at is None:
-            (at,) = struct.unpack_from(order + "I", block, 4)
-        (number,) = struct.unpack_from(order + "H", block, at)
-        for start in range(at + 2, at + 2 + 12 * number, 12):
-            tag, kind, count = struct.unpack_from(order + "HHI", block, start)
+            (at,) = struct.unpack_from(order + of_values, block, 8 if is_big else 4)
+        (number,) = struct.unpack_from(order + of_number, block, at)
+        for index in range(min(number, 0xFFFF)):
+            start = at + head + index * (4 + 2 * size)
+            tag, kind, count, where = struct.unpack_from(
+                f"{order}HH{of_values}{of_values}", block, start
+            )
             length = _BYTES_OF_TYPE.get(kind, 0) * count
-            (where,) = struct.unpack_from(order + "I", block, start + 8)
-            where = start + 8 if length <= 4 else where
+            where = start + 4 + size if length <= size else where
             if 0 < length <= len(block) - where:
                 found.append(Field(tag, kind, count, bytes(block[where : where + length])))
     except (struct.error, KeyError):

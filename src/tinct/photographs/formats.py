@@ -56,12 +56,14 @@ _KNOWN = (
     Format("PPM", (".ppm", ".pgm", ".pnm", ".pbm"), deep=True),
     Format(
         "JPEG2000",
-        (".jp2", ".jpx", ".j2k", ".j2c", ".jpc"),
+        (".jp2", ".jpx"),
         100,
         alpha=True,
         deep=True,
-        metadata=("exif", "xmp", "dpi"),
+        metadata=("exif", "xmp", "dpi", "photoshop"),
     ),
+    # A bare codestream of JPEG 2000, which holds no metadata
+    Format("J2K", (".j2k", ".j2c", ".jpc"), written_as=".jp2"),
     Format("GIF", (".gif",), written_as=".png"),
     Format("HEIC", (".heic", ".heif", ".hif"), written_as=".jpg"),
     Format("JXL", (".jxl",), written_as=".png", package="imagecodecs"),

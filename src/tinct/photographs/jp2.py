@@ -1,4 +1,4 @@
-"""JPEG 2000: 8 bits and fewer through Pillow, more through OpenCV, which keeps them.
+"""JPEG 2000: 8 bits and fewer through Pillow, more through OpenCV, which keeps them, or FFmpeg.
 
 libvips' wheel has no JPEG 2000, and no library hands over the metadata: the boxes (ISO/IEC 15444-1,
 annex I) are read and written here.
@@ -18,12 +18,24 @@ from numpy.typing import NDArray
 from PIL import Image, Jpeg2KImagePlugin
 
 from tinct.photographs.exif import exif_dpi, strip_exif_prefix
-from tinct.photographs.metadata import METERS_PER_INCH, Metadata, sensible_dpi
+from tinct.photographs.metadata import (
+    IPTC_RESOURCE,
+    METERS_PER_INCH,
+    Metadata,
+    iptc_of,
+    photoshop_of,
+    photoshop_of_iptc,
+    sensible_dpi,
+)
 from tinct.photographs.picture import Decoded, Limit, UnreadableError, space_of
 from tinct.photographs.pillow_formats import picture_from_pillow
 
 _EXIF_UUID = b"JpgTiffExif->JP2"
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_IPTC_UUID = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_PHOTOSHOP_UUID = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
+_UUIDS = (_EXIF_UUID, _XMP_UUID, _IPTC_UUID, _PHOTOSHOP_UUID)
+_XMP_MARK = b"adobe:ns:meta"
 _PROFILE_METHODS = (b"\x02", b"\x03")  # of a color box: it holds an ICC profile
 _MAX_BOXES = 1000
 _SMALLEST = 32  # pixels
@@ -39,20 +51,45 @@ def decode_jp2(data: bytes, limit: Limit) -> Decoded:
     """
     picture = Jpeg2KImagePlugin.Jpeg2KImageFile(io.BytesIO(data))
     limit.check(picture.height, picture.width)
-    metadata = read_metadata(data)
-    height, width, depth = _codestream_size(data)
+    metadata, lost = read_metadata(data), _lost_boxes(data)
+    height, width, num_components, depth = _codestream_size(data)
     if (height, width) != (picture.height, picture.width):
         raise UnreadableError("damaged: two different sizes are stated")
     if depth <= 8:
+        has_palette = picture.mode == "P"
         pixels, space = picture_from_pillow(picture)
-        return Decoded(pixels, space, metadata)
+        if depth < 8 and not has_palette:
+            pixels = _scaled(pixels >> (8 - depth), depth, 8)  # Pillow shifts samples to the left
+        return Decoded(pixels, space, metadata, warnings=lost)
     if depth > 16:
         raise UnreadableError(f"{depth}-bit samples, which tinct does not read")
-    pixels = _decode_deep(data, depth)
-    return Decoded(pixels, space_of(pixels), metadata)
+    if num_components == 2:
+        pixels = _scaled(_decode_gray_with_alpha(data), depth, 16)
+    else:
+        pixels = _scaled(_decode_deep(data), depth, 16)
+    return Decoded(pixels, space_of(pixels), metadata, warnings=lost)
 
 
-def _decode_deep(data: bytes, depth: int) -> NDArray[np.uint16]:
+def _scaled(pixels: NDArray[Any], depth: int, wanted: int) -> NDArray[Any]:
+    """Bring samples of so many bits to 8 or 16, white being white."""
+    if depth == wanted:
+        return pixels
+    full, white = (1 << depth) - 1, (1 << wanted) - 1
+    scaled = np.minimum(pixels, full).astype(np.uint32) * white + full // 2
+    return (scaled // full).astype(pixels.dtype)
+
+
+def _decode_gray_with_alpha(data: bytes) -> NDArray[np.uint16]:
+    """Decode two components of more than 8 bits through FFmpeg; OpenCV does not."""
+    import av
+
+    with av.open(io.BytesIO(data), mode="r", format="j2k_pipe") as file:
+        frame = next(file.decode(file.streams.video[0]))
+    pixels = frame.to_ndarray(format="rgba64le")[..., [0, 3]]
+    return np.ascontiguousarray(pixels, np.uint16)
+
+
+def _decode_deep(data: bytes) -> NDArray[np.uint16]:
     log = cv2.utils.logging
     with _OPENCV_LOG:  # OpenCV tells the terminal what an InputError tells the caller
         level = log.setLogLevel(log.LOG_LEVEL_SILENT)
@@ -62,23 +99,20 @@ def _decode_deep(data: bytes, depth: int) -> NDArray[np.uint16]:
             log.setLogLevel(level)
     if pixels is None or pixels.dtype != np.uint16:
         raise UnreadableError("damaged beyond reading")
-    if depth < 16:
-        full = (1 << depth) - 1
-        scaled = np.minimum(pixels, full).astype(np.uint32) * 65535 + full // 2
-        pixels = (scaled // full).astype(np.uint16)
     if pixels.ndim == 3:
         code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         pixels = cv2.cvtColor(pixels, code)
     return np.asarray(pixels, np.uint16)
 
 
-def _codestream_size(data: bytes) -> tuple[int, int, int]:
-    """Read height, width and bits of the first component out of the SIZ segment."""
+def _codestream_size(data: bytes) -> tuple[int, int, int, int]:
+    """Read height, width, number of components and bits of the first out of the SIZ segment."""
     at = data.find(_SIZE_MARKER)
     if at < 0 or at + 45 > len(data):
         raise UnreadableError("damaged: it ends before the picture begins")
     right, bottom, left, top = struct.unpack_from(">4I", data, at + 8)
-    return bottom - top, right - left, (data[at + 42] & 0x7F) + 1
+    (num_components,) = struct.unpack_from(">H", data, at + 40)
+    return bottom - top, right - left, num_components, (data[at + 42] & 0x7F) + 1
 
 
 def encode_jp2(pixels: NDArray[Any], quality: int, metadata: Metadata) -> bytes:
@@ -136,24 +170,37 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 def read_metadata(data: bytes) -> Metadata:
     """Collect the metadata of a file of boxes (JPEG 2000, JPEG XL); a bare codestream has none."""
-    exif = icc = xmp = dpi = None
+    icc = dpi = None
+    held: dict[bytes, bytes] = {}  # by UUID
     if data[4:8] not in (b"jP  ", b"JXL "):
         return Metadata()
     for box in boxes(data, 0, len(data)):
+        content = data[box.start : box.end]
         if box.name == b"uuid":
-            content = data[box.start : box.end]
-            if content.startswith(_EXIF_UUID):
-                exif = strip_exif_prefix(content[16:])
-            elif content.startswith(_XMP_UUID):
-                xmp = content[16:]
+            held[content[:16]] = content[16:]
         elif box.name == b"jp2h":
             icc, dpi = _read_header(data, box)
         elif box.name == b"Exif":  # of JPEG XL; four bytes say how many more come before the block
-            skipped = int.from_bytes(data[box.start : box.start + 4])
-            exif = strip_exif_prefix(data[box.start + 4 + skipped : box.end])
-        elif box.name == b"xml " and xmp is None and b"adobe:ns:meta" in data[box.start : box.end]:
-            xmp = data[box.start : box.end]
-    return Metadata(exif, icc, xmp, dpi or exif_dpi(exif))
+            held[_EXIF_UUID] = content[4 + int.from_bytes(content[:4]) :]
+        elif box.name == b"xml " and _XMP_MARK in content:
+            held.setdefault(_XMP_UUID, content)
+    exif = strip_exif_prefix(held.get(_EXIF_UUID))
+    resources = held.get(_PHOTOSHOP_UUID, b"")
+    if _IPTC_UUID in held:
+        resources = photoshop_of_iptc(held[_IPTC_UUID]) + resources
+    return Metadata(exif, icc, held.get(_XMP_UUID), dpi or exif_dpi(exif), photoshop_of(resources))
+
+
+def _lost_boxes(data: bytes) -> tuple[str, ...]:
+    """Say of boxes with descriptions that tinct does not know that they are left out."""
+    lost = []
+    for box in boxes(data, 0, len(data)) if data[4:8] == b"jP  " else ():
+        content = data[box.start : box.end]
+        if box.name == b"xml " and _XMP_MARK not in content:
+            lost.append("a box of XML that is no XMP was left out")
+        elif box.name == b"uuid" and not content.startswith(_UUIDS):
+            lost.append(f"a box of a kind of its own was left out (UUID {content[:16].hex()})")
+    return tuple(lost)
 
 
 def _read_header(data: bytes, header: Box) -> tuple[bytes | None, tuple[float, float] | None]:
@@ -178,14 +225,15 @@ def _read_resolution(data: bytes, parent: Box) -> tuple[float, float] | None:
 
 
 def with_metadata(encoded: bytes, metadata: Metadata) -> bytes:
-    """Put resolution into the header box, and EXIF and XMP behind everything else."""
+    """Put resolution into the header box, and everything else behind the picture."""
     parts: list[bytes] = []
     for box in boxes(encoded, 0, len(encoded)):
         content = encoded[box.start : box.end]
         if box.name == b"jp2h" and metadata.dpi:
             content += _resolution(metadata.dpi)
         parts.append(_box(box.name, content))
-    for uuid, part in ((_EXIF_UUID, metadata.exif), (_XMP_UUID, metadata.xmp)):
+    iptc, others = iptc_of(metadata.photoshop), photoshop_of(metadata.photoshop, {IPTC_RESOURCE})
+    for uuid, part in zip(_UUIDS, (metadata.exif, metadata.xmp, iptc, others), strict=True):
         if part:
             parts.append(_box(b"uuid", uuid + part))
     return b"".join(parts)

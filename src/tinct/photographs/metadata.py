@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 CM_PER_INCH = 2.54
 METERS_PER_INCH = 0.0254
-_IPTC_RESOURCE = 0x0404
+IPTC_RESOURCE = 0x0404
 _THUMBNAIL_RESOURCES = (0x0409, 0x040C)
 _RESOURCE_SIGNATURES = (b"8BIM", b"AgHg", b"DCSR", b"MeSa", b"PHUT")
 
@@ -85,7 +85,7 @@ def photoshop_of(block: bytes | None, without: Collection[int] = ()) -> bytes | 
 
 def photoshop_of_iptc(iptc: bytes) -> bytes:
     """Make the resource that holds these IPTC records."""
-    head = b"8BIM" + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(iptc))
+    head = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc))
     return head + iptc + bytes(len(iptc) % 2)
 
 
@@ -98,4 +98,4 @@ def find_resource(block: bytes | None, number: int) -> bytes | None:
 
 def iptc_of(photoshop: bytes | None) -> bytes | None:
     """Find the IPTC records (IIM) among the resources."""
-    return find_resource(photoshop, _IPTC_RESOURCE)
+    return find_resource(photoshop, IPTC_RESOURCE)

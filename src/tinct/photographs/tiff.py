@@ -468,7 +468,7 @@ def _exif(data: bytes, page: tifffile.TiffPage) -> bytes | None:
     inner = {}
     for code in (EXIF_IFD, GPS_IFD):
         tag = page.tags.get(code)
-        if tag is not None and not page.parent.is_bigtiff:  # that has entries of another size
+        if tag is not None:
             inner[code] = read_fields(data, tag.valueoffset)  # where tifffile was pointed to
     return (
         build_exif(page.parent.byteorder, fields, inner) if fields or any(inner.values()) else None
