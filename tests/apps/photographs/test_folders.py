@@ -352,6 +352,15 @@ def test_choices_is_one_sheet_and_nothing_else(
     assert _pictures(tmp_path / "album-choices") == ["a.jpg"]
 
 
+@pytest.mark.parametrize(("name", "kind"), [("sheet.png", "PNG"), ("sheet.jpg", "JPEG")])
+def test_choices_are_of_the_kind_that_the_name_says(
+    call: Call, photo: Path, name: str, kind: str
+) -> None:
+    assert call("image", photo, "--choices", "-o", name, *NANO)[0] == 0
+    with Image.open(photo.with_name(name)) as sheet:
+        assert sheet.format == kind
+
+
 # -- restoring
 
 

@@ -278,7 +278,9 @@ def choose_format(picture: Picture, options: BatchOptions, target: Path | None =
         named = next(
             (known for known in FORMATS.values() if known.name == picture.source_format), None
         )
-    return named.name if named is not None and not named.written_as else "PNG"
+    if named is None:
+        return "PNG"
+    return FORMATS[named.written_as].name if named.written_as else named.name
 
 
 def _check_place(path: Path) -> None:

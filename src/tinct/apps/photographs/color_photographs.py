@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 from tinct import __version__
@@ -17,7 +18,7 @@ from tinct.apps.photographs.journal import Journal, deciding_options
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
-from tinct.photographs import format_named
+from tinct.photographs import FORMATS, format_named
 from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def color_photographs(
     if options.report == STREAM and (output == STREAM or (output is None and STREAM in inputs)):
         raise OptionError("--json -: standard output takes the picture already")
     if options.choices:
-        batch = replace(batch, format="jpeg", recolor=True)
+        # Sheets are JPEGs, unless a suffix says otherwise
+        is_named = output is not None and PurePath(output).suffix.lower() in FORMATS
+        batch = replace(batch, format=None if is_named else "jpeg", recolor=True)
     asked = None if batch.format is None else format_named(batch.format)
     ending = "-choices" if options.choices else "-color"
     known = _read_known_colors(options, inputs)

@@ -354,8 +354,8 @@ def _with_format(path: Path, naming: Naming) -> Path:
     """Give a file the suffix of the format that it will have."""
     suffix = path.suffix.lower()
     kept = FORMATS.get(suffix)
-    if naming.format is not None:
-        return path if naming.format is kept else path.with_suffix(naming.format.suffixes[0])
+    if naming.format is not None and naming.format is not kept:
+        return path.with_suffix(naming.format.suffixes[0])
     if kept is not None and kept.written_as:
         return path.with_suffix(kept.written_as)
     # These two say by their names that they hold no color.
