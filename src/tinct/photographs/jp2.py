@@ -76,7 +76,7 @@ def _scaled(pixels: NDArray[Any], depth: int, wanted: int) -> NDArray[Any]:
         return pixels
     full, white = (1 << depth) - 1, (1 << wanted) - 1
     scaled = np.minimum(pixels, full).astype(np.uint32) * white + full // 2
-    return (scaled // full).astype(pixels.dtype)
+    return np.asarray(scaled // full, pixels.dtype)
 
 
 def _decode_gray_with_alpha(data: bytes) -> NDArray[np.uint16]:

@@ -13,8 +13,7 @@ from tinct import __version__
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.console import Verbosity, print_error, print_message, print_warning, progress_bar
 from tinct.apps.photographs.batch import IN_COLOR, BatchOptions, run_batch
-from tinct.apps.photographs.finished import split_finished
-from tinct.apps.photographs.journal import Journal, deciding_options
+from tinct.apps.photographs.journal import Journal, deciding_options, split_finished
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
@@ -101,7 +100,11 @@ def color_photographs(
         deciding |= known.digests
     journal = Journal(color.model, deciding)
     todo, decided = split_finished(plan.jobs, journal, batch.overwrite)
-    for record in (*plan.decided, *decided):
+    others = [
+        PhotographRecord(job.input_name, job.output_name, status, reason)
+        for job, status, reason in decided
+    ]
+    for record in (*plan.decided, *others):
         _take(record, run)
     try:
         if todo:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinct.apps.console import print_warning
 from tinct.files import digest_of, reason_of
 from tinct.spec import MODEL_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.apps.photographs.batch import BatchOptions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 JOURNAL_NAME = ".tinct-journal.jsonl"
 
 Entry = dict[str, Any]
+Status = Literal["skipped", "failed"]
 
 
 class Journal:
@@ -139,6 +141,66 @@ def deciding_options(color: ColorizerOptions, batch: BatchOptions) -> dict[str, 
         "mark": batch.mark,
         "restore": batch.restore,
     }
+
+
+def split_finished(
+    jobs: Sequence[PhotographJob], journal: Journal, overwrite: bool
+) -> tuple[list[PhotographJob], list[tuple[PhotographJob, Status, str]]]:
+    """Tell finished jobs from those that are to be done, perhaps again.
+
+    Args:
+        jobs: What was asked for.
+        journal: Knows what results were made with.
+        overwrite: Whether all are to be done again.
+
+    Returns:
+        The jobs to do, and the others, which are finished or have no place for their result: what
+        becomes of each, and why.
+    """
+    if overwrite:
+        return list(jobs), []
+    sources = {os.path.abspath(job.source) for job in jobs if job.source is not None}
+    todo: list[PhotographJob] = []
+    decided: list[tuple[PhotographJob, Status, str]] = []
+    for job in jobs:
+        decision = _decide(job, journal, sources)
+        if isinstance(decision, tuple):
+            decided.append((job, *decision))
+        else:
+            todo.append(decision)
+    return todo, decided
+
+
+def _decide(
+    job: PhotographJob, journal: Journal, sources: set[str]
+) -> PhotographJob | tuple[Status, str]:
+    """Decide about a job: how it is done, or what becomes of it and why.
+
+    Args:
+        job: The job.
+        journal: Knows what results were made with.
+        sources: Inputs of this run: results of those get a place of their own in it.
+    """
+    # os.path answers no, and pathlib raises, where a folder's permission forbids even to look.
+    target, sheet = job.target, job.sheet
+    if target is not None and os.path.isfile(target):
+        other = journal.other_input(target, job.source)
+        if other is not None and other not in sources:
+            return "failed", f"{target} is the result of {other}; choose another place with -o"
+        why = journal.why_again(job)
+        if why:
+            job = replace(job, replaced=(target,), notes=(*job.notes, f"done again: {why}"))
+        elif sheet is not None and not os.path.isfile(sheet):
+            return replace(job, result_stays=True)
+        else:
+            return "skipped", f"{target} is there already (--overwrite does it again)"
+    if sheet is None or not os.path.isfile(sheet):
+        return job
+    other = journal.other_input(sheet, job.source)
+    if journal.is_own(sheet) and (other is None or other in sources):
+        return replace(job, replaced=(*job.replaced, sheet))
+    note = f"no sheet: {sheet} is there already, and none that tinct has made of it"
+    return replace(job, sheet=None, notes=(*job.notes, f"{note} (--overwrite replaces it)"))
 
 
 def results_in(folder: Path) -> frozenset[str]:
