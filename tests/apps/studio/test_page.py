@@ -232,7 +232,27 @@ def test_a_worker_that_cannot_be_loaded_is_one_line(
         choose(page, path)
         page.locator("#problem", has_text=f"{path.name}: failed").wait_for()
     assert 0 < len(tried) <= 8, "once for each request"
+    page.wait_for_selector("#progress-bar", state="hidden")
+    page.unroute("**/assets/worker-*.js")
+    page.click("#pictures li:nth-child(1) button")  # what somebody looks at is tried again
+    page.locator("#progress", has_text="1 of 2 colored").wait_for()
     context.close()
+
+
+def test_a_network_that_is_not_to_be_had_keeps_no_others_waiting(page: Any, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in paths:
+        Picture(np.full((40, 50), 99, np.uint8)).save(path)
+    page.route("**/models/base*.onnx", lambda route: route.fulfill(status=422))
+    page.reload()  # a network that was fetched before stays
+    choose(page, *paths[:2])
+    page.locator("#progress", has_text="2 of 2 colored").wait_for()
+    page.check("[name=model][value=base]")
+    page.locator("#problem", has_text="could not be fetched").wait_for()
+    page.click("#pictures li:nth-child(2) button")
+    choose(page, paths[2])
+    page.locator("#progress", has_text="3 of 3 colored").wait_for()
+    page.unroute("**/models/base*.onnx")
 
 
 def test_hints_are_those_of_the_selected_picture_though_another_is_shown_yet(
@@ -319,6 +339,29 @@ _KEPT = """() => new Promise(resolve => {
     };
 })"""
 """How many pictures the browser keeps; all that was to be written before has been."""
+
+
+def test_a_file_that_goes_away_leaves_the_copy_of_the_browser(
+    browser: Any, chromium: str, built: Path, serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]  # of two the worker keeps pixels
+    for path in paths:
+        Picture(np.full((40, 50), 99, np.uint8)).save(path)
+    # Windows that keep nothing on the disk, as those of the other tests, copy no files either.
+    with browser.browser_type.launch_persistent_context(
+        tmp_path / "profile", executable_path=chromium, args=["--no-sandbox"]
+    ) as context:
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(serve(built, []).url)
+        choose(page, *paths)
+        page.locator("#progress", has_text="3 of 3 colored").wait_for()
+        page.evaluate(_KEPT)
+        for path in paths:
+            path.unlink()
+        for number in (2, 1, 0):
+            page.click(f"#pictures li:nth-child({number + 1}) button")
+            page.locator("#caption", has_text=f"{number}.png, 50").wait_for()
 
 
 def test_colors_alone_lie_over_the_gray_picture_in_other_programs(page: Any) -> None:

@@ -134,10 +134,11 @@ def test_a_restart_loses_nothing(browser: Any, built: Path, tmp_path: Path) -> N
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     path = scan(tmp_path / "scan.tif")
-    with studio(EXAMPLES[0], path, port=0) as url:
+    Image.new("L", (50, 40), 99).save(tmp_path / "only.ppm")  # which no browser reads
+    with studio(EXAMPLES[0], path, tmp_path / "only.ppm", port=0) as url:
         port = int(url.partition("/#")[0].rpartition(":")[2])
         page.goto(url)
-        page.locator("#progress", has_text="2 of 2 colored").wait_for()
+        page.locator("#progress", has_text="3 of 3 colored").wait_for()
         place(page, 0.4, 0.8)
         choose_likely(page, 2)
         page.keyboard.press("Escape")
@@ -145,9 +146,12 @@ def test_a_restart_loses_nothing(browser: Any, built: Path, tmp_path: Path) -> N
         seen = page.evaluate(PIXELS)
     assert save(page, "png"), "without the machine the browser writes it"
     with studio(EXAMPLES[2], EXAMPLES[0], port=port) as url:
+        page.reload()  # as a browser opens its tabs again: with the token of the studio before
+        page.locator("#progress", has_text="2 of 3 colored").wait_for()
+        assert "only.ppm: not a picture that this browser" in page.inner_text("#problem")
         page.goto("about:blank")
         page.goto(url)
-        page.locator("#progress", has_text="3 of 3 colored").wait_for()
+        page.locator("#progress", has_text="4 of 4 colored").wait_for()
         assert page.inner_text("#caption").startswith(EXAMPLES[2].name), "what is named is shown"
         page.click("#pictures li:nth-child(1) button")
         wait_shown(page, 0)

@@ -7,13 +7,23 @@ import { texts } from "./texts";
 
 const TIMED = 3; // pictures after which the time left is estimated
 
+/** How a picture stands in the row; all but the last two are to be colored there. */
+type State =
+  /** It came in, and may be no picture at all. */
+  | "new"
+  /** It was open before. */
+  | "kept"
+  /** The row shows it otherwise than it has been chosen. */
+  | "stale"
+  | "colored"
+  /** It is not tried again before somebody looks at it. */
+  | "failed";
+
 export interface OpenPicture {
   readonly number: number;
-  readonly file: File;
+  file: File;
   readonly history: History;
-  state: "waiting" | "colored" | "failed";
-  /** Whether the row shows it otherwise than it is. */
-  isStale: boolean;
+  state: State;
 }
 
 /** Return what every request about a picture has. */
@@ -34,9 +44,10 @@ export class Gallery {
     this.list.addEventListener("keydown", (event) => this.moveFocus(event));
   }
 
-  /** @param number Of a picture that was open before; a new one if left out. */
-  add(file: File, edits: Edits, number = newNumber()): OpenPicture {
-    const picture: OpenPicture = { number, file, history: new History(edits), state: "waiting", isStale: true };
+  /** @param kept Number of a picture that was open before. */
+  add(file: File, edits: Edits, kept?: number): OpenPicture {
+    const number = kept ?? newNumber();
+    const picture: OpenPicture = { number, file, history: new History(edits), state: kept === undefined ? "new" : "kept" };
     const button = document.createElement("button");
     const name = document.createElement("span");
     name.textContent = file.name;
@@ -71,13 +82,16 @@ export class Gallery {
     this.list.scrollTo({ left: button.offsetLeft - (this.list.clientWidth - button.offsetWidth) / 2 });
   }
 
-  showColored(picture: OpenPicture, thumbnail: ImageBitmap): void {
+  /** @param edits With which the thumbnail was colored; others may have been chosen meanwhile. */
+  showColored(picture: OpenPicture, thumbnail: ImageBitmap, edits: Edits): void {
     const canvas = document.createElement("canvas");
     draw(canvas, thumbnail);
     const button = this.buttons.get(picture.number);
     button?.replaceChildren(canvas);
+    button?.classList.remove("failed");
     button?.setAttribute("aria-label", picture.file.name);
-    picture.state = "colored";
+    button?.removeAttribute("title");
+    picture.state = edits === picture.history.edits ? "colored" : "stale";
     this.count();
   }
 
@@ -92,8 +106,8 @@ export class Gallery {
 
   private count(): void {
     const all = this.pictures.length;
-    const colored = this.pictures.filter((picture) => picture.state === "colored").length;
-    const waiting = this.pictures.filter((picture) => picture.state === "waiting").length;
+    const colored = this.pictures.filter(({ state }) => state === "colored" || state === "stale").length;
+    const waiting = this.pictures.filter(({ state }) => state === "new" || state === "kept").length;
     this.bar.max = all;
     this.bar.value = all - waiting;
     this.bar.hidden = waiting === 0;

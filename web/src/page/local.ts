@@ -16,6 +16,8 @@ export interface NamedPicture {
   readonly modified: number;
 }
 
+const REFUSALS = [413, 422]; // of what was sent; a studio that was started anew refuses the page, which says nothing of a picture
+
 /** Endings of files that any browser reads. */
 const READABLE = /\.(jpe?g|jfif|png|webp|avif|gif|bmp)$/i;
 
@@ -35,14 +37,14 @@ export class Studio implements Reader {
   static async find(): Promise<Studio | null> {
     const token = takeToken();
     if (token === null) return null;
-    const { pictures, folder } = (await (await get("studio", token)).json()) as Pick<Studio, "pictures" | "folder">;
+    const { pictures, folder } = (await (await ask("studio", token)).json()) as Pick<Studio, "pictures" | "folder">;
     return new Studio(token, pictures, folder);
   }
 
   /** Fetch one of the pictures, by its number. */
   async fetch(number: number): Promise<File> {
     const { name, modified } = this.pictures[number]!;
-    return new File([await (await get(`pictures/${number}`, this.token)).blob()], name, { lastModified: modified });
+    return new File([await (await ask(`pictures/${number}`, this.token)).blob()], name, { lastModified: modified });
   }
 
   isFor(file: File): boolean {
@@ -83,12 +85,8 @@ export class Studio implements Reader {
   }
 
   private async post(path: string, name: string, body: Blob): Promise<Blob> {
-    const headers = { [studio.tokenHeader]: this.token, [studio.nameHeader]: encodeURIComponent(name) };
-    const response = await fetch(path, { method: "POST", headers, body }).catch((error: unknown) => {
-      throw new PictureError("noStudio", String(error));
-    });
-    if (!response.ok) throw new PictureError("refused", (await response.text()).trim());
-    return response.blob();
+    const headers = { [studio.nameHeader]: encodeURIComponent(name) };
+    return (await ask(path, this.token, { method: "POST", headers, body })).blob();
   }
 }
 
@@ -101,8 +99,11 @@ function takeToken(): string | null {
   return token;
 }
 
-async function get(path: string, token: string): Promise<Response> {
-  const response = await fetch(path, { headers: { [studio.tokenHeader]: token } });
-  if (!response.ok) throw new PictureError("refused", (await response.text()).trim());
-  return response;
+async function ask(path: string, token: string, request: { method?: string; headers?: Record<string, string>; body?: Blob } = {}): Promise<Response> {
+  const headers = { [studio.tokenHeader]: token, ...request.headers };
+  const response = await fetch(path, { ...request, headers }).catch((error: unknown) => {
+    throw new PictureError("noStudio", String(error));
+  });
+  if (response.ok) return response;
+  throw new PictureError(REFUSALS.includes(response.status) ? "refused" : "noStudio", (await response.text()).trim());
 }

@@ -1,5 +1,5 @@
 /** The page: pictures come in, are shown in color, get the colors that somebody gives them, and are saved. */
-import type { Edits, ModelName, ReferencePicture, ViewSize } from "../messages";
+import type { Edits, Failure, ModelName, Point, ReferencePicture, ViewSize } from "../messages";
 import { HintFileError, readHints } from "../hints/hint-file";
 import { WorkerClient } from "../worker/client";
 import { Camera } from "./camera";
@@ -18,6 +18,8 @@ import { texts } from "./texts";
 import { Viewer } from "./viewer";
 
 const NO_EDITS: Edits = { settings: DEFAULT_SETTINGS, references: [], hints: [] };
+/** Failures that lie in the file, not in the moment. */
+const UNREADABLE: ReadonlySet<Failure> = new Set(["unreadable", "unreadableHeic", "tooLarge", "refused"]);
 
 export class Page {
   private readonly client = new WorkerClient();
@@ -29,7 +31,7 @@ export class Page {
   );
   private readonly references = new References((number) => this.removeReference(number));
   private readonly viewer = new Viewer(this.client, {
-    onShown: (picture, size) => this.showStatus(texts.ready(picture.file.name, ...size)),
+    onShown: (picture, size) => this.showReady(picture, size),
     onFailed: (picture, error) => this.fail(picture, error),
     onPlace: (points, inWindow) => this.hintEditor.place(points, inWindow),
     onOpen: (index, inWindow) => this.hintEditor.open(index, inWindow),
@@ -68,7 +70,7 @@ export class Page {
     this.saver = new Saver(this.client, this.viewer, studio, {
       onStatus: (text) => this.showStatus(text),
       onProblem: (text) => this.showProblem(text),
-      onFailed: (picture, error) => this.fail(picture, error),
+      onFailed: (picture, error) => void this.report(picture, error),
     });
     this.onClick("show-photographs", () => this.showPlace("photographs"));
     this.onClick("show-camera", () => this.showPlace("camera"));
@@ -77,8 +79,8 @@ export class Page {
     this.onClick("where", () => void this.hintEditor.placeBest());
     this.onClick("for-all", () => this.useForAll());
     this.onClick("save", () => void this.save());
-    this.onClick("save-all", () => void this.saver.saveAll(this.readable));
-    this.onClick("save-folder", () => void this.saver.saveIntoFolder(this.readable));
+    this.onClick("save-all", () => void this.saver.saveAll(this.gallery.pictures));
+    this.onClick("save-folder", () => void this.saver.saveIntoFolder(this.gallery.pictures));
     this.onClick("forget", () => void this.forget());
     document.addEventListener("keydown", (event) => this.pressKey(event));
   }
@@ -100,7 +102,7 @@ export class Page {
   open(files: readonly File[], isShown = true): void {
     if (isShown) this.showProblem("");
     const added = files.map((file) => this.gallery.add(file, { ...NO_EDITS, settings: this.controls.settings }));
-    for (const { number, file, history } of added) void this.store.keep(number, { file, edits: history.edits });
+    for (const picture of added) void this.keepNew(picture);
     this.begin(added[0], isShown);
   }
 
@@ -144,6 +146,13 @@ export class Page {
 
   private showStatus(text: string): void {
     this.status.textContent = text;
+  }
+
+  private showReady(picture: OpenPicture, size: Point): void {
+    this.showStatus(texts.ready(picture.file.name, ...size));
+    if (picture.state !== "failed") return;
+    picture.state = "stale"; // what can be shown can be colored in the row as well
+    void this.fillGallery();
   }
 
   /** Close all pictures, and forget what was kept of them. */
@@ -227,8 +236,14 @@ export class Page {
   }
 
   private keep(picture: OpenPicture): void {
-    picture.isStale = true;
-    if (picture.state !== "failed") void this.store.keepEdits(picture.number, picture.history.edits);
+    if (picture.state === "colored") picture.state = "stale";
+    void this.store.keepEdits(picture.number, picture.history.edits);
+  }
+
+  /** Keep a picture, and go on with the copy: the original may be moved, or its card pulled out. */
+  private async keepNew(picture: OpenPicture): Promise<void> {
+    const { number, file, history } = picture;
+    picture.file = (await this.store.keep(number, { file, edits: history.edits })) ?? file;
   }
 
   private showChanged(): void {
@@ -288,33 +303,28 @@ export class Page {
 
   // The row of pictures
 
-  private get readable(): OpenPicture[] {
-    return this.gallery.pictures.filter((picture) => picture.state !== "failed");
-  }
-
   /** Color the pictures of the row, one after the other, behind what the user asks for. */
   private async fillGallery(): Promise<void> {
     if (this.isFilling) return;
     this.isFilling = true;
-    const next = (): OpenPicture | undefined => this.gallery.pictures.find((one) => one.isStale && one.state !== "failed");
+    const missing = new Set<ModelName>(); // networks that cannot be fetched now; the pictures of others go on
+    const next = (): OpenPicture | undefined =>
+      this.gallery.pictures.find(({ state, history }) => state !== "colored" && state !== "failed" && !missing.has(history.edits.settings.model));
     for (let picture = next(); picture !== undefined; picture = next()) {
-      picture.isStale = false;
-      const request = { kind: "view", ...ofPicture(picture), size: "thumbnail", withBefore: false } as const;
+      const asked = ofPicture(picture);
       try {
-        this.gallery.showColored(picture, (await this.client.ask(request, false)).after);
+        const { after } = await this.client.ask({ kind: "view", ...asked, size: "thumbnail", withBefore: false }, false);
+        this.gallery.showColored(picture, after, asked.edits);
       } catch (error) {
         this.fail(picture, error);
-        if (failureOf(error) !== "noModel") continue;
-        picture.isStale = true; // as all others: without the network none of them can be colored
-        break;
+        if (failureOf(error) === "noModel") missing.add(asked.edits.settings.model);
       }
     }
     this.isFilling = false;
   }
 
   private async save(): Promise<void> {
-    const picture = this.selected;
-    if (picture !== undefined && picture.state !== "failed") await this.saver.save(picture);
+    if (this.selected !== undefined) await this.saver.save(this.selected);
   }
 
   // Everything else
@@ -333,22 +343,29 @@ export class Page {
     element(id, HTMLButtonElement).addEventListener("click", action);
   }
 
-  private fail(picture: OpenPicture, error: unknown): void {
-    if (!this.gallery.pictures.includes(picture)) return; // it has been closed meanwhile
-    const failure = failureOf(error);
+  /** Say why something failed with a picture; returns that line, or null where the picture has been closed meanwhile. */
+  private report(picture: OpenPicture, error: unknown): string | null {
+    if (!this.gallery.pictures.includes(picture)) return null;
     const reason = reasonOf(error, picture.file.name);
     this.showProblem(reason);
     if (picture === this.selected) this.showStatus(picture.file.name);
-    const isLost = failure === "unreadable" || failure === "unreadableHeic" || failure === "tooLarge";
-    if (!(isLost || (failure === "refused" && picture.state === "waiting"))) return;
+    return reason;
+  }
+
+  /** A picture could not be shown. It is forgotten only where it never was a picture here: another browser, or `tinct studio`, may read it yet. */
+  private fail(picture: OpenPicture, error: unknown): void {
+    const reason = this.report(picture, error);
+    const failure = failureOf(error);
+    if (reason === null || failure === "noModel") return;
+    const isUnreadable = UNREADABLE.has(failure);
+    if (isUnreadable && picture.state === "new") void this.store.remove(picture.number);
     this.gallery.showFailed(picture, reason);
-    void this.store.remove(picture.number);
-    if (picture === this.selected) this.selectReadable();
+    if (isUnreadable && picture === this.selected) this.selectReadable();
   }
 
   /** Go on to a picture that may be readable; where there is none, begin again. */
   private selectReadable(): void {
-    const [other] = this.readable;
+    const other = this.gallery.pictures.find(({ state }) => state !== "failed");
     this.selected = undefined;
     this.showStart(other === undefined);
     if (other !== undefined) this.select(other);

@@ -1,5 +1,5 @@
 /** Keeps pictures and what was chosen for them in the browser, so that a reload loses nothing. */
-import { clear, createStore, delMany, entries, setMany } from "idb-keyval";
+import { clear, createStore, delMany, entries, get, setMany } from "idb-keyval";
 import type { Edits } from "../messages";
 
 export interface KeptPicture {
@@ -28,11 +28,14 @@ export class Store {
       .sort(([one], [other]) => one - other);
   }
 
-  async keep(number: number, { file, edits }: KeptPicture): Promise<void> {
+  /** Keep a picture; returns the copy of its file, where there is one. */
+  async keep(number: number, { file, edits }: KeptPicture): Promise<File | undefined> {
+    const key: Key = [number, "file"];
     await this.write([
-      [[number, "file"], file],
+      [key, file],
       [[number, "edits"], edits],
     ]);
+    return get<File>(key, this.store).catch(() => undefined);
   }
 
   /** Keep what has changed of a picture. */

@@ -122,8 +122,9 @@ export const texts = {
   tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels). tinct on the command line colors it.`,
   noModel: () => "The network could not be fetched. Once it has been, the page works offline; try again with a connection.",
   failed: (name: string) => `${name}: failed; perhaps memory ran out. Close other pages and try again.`,
-  noStudio: (name: string) => `${name}: tinct studio does not answer any more. Start it again; what is open here stays.`,
-  noStudioAtAll: "tinct studio does not answer any more; the pictures that are open can still be saved, as far as the browser can write them.",
+  noStudio: (name: string) => `${name}: tinct studio does not answer this page any more. Start it again, and go on in the page that it opens: what is open here stays.`,
+  noStudioAtAll:
+    "tinct studio does not answer this page any more; start it again, and go on in the page that it opens. Until then pictures are read and saved as far as the browser can.",
   notKept: "This browser keeps nothing here (its disk may be full, or the window private): a reload loses what is open.",
   noBrowser: "This page needs a browser with WebAssembly, workers and OffscreenCanvas: any of the last years.",
 } as const;
