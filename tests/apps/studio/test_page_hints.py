@@ -262,6 +262,50 @@ def test_a_color_is_picked_from_another_picture(page: Any, tmp_path: Path) -> No
     set_range(page, "#divider", 50)
 
 
+def test_a_hint_stays_with_its_picture(page: Any, tmp_path: Path) -> None:
+    Picture(np.full((40, 60), 99, np.uint8)).save(tmp_path / "gray.png")
+    choose(page, EXAMPLES[1], tmp_path / "gray.png")
+    wait_shown(page)
+    # The panel would come when the other one is shown.
+    page.evaluate(
+        """() => {
+            const stage = document.querySelector("#stage");
+            stage.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
+            document.querySelector("#pictures li:nth-child(2) button").click();
+        }"""
+    )
+    wait_shown(page, 1)
+    page.locator("#caption", has_text="gray.png").wait_for()
+    assert not page.is_visible("#panel")
+    page.click("#pictures li:nth-child(1) button")
+    wait_shown(page)
+    place(page, 0.4, 0.8)
+    page.click("#pick")
+    page.click("#pictures li:nth-child(2) button")
+    page.locator("#caption", has_text="gray.png").wait_for()
+    page.keyboard.press("Escape")
+    choose_likely(page, 1)
+    assert page.locator("#hints li").count() == 1
+    page.click("#pictures li:nth-child(2) button")
+    page.locator("#caption", has_text="gray.png").wait_for()
+    assert page.locator("#hints li").count() == 0
+
+
+def test_what_is_changed_beside_the_panel_stays(page: Any, tmp_path: Path) -> None:
+    choose(page, EXAMPLES[1])
+    wait_shown(page)
+    place(page, 0.4, 0.5)
+    choose_likely(page, 1)
+    page.focus("#hints button")
+    page.keyboard.press("ArrowRight")
+    moved = page.get_attribute("#hints li", "style")
+    choose_likely(page, 2)
+    assert page.get_attribute("#hints li", "style") == moved
+    file = write_hints(tmp_path / "hints.json", HINTS[1], read_picture(EXAMPLES[1]).size)
+    open_hints(page, file, len(HINTS[1]))
+    assert not page.is_visible("#panel"), "its hint is gone"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

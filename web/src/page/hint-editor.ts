@@ -7,21 +7,21 @@ import { HintPanel } from "./hint-panel";
 import { texts } from "./texts";
 import type { Viewer } from "./viewer";
 
-/** What the panel is about: a hint of the picture by its number, or one that is to become its last. */
+/** A hint of a picture by its number, or one that is to become its last. */
 interface Edited {
   readonly picture: OpenPicture;
-  readonly hint: Hint;
   readonly index: number;
+  hint: Hint;
 }
 
 export interface EditorActions {
   readonly selected: () => OpenPicture | undefined;
-  /** Show the selected picture with other hints, which are not kept. */
-  readonly onPreview: (hints: readonly Hint[]) => void;
-  readonly onChange: (hints: readonly Hint[]) => void;
+  /** Show a picture with other hints, which are not kept. */
+  readonly onPreview: (picture: OpenPicture, hints: readonly Hint[]) => void;
+  readonly onChange: (picture: OpenPicture, hints: readonly Hint[]) => void;
   /** What was only tried is to be seen no longer. */
   readonly onRevert: () => void;
-  /** The eyedropper went to another picture, and comes back. */
+  /** The eyedropper comes back from wherever it went. */
   readonly onReturn: (picture: OpenPicture) => void;
   readonly onStatus: (text: string) => void;
   readonly onFailed: (picture: OpenPicture, error: unknown) => void;
@@ -33,11 +33,12 @@ export class HintEditor {
   private readonly panel = new HintPanel({
     onColor: (color, isChosen) => this.color(color, isChosen),
     onRemove: () => {
-      if (this.edited !== undefined) this.remove(this.edited.index);
+      if (this.edited !== undefined) this.removeFrom(this.edited.picture, this.edited.index);
     },
     onPick: () => this.setPicking(true),
-    onClose: () => this.leave(),
+    onDone: () => this.close(),
   });
+  /** What the panel is about, or will be once the colors that are likely there are known. */
   private edited: Edited | undefined;
   /** Whether what is shown has a color that was not chosen yet. */
   private isTrying = false;
@@ -50,7 +51,14 @@ export class HintEditor {
   ) {}
 
   close(): void {
+    if (this.edited === undefined) return;
+    this.edited = undefined;
     this.panel.close();
+    this.setPicking(false);
+    if (this.isTrying) this.actions.onRevert();
+    this.isTrying = false;
+    // What had the focus before the panel gets it back from the browser, unless it is gone.
+    if (document.activeElement === document.body) this.focusStage();
   }
 
   /** Make room for another picture; with the eyedropper a color is taken out of that one. */
@@ -58,9 +66,11 @@ export class HintEditor {
     if (!this.isPicking) this.close();
   }
 
-  /** Give the eyedropper back without a color. */
+  /** Give the eyedropper back, with a color or without. */
   stopPicking(): void {
-    if (this.isPicking) this.setPicking(false);
+    if (!this.isPicking) return;
+    this.actions.onReturn(this.edited!.picture); // as long as it is picking that leaves the panel
+    this.setPicking(false);
   }
 
   /** Begin a hint at a spot, or along a stroke. */
@@ -69,14 +79,14 @@ export class HintEditor {
     const { shown } = this;
     if (shown === undefined) return;
     const hint = { points, color: NO_COLOR, radius: this.viewer.hints.radius };
-    void this.edit({ picture: shown, hint, index: shown.history.edits.hints.length }, inWindow);
+    void this.edit({ picture: shown, index: shown.history.edits.hints.length, hint }, inWindow);
   }
 
   /** Change a hint of the picture. */
   open(index: number, inWindow: Point): void {
     if (this.isPicking) return this.takeColor(inWindow);
     const hint = this.shown?.history.edits.hints[index];
-    if (hint !== undefined) void this.edit({ picture: this.shown!, hint, index }, inWindow);
+    if (hint !== undefined) void this.edit({ picture: this.shown!, index, hint }, inWindow);
   }
 
   /** Begin a hint where one helps most. */
@@ -95,13 +105,14 @@ export class HintEditor {
 
   /** Put a hint in the place of one of the picture. */
   move(index: number, hint: Hint, isAtRest: boolean): void {
-    if (this.shown !== undefined) this.put(index, hint, isAtRest);
+    const picture = this.shown;
+    if (picture === undefined) return;
+    if (this.edited?.picture === picture && this.edited.index === index) this.edited.hint = hint;
+    this.put({ picture, index, hint }, isAtRest);
   }
 
   remove(index: number): void {
-    const { shown } = this;
-    this.close();
-    if (shown !== undefined) this.actions.onChange(shown.history.edits.hints.filter((_, other) => other !== index));
+    if (this.shown !== undefined) this.removeFrom(this.shown, index);
   }
 
   /** The selected picture, once it is shown: until then markers and places are those of another. */
@@ -118,33 +129,30 @@ export class HintEditor {
     const at = hint.points[Math.floor(hint.points.length / 2)]!;
     try {
       const suggestions = await this.client.ask({ kind: "suggest", ...ofPicture(picture), at });
-      if (this.edited === edited) this.panel.open(suggestions, hint.color === NO_COLOR ? null : hint.color, inWindow);
+      if (this.edited === edited) this.panel.open(suggestions, edited.hint.color === NO_COLOR ? null : edited.hint.color, inWindow);
     } catch (error) {
       this.actions.onFailed(picture, error);
     }
   }
 
   private color(color: string, isChosen: boolean): void {
-    if (this.edited === undefined) return;
-    this.edited = { ...this.edited, hint: { ...this.edited.hint, color } };
+    const { edited } = this;
+    if (edited === undefined) return;
+    edited.hint = { ...edited.hint, color };
     this.isTrying = !isChosen;
-    this.put(this.edited.index, this.edited.hint, isChosen);
+    this.put(edited, isChosen);
   }
 
-  private put(index: number, hint: Hint, isAtRest: boolean): void {
-    const hints = [...(this.actions.selected()?.history.edits.hints ?? [])];
+  private put({ picture, index, hint }: Edited, isAtRest: boolean): void {
+    const hints = [...picture.history.edits.hints];
     hints[index] = hint;
-    if (isAtRest) this.actions.onChange(hints);
-    else this.actions.onPreview(hints);
+    if (isAtRest) this.actions.onChange(picture, hints);
+    else this.actions.onPreview(picture, hints);
   }
 
-  private leave(): void {
-    this.edited = undefined;
-    this.setPicking(false);
-    if (this.isTrying) this.actions.onRevert();
-    this.isTrying = false;
-    // What had the focus before the panel gets it back from the browser, unless it is gone.
-    if (document.activeElement === document.body) this.focusStage();
+  private removeFrom(picture: OpenPicture, index: number): void {
+    this.close();
+    this.actions.onChange(picture, picture.history.edits.hints.filter((_, other) => other !== index));
   }
 
   private setPicking(isPicking: boolean): void {
@@ -157,10 +165,8 @@ export class HintEditor {
 
   private takeColor(inWindow: Point): void {
     const seen = this.viewer.colorSeen(inWindow);
-    const { edited } = this;
-    if (seen === null || edited === undefined) return;
-    this.setPicking(false);
-    if (edited.picture !== this.actions.selected()) this.actions.onReturn(edited.picture);
+    if (seen === null) return;
+    this.stopPicking();
     const [red, green, blue] = seen;
     this.panel.take(codeOf([red / 255, green / 255, blue / 255]));
   }

@@ -14,7 +14,8 @@ export interface PanelActions {
   readonly onColor: (color: string, isChosen: boolean) => void;
   readonly onRemove: () => void;
   readonly onPick: () => void;
-  readonly onClose: () => void;
+  /** The panel is no longer wanted. */
+  readonly onDone: () => void;
 }
 
 export class HintPanel {
@@ -47,9 +48,9 @@ export class HintPanel {
     this.wheelFrame.addEventListener("pointerup", (event) => take(event, true));
     this.removeButton.addEventListener("click", () => actions.onRemove());
     element("pick", HTMLButtonElement).addEventListener("click", () => actions.onPick());
-    element("done", HTMLButtonElement).addEventListener("click", () => this.close());
+    element("done", HTMLButtonElement).addEventListener("click", () => actions.onDone());
     this.dialog.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+      if (event.key === "Escape") actions.onDone();
     });
   }
 
@@ -72,9 +73,7 @@ export class HintPanel {
   }
 
   close(): void {
-    if (!this.dialog.open) return;
     this.dialog.close();
-    this.actions.onClose();
   }
 
   /** Take a color from elsewhere, as if it had been chosen here. */

@@ -40,13 +40,10 @@ export class Page {
   });
   private readonly hintEditor = new HintEditor(this.client, this.viewer, {
     selected: () => this.selected,
-    onPreview: (hints) => this.show("draft", { ...this.edits, hints }),
-    onChange: (hints) => this.change({ hints }),
+    onPreview: (picture, hints) => this.viewer.show(picture, { ...picture.history.edits, hints }, "draft"),
+    onChange: (picture, hints) => this.change({ hints }, picture),
     onRevert: () => this.showEdits(),
-    onReturn: (picture) => {
-      this.selected = picture;
-      this.gallery.mark(picture);
-    },
+    onReturn: (picture) => this.select(picture),
     onStatus: (text) => this.showStatus(text),
     onFailed: (picture, error) => this.fail(picture, error),
   });
@@ -132,7 +129,9 @@ export class Page {
     try {
       const hints = readHints(await file.text(), await this.viewer.sizeOf(picture), toCode);
       this.showProblem("");
-      if (picture === this.selected) this.change({ hints });
+      if (picture !== this.selected) return;
+      this.hintEditor.close(); // it may be about a hint that is no longer there
+      this.change({ hints });
     } catch (error) {
       const isWrong = error instanceof HintFileError;
       this.showProblem(isWrong ? texts[error.failure](file.name, error.number) : reasonOf(error, file.name));
@@ -215,9 +214,9 @@ export class Page {
     this.showChanged(); // what could not be colored for want of the network is tried again
   }
 
-  private change(change: Partial<Edits>): void {
-    if (this.selected === undefined) return;
-    this.edit(this.selected, { ...this.edits, ...change });
+  private change(change: Partial<Edits>, picture = this.selected): void {
+    if (picture === undefined) return;
+    this.edit(picture, { ...picture.history.edits, ...change });
     this.showChanged();
   }
 

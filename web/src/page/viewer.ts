@@ -123,7 +123,8 @@ export class Viewer {
     if (isOther) {
       this.size = [view.width, view.height];
       this.hints.open(this.size);
-      this.hints.show(edits.hints);
+      const newest = this.wanted?.picture === picture ? this.wanted : wanted; // it may have been changed before it was shown
+      this.hints.show(newest.edits.hints);
       this.viewport.open(this.size);
     }
     this.wantsDetail = size === "fine";
