@@ -215,23 +215,37 @@ def test_writes_into_its_folder_under_names_that_are_free(
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["../a.jpg", "/a.jpg", "a/b.jpg", "..\\a.jpg", "C:a.jpg", ".a.jpg", ".jpg", "a.jpg\0.png",
-     "a\n.png", "a.py", "a", "a.jpg/", "x" * 300 + ".jpg", "\ud800.jpg", " a.jpg"],
+    ("name", "written"),
+    [
+        ("../a.jpg", "_._a.jpg"), ("/a.jpg", "_a.jpg"), ("a/b.jpg", "a_b.jpg"),
+        ("..\\a.jpg", "_._a.jpg"), ("2024-05-01 12:30?.jpg", "2024-05-01 12_30_.jpg"),
+        (".a.jpg", "_a.jpg"), (" a.jpg", "_a.jpg"), ("a.jpg\0.png", "a.jpg_.png"),
+        ("a\n.png", "a_.png"), ("x" * 300 + ".jpg", "x" * 200 + ".jpg"),
+        ("\u0436" * 150 + ".jpg", "\u0436" * 100 + ".jpg"),
+        ("\ud800.jpg", "\ufffd\ufffd\ufffd.jpg"),  # arrives as a sign that stands for it
+    ],
 )  # fmt: skip
-def test_nothing_is_written_under_other_names(
-    serve_into: ServeInto, page: Path, tmp_path: Path, name: str
+def test_names_become_such_as_every_system_has(
+    serve_into: ServeInto, page: Path, tmp_path: Path, name: str, written: str
 ) -> None:
     folder = tmp_path / "results"
     server = serve_into(page, folder)
-    before = sorted(tmp_path.rglob("*"))
+    before = {*tmp_path.rglob("*")}
     headers = with_token(server) | {NAME_HEADER: quote(name, errors="surrogatepass")}
-    response, _ = ask(server, "/kept", "POST", b"x", **headers)
-    if name == "\ud800.jpg":  # arrives as a sign that stands for it
-        assert response.status == 200
-        assert [path.name for path in folder.iterdir()] == ["\ufffd\ufffd\ufffd.jpg"]
-        return
-    assert response.status == 422
+    for expected in (written, f"{written[:-4]} (2){written[-4:]}"):
+        response, body = ask(server, "/kept", "POST", b"x", **headers)
+        assert (response.status, json.loads(body)) == (200, expected)
+        assert (folder / expected).is_file()
+    assert len({*tmp_path.rglob("*")} - before) == 3, "these two, in the folder"
+
+
+@pytest.mark.parametrize("name", ["a.py", "a", "a.jpg/", ".jpg", "jpg"])
+def test_nothing_else_is_written(
+    serve_into: ServeInto, page: Path, tmp_path: Path, name: str
+) -> None:
+    server = serve_into(page, tmp_path / "results")
+    before = sorted(tmp_path.rglob("*"))
+    assert post(server, "/kept", b"x", name)[0].status == 422
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -8,6 +8,8 @@ would have written: 16 bits, the luma that is in a JPEG, and all metadata stay.
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
@@ -28,13 +30,14 @@ from tinct.runtime.upsample import ChromaModel
 FORMATS = ("jpeg", "png", "webp", "tiff")
 MODELS = ("nano", "base")
 ENDINGS = (".jpg", ".png", ".webp", ".tif", ".json")
-"""Of files that the page may write."""
+"""Of files that the page may write: pictures, and hints."""
 _PLANES = ("slope_cb", "offset_cb", "slope_cr", "offset_cr")
 _LONGEST_PLANE = 4096  # far more than the longest working size, halved
 _HEAD_LENGTH = 4  # bytes that say how long the head is
 _LONGEST_HEAD = 4096
-_FORBIDDEN = frozenset('/\\:*?"<>|') | {chr(code) for code in range(32)}
-_LONGEST_NAME = 200
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f]|^[ .]')
+"""What no name has, as some system or other does not allow it, or hides it."""
+_LONGEST_STEM = 200  # bytes of a name without its ending: systems take 255, a number included
 
 
 @dataclass(frozen=True)
@@ -88,22 +91,24 @@ def finish(data: bytes, name: str) -> bytes:
 def keep(data: bytes, name: str, folder: Path) -> str:
     """Write a file into a folder under a name that is free there; returns that name.
 
+    What a name may not have becomes ``_``, and what is too long is cut.
+
     Raises:
         InputError: The name is none for a picture.
         OutputError: It cannot be written.
     """
-    path = Path(name)
-    is_name = 0 < len(name) <= _LONGEST_NAME and not (name[0] in " ." or _FORBIDDEN & set(name))
-    if not is_name or path.suffix.lower() not in ENDINGS:
+    path = Path(_FORBIDDEN.sub("_", name))
+    if path.suffix.lower() not in ENDINGS:
         raise InputError(f"{name!r} is not a name for a picture")
     make_folder(folder)
+    stem = path.stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
+    free = f"{stem}{path.suffix}"
     for number in count(2):
-        target = folder / name
-        if not target.exists():
-            write_atomically(data, target, overwrite=False)
-            return name
-        name = f"{path.stem} ({number}){path.suffix}"
-    raise AssertionError
+        if not os.path.exists(folder / free):
+            break
+        free = f"{stem} ({number}){path.suffix}"
+    write_atomically(data, folder / free, overwrite=False)
+    return free
 
 
 def _read_colored(data: bytes, name: str) -> tuple[_ColoredPicture, bytes]:
