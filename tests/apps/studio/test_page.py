@@ -33,6 +33,7 @@ from studio_page import (
 )
 
 from tinct.photographs import Picture, read_picture
+from tinct.photographs.metadata import Metadata
 from tinct.runtime import Colorizer
 
 Open = Callable[..., Any]
@@ -414,7 +415,31 @@ def test_all_pictures_are_saved_as_a_zip(page: Any, tmp_path: Path) -> None:
             result = read_picture(archive.read(name))
             assert result.size == (50, 40)
             assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
+    assert page.inner_text("#caption") == "Saved 2 of 3 files"
     assert page.evaluate("document.activeElement.id") == "save-all", "the keyboard stays there"
+    with zipfile.ZipFile(io.BytesIO(save(page, "hints", "#save-all"))) as archive:
+        assert archive.namelist() == ["same-hints.json", "same-hints (2).json"]
+
+
+def test_what_is_lost_in_saving_is_said(page: Any, tmp_path: Path) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="%s"/>'
+        b"</rdf:RDF></x:xmpmeta>"
+    ) % (b"x" * 65_000)
+    gray = np.full((40, 50), 99, np.uint8)
+    Picture(gray, metadata=Metadata(xmp=xmp)).save(tmp_path / "long.png")
+    Picture(gray).save(tmp_path / "other.avif")
+    choose(page, tmp_path / "long.png", tmp_path / "other.avif")
+    page.locator("#progress", has_text="2 of 2 colored").wait_for()
+    with zipfile.ZipFile(io.BytesIO(save(page, "jpeg", "#save-all"))) as archive:
+        result = read_picture(archive.read("long-color.jpg"))
+    assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
+    page.locator("#caption", has_text="Saved 2 files").wait_for()
+    said = page.inner_text("#caption").split("; ")
+    assert said[1] == "1 of them: XMP that is too long for a JPEG was left out"
+    assert said[2].startswith("1 of them: what the file said of the picture")
 
 
 def test_zoom_to_single_pixels(page: Any, tmp_path: Path) -> None:

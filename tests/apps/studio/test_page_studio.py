@@ -106,15 +106,19 @@ def test_all_are_saved_into_the_folder(open_page: Open, tmp_path: Path) -> None:
     for kind, names in (
         ("webp", {"same-color.webp", "same-color (2).webp"}),
         ("sheet", {"same-sheet.jpg", "same-sheet (2).jpg"}),
+        ("hints", {"same-hints.json", "same-hints (2).json"}),
     ):
         page.select_option("#save-as", kind)
         page.get_by_role("button", name="Save all into results").click()
-        page.locator("#caption", has_text="Saved 2 photographs into results").wait_for()
-        found = {path.name for path in (tmp_path / "results").glob(f"*{kind[-4:]}*")}
+        page.locator("#caption", has_text="Saved 2 files into results").wait_for()
         written = {path.name for path in (tmp_path / "results").iterdir()}
-        assert names <= written, found
+        assert names <= written, written
     result = read_picture(tmp_path / "results" / "same-color (2).webp")
     assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
+    page.route("**/kept", lambda route: route.fulfill(status=422, body="no space"), times=1)
+    page.get_by_role("button", name="Save all into results").click()
+    page.locator("#caption", has_text="Saved 1 of 2 files into results").wait_for()
+    assert page.inner_text("#problem") == "no space"
 
 
 @contextmanager
@@ -144,7 +148,8 @@ def test_a_restart_loses_nothing(browser: Any, built: Path, tmp_path: Path) -> N
         page.keyboard.press("Escape")
         hints = json.loads(save(page, "hints"))["hints"]
         seen = page.evaluate(PIXELS)
-    assert save(page, "png"), "without the machine the browser writes it"
+    assert save(page, "png")
+    assert page.locator("#caption", has_text="written by the browser").is_visible()
     with studio(EXAMPLES[2], EXAMPLES[0], port=port) as url:
         page.reload()  # as a browser opens its tabs again: with the token of the studio before
         page.locator("#progress", has_text="2 of 3 colored").wait_for()

@@ -38,7 +38,13 @@ export function readJpeg(bytes: Uint8Array): Metadata | null {
   return found;
 }
 
-/** Write metadata into a JPEG that has none of it. */
+/** Name what is too long for a segment of a JPEG: a PNG may hold more. */
+export function tooLong({ exif, xmp }: Metadata): string[] {
+  const parts = [["EXIF", exif, EXIF], ["XMP", xmp, XMP]] as const;
+  return parts.filter(([, part, prefix]) => part !== undefined && !fits(prefix, part)).map(([name]) => name);
+}
+
+/** Write metadata into a JPEG that has none of it, but for what is too long. */
 export function writeJpeg(bytes: Uint8Array, metadata: Metadata): Uint8Array<ArrayBuffer> {
   const jfif = [...segmentsOf(bytes)].find(({ marker, body }) => marker === APP0 && startsWith(body, JFIF));
   const start = jfif?.end ?? 2;
@@ -78,8 +84,11 @@ function densityOf(jfif: Uint8Array): Pick<Metadata, "density"> {
 }
 
 function segment(marker: number, prefix: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
-  const length = prefix.length + content.length;
-  if (length > LONGEST) return new Uint8Array(); // a PNG may hold more than a JPEG can
-  const size = length + 2;
+  if (!fits(prefix, content)) return new Uint8Array();
+  const size = prefix.length + content.length + 2;
   return concatenate(Uint8Array.of(0xff, marker, size >> 8, size & 255), prefix, content);
+}
+
+function fits(prefix: Uint8Array, content: Uint8Array): boolean {
+  return prefix.length + content.length <= LONGEST;
 }

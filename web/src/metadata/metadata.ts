@@ -1,6 +1,6 @@
 /** Metadata of a picture, taken from the file of the original into that of the result. */
 import { upright } from "./exif";
-import { readJpeg, writeJpeg } from "./jpeg";
+import { readJpeg, tooLong, writeJpeg } from "./jpeg";
 import { readPng, writePng } from "./png";
 import { isWebp, readWebp, writeWebp } from "./webp";
 import { markColored } from "./xmp";
@@ -33,15 +33,19 @@ export function readMetadata(bytes: Uint8Array): Metadata | null {
  *
  * @param result JPEG, PNG or WebP, as the browser wrote it.
  * @param model Name of the network.
+ * @returns The result, and the names of what it could not take.
  */
 export function withMetadata(
   result: Uint8Array, original: Metadata, model: string, size: readonly [number, number],
-): Uint8Array<ArrayBuffer> {
+): { bytes: Uint8Array<ArrayBuffer>; leftOut: readonly string[] } {
   const metadata: Metadata = {
     ...original,
     ...(original.exif === undefined ? {} : { exif: upright(original.exif, size) }),
     xmp: markColored(original.xmp, model),
   };
-  if (isWebp(result)) return writeWebp(result, metadata, size);
-  return result[0] === 0xff ? writeJpeg(result, metadata) : writePng(result, metadata);
+  if (isWebp(result)) return { bytes: writeWebp(result, metadata, size), leftOut: [] };
+  if (result[0] !== 0xff) return { bytes: writePng(result, metadata), leftOut: [] };
+  const leftOut = tooLong(metadata);
+  const marked = leftOut.includes("XMP") ? { ...metadata, xmp: markColored(undefined, model) } : metadata; // the mark stays
+  return { bytes: writeJpeg(result, marked), leftOut };
 }

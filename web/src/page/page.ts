@@ -76,8 +76,8 @@ export class Page {
     this.onClick("where", () => void this.hintEditor.placeBest());
     this.onClick("for-all", () => this.useForAll());
     this.onClick("save", () => void this.save());
-    this.onClick("save-all", () => void this.saver.saveAll(this.gallery.pictures));
-    this.onClick("save-folder", () => void this.saver.saveIntoFolder(this.gallery.pictures));
+    this.onClick("save-all", () => void this.saver.saveAll([...this.gallery.pictures]));
+    this.onClick("save-folder", () => void this.saver.saveIntoFolder([...this.gallery.pictures]));
     this.onClick("forget", () => void this.forget());
     document.addEventListener("keydown", (event) => this.pressKey(event));
   }

@@ -2,10 +2,10 @@
 import { writeHints } from "../hints/hint-file";
 import type { WorkerClient } from "../worker/client";
 import { element } from "./elements";
-import { reasonOf } from "./failures";
+import { failureOf, reasonOf } from "./failures";
 import { type OpenPicture, ofPicture } from "./gallery";
 import type { Studio } from "./local";
-import { described, download, nameOf, SAVED_KINDS, type SavedFile, type SavedKind, zip } from "./saving";
+import { described, download, type Losses, nameOf, SAVED_KINDS, type SavedFile, type SavedKind, zip } from "./saving";
 import { texts } from "./texts";
 import type { Viewer } from "./viewer";
 
@@ -43,11 +43,12 @@ export class Saver {
   }
 
   async save(picture: OpenPicture): Promise<void> {
-    const kind = this.savedKind;
     await this.once(async () => {
+      if (this.savedKind !== undefined) this.actions.onStatus(texts.saving);
       try {
-        if (kind === undefined) await this.saveHints(picture);
-        else await this.savePicture(picture, kind);
+        const { blob, name, losses } = await this.fileOf(picture, this.savedKind);
+        download(blob, name);
+        this.actions.onStatus(texts.saved(name, losses));
       } catch (error) {
         this.actions.onFailed(picture, error);
       }
@@ -57,18 +58,18 @@ export class Saver {
   /** Save all pictures as one zip; those that fail are left out. */
   async saveAll(pictures: readonly OpenPicture[]): Promise<void> {
     await this.once(async () => {
-      let count = 0;
-      const finished = this.finishedFiles(pictures);
-      const counted = async function* (): AsyncGenerator<SavedFile> {
-        for await (const file of finished) {
+      const saved: Losses[] = [];
+      const files = this.filesOf(pictures);
+      const taken = async function* (): AsyncGenerator<SavedFile> {
+        for await (const file of files) {
           yield file;
-          count++;
+          saved.push(file.losses);
         }
       };
       try {
-        const blob = await zip(counted());
-        if (count > 0) download(blob, texts.zipName);
-        this.actions.onStatus(texts.savedAll(count));
+        const blob = await zip(taken());
+        if (saved.length > 0) download(blob, texts.zipName);
+        this.actions.onStatus(texts.savedAll(saved.length, pictures.length, counted(saved)));
       } catch (error) {
         this.actions.onProblem(reasonOf(error, texts.zipName));
       }
@@ -79,16 +80,17 @@ export class Saver {
   async saveIntoFolder(pictures: readonly OpenPicture[]): Promise<void> {
     const studio = this.studio!;
     await this.once(async () => {
-      let count = 0;
-      try {
-        for await (const { blob, name } of this.finishedFiles(pictures)) {
-          await studio.keep(blob, name);
-          count++;
+      const saved: Losses[] = [];
+      for await (const file of this.filesOf(pictures)) {
+        try {
+          await studio.keep(file.blob, file.name);
+          saved.push(file.losses);
+        } catch (error) {
+          this.actions.onProblem(reasonOf(error, file.name));
+          if (failureOf(error) === "noStudio") break;
         }
-      } catch (error) {
-        this.actions.onProblem(reasonOf(error, studio.folder));
       }
-      this.actions.onStatus(texts.savedFolder(count, studio.folder));
+      this.actions.onStatus(texts.savedFolder(saved.length, pictures.length, counted(saved), studio.folder));
     });
   }
 
@@ -106,44 +108,50 @@ export class Saver {
     return SAVED_KINDS.find((kind) => kind.text === this.saveAs.value);
   }
 
-  private async saveHints(picture: OpenPicture): Promise<void> {
-    const name = nameOf(picture.file.name, "-hints.json");
-    const text = writeHints(picture.history.edits.hints, await this.viewer.sizeOf(picture));
-    download(new Blob([text], { type: "application/json" }), name);
-    this.actions.onStatus(texts.saved(name));
-  }
-
-  private async savePicture(picture: OpenPicture, kind: SavedKind): Promise<void> {
-    this.actions.onStatus(texts.saving);
-    const { blob, name, isComplete } = await this.finished(picture, kind);
-    download(blob, name);
-    this.actions.onStatus((isComplete ? texts.saved : texts.savedWithout)(name));
-  }
-
-  private async *finishedFiles(pictures: readonly OpenPicture[]): AsyncGenerator<SavedFile> {
-    const kind = this.savedKind ?? SAVED_KINDS[0]!;
+  /** Make the files of pictures, one after the other. */
+  private async *filesOf(pictures: readonly OpenPicture[]): AsyncGenerator<SavedFile> {
+    const kind = this.savedKind;
     for (const [index, picture] of pictures.entries()) {
       this.actions.onStatus(texts.savingAll(index + 1, pictures.length));
-      const finished = await this.finished(picture, kind).catch((error: unknown) => void this.actions.onFailed(picture, error));
-      if (finished !== undefined) yield finished;
+      const file = await this.fileOf(picture, kind).catch((error: unknown) => void this.actions.onFailed(picture, error));
+      if (file !== undefined) yield file;
     }
+  }
+
+  /** @param kind What is saved of the picture; its hints if undefined. */
+  private fileOf(picture: OpenPicture, kind: SavedKind | undefined): Promise<SavedFile> {
+    return kind === undefined ? this.hintsOf(picture) : this.finished(picture, kind);
+  }
+
+  private async hintsOf(picture: OpenPicture): Promise<SavedFile> {
+    const text = writeHints(picture.history.edits.hints, await this.viewer.sizeOf(picture));
+    return { blob: new Blob([text], { type: "application/json" }), name: nameOf(picture.file.name, "-hints.json"), losses: [] };
   }
 
   /** Color a picture at full size, by `tinct studio` where that serves the page: it keeps more than browsers do. */
   private async finished(picture: OpenPicture, kind: SavedKind): Promise<SavedFile> {
     const asked = ofPicture(picture);
     const { file, edits: { settings } } = asked;
+    const losses: string[] = [];
     if (this.studio !== null && kind.what === "picture") {
       try {
         const chroma = await this.client.ask({ kind: "chroma", ...asked });
         const blob = await this.studio.finish(file, kind.text, settings, chroma);
-        return { blob, name: nameOf(file.name, kind.ending), isComplete: true };
+        return { blob, name: nameOf(file.name, kind.ending), losses: [] };
       } catch (error) {
         if (kind.type === null) throw error;
-        console.warn("written by the browser", error);
+        console.warn(texts.lossOfStudio, error);
+        losses.push(texts.lossOfStudio);
       }
     }
     const exported = await this.client.ask({ kind: "export", ...asked, type: kind.type!, what: kind.what });
-    return described(file.name, await this.client.fileGiven(asked), exported, settings.model, kind);
+    const written = await described(file.name, await this.client.fileGiven(asked), exported, settings.model, kind);
+    return { ...written, losses: [...losses, ...written.losses] };
   }
+}
+
+/** Say of each loss how many files have it. */
+function counted(lossesOfFiles: readonly Losses[]): string[] {
+  const losses = lossesOfFiles.flat();
+  return [...new Set(losses)].map((loss) => texts.lossOfMany(losses.filter((other) => other === loss).length, loss));
 }

@@ -2,6 +2,7 @@
 import { downloadZip } from "client-zip";
 import type { Exported, ExportRequest, ModelName, SavedType } from "../messages";
 import { readMetadata, withMetadata } from "../metadata/metadata";
+import { texts } from "./texts";
 
 /** What can be saved of a picture: a text of texts.ts, and how its file is made and named. */
 export interface SavedKind {
@@ -23,11 +24,13 @@ export const SAVED_KINDS: readonly SavedKind[] = [
 
 const DOWNLOAD_TIME = 60_000; // ms in which the browser takes a file: it may be asking where to
 
+/** What of the original is not in a file, as texts. */
+export type Losses = readonly string[];
+
 export interface SavedFile {
   readonly blob: Blob;
   readonly name: string;
-  /** Whether the metadata of the original, if it has any, are in the result. */
-  readonly isComplete: boolean;
+  readonly losses: Losses;
 }
 
 /**
@@ -39,9 +42,10 @@ export interface SavedFile {
 export async function described(name: string, source: File, exported: Exported, model: ModelName, kind: SavedKind): Promise<SavedFile> {
   const [before, after] = await Promise.all([source, exported.blob].map(bytesOf));
   const metadata = readMetadata(before!);
-  const bytes = withMetadata(after!, metadata ?? {}, model, [exported.width, exported.height]);
+  const { bytes, leftOut } = withMetadata(after!, metadata ?? {}, model, [exported.width, exported.height]);
   const blob = new Blob([bytes], { type: exported.blob.type });
-  return { blob, name: nameOf(name, kind.ending), isComplete: metadata !== null };
+  const losses = [...(metadata === null ? [texts.lossOfMetadata] : []), ...leftOut.map(texts.lossOfLength)];
+  return { blob, name: nameOf(name, kind.ending), losses };
 }
 
 /** Return the name of a file that is made of a picture. */

@@ -95,9 +95,9 @@ export const texts = {
   },
   saveAll: "Save all as a zip",
   saveFolder: (folder: string) => `Save all into ${folder}`,
-  savedFolder: (count: number, folder: string) => `Saved ${count} photographs into ${folder}`,
+  savedFolder: (count: number, all: number, losses: readonly string[], folder: string) => listed(`Saved ${shareOf(count, all)} into ${folder}`, losses),
   savingAll: (number: number, all: number) => `Writing photograph ${number} of ${all}…`,
-  savedAll: (count: number) => `Saved ${count} photographs`,
+  savedAll: (count: number, all: number, losses: readonly string[]) => listed(`Saved ${shareOf(count, all)}`, losses),
   zipName: "tinct.zip",
   openHints: "Open hints",
   forget: "Close all",
@@ -105,8 +105,11 @@ export const texts = {
   badHint: (name: string, number: number) => `${name}: hint ${number} has a mistake: a place outside the picture, or something that is no color.`,
   otherShape: (name: string) => `${name}: made for a picture of another shape.`,
   saving: "Writing the picture at full size…",
-  saved: (name: string) => `Saved ${name}`,
-  savedWithout: (name: string) => `Saved ${name}; what its file said of the picture (EXIF) could not be read and was left out`,
+  saved: (name: string, losses: readonly string[]) => listed(`Saved ${name}`, losses),
+  lossOfMany: (count: number, loss: string) => `${count} of them: ${loss}`,
+  lossOfMetadata: "what the file said of the picture (EXIF) could not be read and was left out",
+  lossOfLength: (part: string) => `${part} that is too long for a JPEG was left out`,
+  lossOfStudio: "written by the browser, because tinct studio failed: with 8 bits, one page and fewer metadata",
   pictures: "Photographs",
   progress: (done: number, all: number) => `${done} of ${all} colored`,
   timeLeft: (seconds: number) => (seconds < 60 ? ", less than a minute left" : `, about ${Math.ceil(seconds / 60)} minutes left`),
@@ -128,3 +131,11 @@ export const texts = {
   notKept: "This browser keeps nothing here (its disk may be full, or the window private): a reload loses what is open.",
   noBrowser: "This page needs a browser with WebAssembly, workers and OffscreenCanvas: any of the last years.",
 } as const;
+
+function listed(text: string, more: readonly string[]): string {
+  return [text, ...more].join("; ");
+}
+
+function shareOf(count: number, all: number): string {
+  return count === all ? `${all} files` : `${count} of ${all} files`;
+}
