@@ -1,22 +1,34 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join, relative, resolve, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const WEIGHTS = resolve(import.meta.dirname, "../src/tinct/weights");
 const OUTPUT = resolve(import.meta.dirname, "../dist/page");
-/** Files of the networks, of which `base` is fetched when it is first asked for, and kept then. */
 const { models: networks } = JSON.parse(readFileSync(resolve(import.meta.dirname, "src/constants.json"), "utf8")) as { models: object };
-const MODELS = Object.keys(networks).flatMap((name) => [`models/${name}.onnx`, `models/${name}-hints.onnx`]);
-const LATER = MODELS.filter((path) => path.startsWith("models/base"));
+/** Files of the networks, named after what is in them: a page that is older than its server never gets others than its own. */
+const MODELS = new Map(Object.keys(networks).flatMap((name) => [name, `${name}-hints`]).map((graph) => [graph, modelFile(graph)]));
+/** Files of `base`, which are fetched when it is first asked for, and kept then. */
+const LATER = [...MODELS.values()].filter((path) => path.startsWith("models/base"));
+
+/** Name a model file as tinct.apps.studio.page does. */
+function modelFile(graph: string): string {
+  return `models/${graph}-${hashOf(readFileSync(join(WEIGHTS, `${graph}.onnx`)))}.onnx`;
+}
+
+function hashOf(...contents: readonly (string | Buffer)[]): string {
+  const hash = createHash("sha256");
+  for (const content of contents) hash.update(content);
+  return hash.digest("hex").slice(0, 16);
+}
 
 /** Put the package's own model files beside the page. */
 function models(): Plugin {
   return {
     name: "models",
     generateBundle() {
-      for (const fileName of MODELS) this.emitFile({ type: "asset", fileName, source: readFileSync(join(WEIGHTS, basename(fileName))) });
+      for (const [graph, fileName] of MODELS) this.emitFile({ type: "asset", fileName, source: readFileSync(join(WEIGHTS, `${graph}.onnx`)) });
     },
   };
 }
@@ -32,18 +44,17 @@ function listedFiles(): Plugin {
         .map((entry) => join(entry.parentPath, entry.name))
         .filter((path) => path !== script)
         .sort();
-      const hash = createHash("sha256");
-      for (const path of files) hash.update(path.slice(OUTPUT.length)).update(readFileSync(path));
+      const version = hashOf(...files.flatMap((path) => [path.slice(OUTPUT.length), readFileSync(path)]));
       const names = files.map((path) => relative(OUTPUT, path).split(sep).join("/")).filter((name) => !LATER.includes(name));
-      const list = JSON.stringify(["./", ...names.filter((name) => name !== "index.html")]);
       const text = readFileSync(script, "utf8");
-      writeFileSync(script, text.replace("__FILES__", list).replace("__VERSION__", JSON.stringify(hash.digest("hex").slice(0, 16))));
+      writeFileSync(script, text.replace("__FILES__", JSON.stringify(names)).replace("__VERSION__", JSON.stringify(version)));
     },
   };
 }
 
 export default defineConfig({
   base: "./", // it may stand anywhere on a server
+  define: { __MODELS__: JSON.stringify(Object.fromEntries(MODELS)) },
   plugins: [models(), listedFiles()],
   // The WebAssembly is a file of its own: it is not repeated inside a script.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser"] },

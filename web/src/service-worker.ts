@@ -5,11 +5,13 @@ declare const __VERSION__: string;
 
 const CACHE = `tinct-page-${__VERSION__}`;
 
+// A new version waits until no page of the old one is open: those go on with the files that belong together.
 self.addEventListener("install", (event) => {
   const requests = __FILES__.map((name) => new Request(name, { cache: "no-cache" }));
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
 });
 
+// The page of the first visit came before its service worker.
 self.addEventListener("activate", (event) => {
   event.waitUntil(removeOld().then(() => self.clients.claim()));
 });
@@ -26,15 +28,23 @@ async function removeOld(): Promise<void> {
 
 async function respond(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
-  const kept = await cache.match(request, { ignoreSearch: true });
+  const path = fileOf(request);
+  const kept = await cache.match(path);
   if (kept !== undefined) return isolated(kept);
   const response = await fetch(request);
-  if (response.ok) await cache.put(request, response.clone());
+  const isNetwork = path.startsWith(new URL("models/", self.location.href).pathname); // one that is fetched when it is chosen
+  if (response.ok && isNetwork) await cache.put(path, response.clone()).catch(() => undefined); // the disk may be full
   return isolated(response);
+}
+
+/** Return the path of what is asked for; a folder is its index.html, whatever the server makes of either. */
+function fileOf({ url }: Request): string {
+  return new URL(url).pathname.replace(/\/$/, "/index.html");
 }
 
 /** Isolate the page, which lets the networks use several threads, where the server does not do it. */
 function isolated(response: Response): Response {
+  if (response.status === 0) return response; // a redirect, which the browser follows
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   headers.set("Cross-Origin-Embedder-Policy", "require-corp");

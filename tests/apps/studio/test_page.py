@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+import shutil
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -518,19 +521,15 @@ def test_two_fingers_zoom(open_page: Open) -> None:
 
 
 def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
-    handler = partial(_Quiet, directory=str(built))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        context = browser.new_context()
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    with _hosting(built) as address:
+        page.goto(f"{address}/index.html")
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-        server.shutdown()
-        thread.join()
     context.set_offline(True)
     page.reload()
+    page.goto(f"{address}/")
     assert page.evaluate("crossOriginIsolated"), "isolated by the service worker"
     choose(page, EXAMPLES[0])
     wait_shown(page)
@@ -543,8 +542,54 @@ def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
     context.close()
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    """A web server that knows nothing of the page."""
+def test_a_page_goes_on_when_a_newer_one_is_published(
+    browser: Any, built: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(built, site)
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    with _hosting(site) as address:
+        page.goto(f"{address}/index.html")
+        page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        script = site / "service-worker.js"
+        text = re.sub(r"(tinct-page-\W*)\w+", r"\1newer", script.read_text("utf-8"))
+        [readout] = (site / "assets").glob("base-readout-*.onnx")
+        script.write_text(text.replace(readout.name, "newer.onnx"), "utf-8")
+        readout.rename(readout.with_name("newer.onnx"))
+        page.evaluate("navigator.serviceWorker.ready.then(worker => worker.update()).then(() => null)")
+        page.wait_for_function(
+            "() => navigator.serviceWorker.getRegistration().then(({waiting}) => waiting !== null)"
+        )
+        choose(page, EXAMPLES[0])
+        page.check("[name=model][value=base]")
+        page.locator("#progress", has_text="1 of 1 colored").wait_for()
+        wait_shown(page)
+        assert page.inner_text("#problem") == ""
+        context.close()
+
+
+@contextmanager
+def _hosting(folder: Path) -> Iterator[str]:
+    """Serve a folder as a web server does that knows nothing of the page; gives its address."""
+    handler = partial(_Files, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """Gives files, and nothing for a folder."""
+
+    def send_head(self) -> Any:
+        """Answer with a file alone."""
+        if not self.path.endswith("/"):
+            return super().send_head()
+        return self.send_error(404)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the terminal free."""

@@ -123,7 +123,8 @@ export const texts = {
     `${name}: HEIC, which this browser cannot read: Safari can, and tinct studio opens it in any browser.`,
   refused: (_name: string, detail: string) => detail,
   tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels). tinct on the command line colors it.`,
-  noModel: () => "The network could not be fetched. Once it has been, the page works offline; try again with a connection.",
+  noModel: () =>
+    "The network could not be fetched. Once it has been, the page works offline: try again with a connection, or close all pages of tinct and open one again, which may be newer.",
   failed: (name: string) => `${name}: failed; perhaps memory ran out. Close other pages and try again.`,
   noStudio: (name: string) => `${name}: tinct studio does not answer this page any more. Start it again, and go on in the page that it opens: what is open here stays.`,
   noStudioAtAll:

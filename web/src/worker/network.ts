@@ -11,6 +11,9 @@ import { halved, type Prediction } from "../hints/reference";
 import type { ModelName } from "../messages";
 import { PictureError } from "../messages";
 
+/** Addresses of the networks and their branches, from the folder of the page; put in when it is built. */
+declare const __MODELS__: Readonly<Record<string, string>>;
+
 const MOST_THREADS = 4; // more do not make these small networks faster
 const THREADS_OF_A_CORE = 2; // browsers count these; in Python, too, a network takes one for each core
 
@@ -113,7 +116,7 @@ function session(graph: Graph): Promise<ort.InferenceSession> {
 async function fetchGraph(graph: Graph): Promise<Uint8Array> {
   const [model, part] = graph.split("-") as [ModelName, string | undefined];
   // This script is in assets/.
-  const url = part === "readout" ? absolute(READOUTS[model]) : absolute(`../models/${graph}.onnx`);
+  const url = part === "readout" ? absolute(READOUTS[model]) : absolute(`../${__MODELS__[graph]}`);
   const response = await fetch(url).catch((error: unknown) => {
     throw new PictureError("noModel", String(error));
   });

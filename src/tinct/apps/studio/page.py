@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tinct.errors import InputError
+from tinct.files import digest_of
 from tinct.spec import MODEL_FOLDER
 
 _INSTALLED = Path(__file__).parent / "page"
@@ -40,5 +41,9 @@ def page_files(folder: Path) -> Mapping[str, Path]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != _SERVICE_WORKER
     }
-    models = {f"/models/{path.name}": path for path in MODEL_FOLDER.glob("*.onnx")}
+    # Named after what is in them, as web/vite.config.ts does.
+    models = {
+        f"/models/{path.stem}-{digest_of(path)[:16]}.onnx": path
+        for path in MODEL_FOLDER.glob("*.onnx")
+    }
     return {**files, **models, "/": folder / _START}
