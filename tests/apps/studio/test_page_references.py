@@ -66,9 +66,11 @@ def test_a_reference_is_dropped_on_the_side_taken_back_and_removed(
     assert page.locator("#pictures li").count() == 1, "it is not one of the photographs"
     referred = page.evaluate(PIXELS)
     assert referred != before
+    page.evaluate(_COUNT_FILES)
     place(page, 0.4, 0.8)
     page.locator("#likely button").nth(2).click()
     wait_shown(page)
+    assert page.evaluate("written") == 0, "a click writes no picture to the disk"
     assert page.evaluate(PIXELS) != referred, "a hint counts for more"
     page.keyboard.press("Escape")
     for expected, count in ((referred, 1), (before, 0)):
@@ -86,6 +88,17 @@ def test_a_reference_is_dropped_on_the_side_taken_back_and_removed(
     assert page.evaluate(PIXELS) == before
     assert page.evaluate("document.activeElement.id") == "reference-files"
 
+
+_COUNT_FILES = """() => {
+    window.written = 0;
+    const put = IDBObjectStore.prototype.put;
+    IDBObjectStore.prototype.put = function (value, key) {
+        written += [value, ...Object.values(value).flat().map(one => one?.file)]
+            .filter(one => one instanceof File).length;
+        return put.call(this, value, key);
+    };
+}"""
+"""Count from now on the files that are given to the browser's store."""
 
 _DROP = """text => {
     const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
