@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -113,6 +115,16 @@ def test_gives_the_named_pictures_as_they_are(
     assert said["folder"] == "tinct-studio"
     for number, path in enumerate(pictures):
         assert ask(server, f"/pictures/{number}", **with_token(server))[1] == path.read_bytes()
+
+
+@pytest.mark.parametrize("given", [".", "../results"])
+def test_the_folder_is_named_as_it_is_called(
+    serve_into: ServeInto, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path / "results")
+    server = serve_into(page, Path(given))
+    assert json.loads(ask(server, "/studio", **with_token(server))[1])["folder"] == "results"
 
 
 def test_a_picture_that_is_gone_meanwhile_is_one_line(
@@ -367,6 +379,33 @@ def test_the_usual_port_or_a_free_one(
         assert f"port {run.PORT} is in use" in capsys.readouterr().err
     with run.open_server([], Path("x"), None) as server:
         assert server.address.port == run.PORT
+
+
+def test_what_a_browser_is_started_with_does_not_hold_the_token(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def start(address: str) -> bool:
+        opened.append(Path(url2pathname(urlsplit(address).path)))
+        text = opened[0].read_text("utf-8")
+        assert "#token=" in text
+        assert text.partition("#token=")[2].partition('"')[0] not in address
+        assert os.name == "nt" or opened[0].parent.stat().st_mode & 0o077 == 0, "others may see it"
+        return True
+
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.setattr(run, "find_page", lambda: page)
+    monkeypatch.setattr(run.webbrowser, "open", start)
+    monkeypatch.setattr(StudioServer, "serve_forever", lambda self, poll_interval: None)
+    assert run.run_studio([], str(tmp_path), port=0) == 0
+    assert opened[0].is_relative_to(home)
+    assert not opened[0].exists()
+    home.rmdir()
+    assert run.run_studio([], str(tmp_path), port=0) == 0, "the address alone is shown"
+    assert len(opened) == 1
 
 
 def test_tokens_are_not_used_twice(serve: Serve, page: Path) -> None:

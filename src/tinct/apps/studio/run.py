@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tinct.apps.console import print_message
 from tinct.apps.studio.page import find_page
@@ -36,12 +38,33 @@ def run_studio(
         InputError: The page has not been built, or a picture is not there.
         OutputError: The port is in use.
     """
-    with open_server(pictures, Path(folder), port) as server:
+    with open_server(pictures, Path(folder), port) as server, ExitStack() as stack:
         print_message(f"tinct studio: {server.url} (Ctrl-C stops it)")
-        if browser and not webbrowser.open(server.url):
+        if browser and not _open(server.url, stack):
             print_message("no browser could be opened; open this address in one")
         server.serve_forever(poll_interval=0.1)
     return 0
+
+
+def _open(address: str, stack: ExitStack) -> bool:
+    """Let a browser open an address; tells whether it could be started."""
+    try:
+        return webbrowser.open(stack.enter_context(_page_to(address)))
+    except (OSError, RuntimeError):  # the user has no home folder, or one that is full
+        return False
+
+
+@contextmanager
+def _page_to(address: str) -> Iterator[str]:
+    """Give the address of a page for the user alone, which leads to another address.
+
+    Every account of a machine sees what a browser is started with, and would learn the token. The
+    page is in the home folder, because browsers that come as a snap see no other.
+    """
+    with TemporaryDirectory(prefix="tinct-studio-", dir=Path.home()) as private:
+        page = Path(private) / "studio.html"
+        page.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', "utf-8")
+        yield page.as_uri()
 
 
 def open_server(pictures: Sequence[str], folder: Path, port: int | None) -> StudioServer:

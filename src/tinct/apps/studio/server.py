@@ -164,7 +164,7 @@ class _Handler(LocalHandler):
                 continue
             modified = facts.st_mtime_ns // 1_000_000
             pictures.append({"name": path.name, "size": facts.st_size, "modified": modified})
-        facts_of_all = {"pictures": pictures, "folder": self.server.folder.name}
+        facts_of_all = {"pictures": pictures, "folder": self.server.folder.resolve().name}
         self.send_body(json.dumps(facts_of_all).encode(), "application/json")
 
     def _send_picture(self, number: str) -> None:
