@@ -526,7 +526,7 @@ def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
     page.set_default_timeout(PATIENCE)
     with _hosting(built) as address:
         page.goto(f"{address}/index.html")
-        page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     context.set_offline(True)
     page.reload()
     page.goto(f"{address}/")
@@ -552,7 +552,7 @@ def test_a_page_goes_on_when_a_newer_one_is_published(
     page.set_default_timeout(PATIENCE)
     with _hosting(site) as address:
         page.goto(f"{address}/index.html")
-        page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        page.wait_for_function("() => navigator.serviceWorker.controller !== null")
         script = site / "service-worker.js"
         text = re.sub(r"(tinct-page-\W*)\w+", r"\1newer", script.read_text("utf-8"))
         [readout] = (site / "assets").glob("base-readout-*.onnx")
