@@ -594,5 +594,10 @@ class _Files(SimpleHTTPRequestHandler):
             return super().send_head()
         return self.send_error(404)
 
+    def end_headers(self) -> None:
+        """Let nothing be kept but by the service worker."""
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the terminal free."""
