@@ -4,7 +4,7 @@ from tinct.photographs.formats import FORMATS, Format, format_named, format_of_p
 from tinct.photographs.metadata import Comment, Metadata
 from tinct.photographs.picture import Picture
 from tinct.photographs.read import MAX_PIXELS, read_picture
-from tinct.photographs.write import encode_picture, losses, write_picture
+from tinct.photographs.write import encode_picture, encode_with_losses, losses, write_picture
 
 __all__ = [
     "FORMATS",
@@ -14,6 +14,7 @@ __all__ = [
     "Metadata",
     "Picture",
     "encode_picture",
+    "encode_with_losses",
     "format_named",
     "format_of_path",
     "losses",

@@ -176,7 +176,7 @@ class Picture:
             OptionError: Unknown or missing format, or a quality out of range.
             OutputError: It could not be written.
         """
-        from tinct.photographs.write import encode_picture, losses, write_picture
+        from tinct.photographs.write import encode_with_losses, write_picture
 
         if isinstance(target, str | Path):
             return write_picture(
@@ -184,5 +184,6 @@ class Picture:
             )
         if format is None:
             raise OptionError('an open file needs a format: save(file, format="png")')
-        target.write(encode_picture(self, format, quality, mark))
-        return losses(self, format, mark)
+        data, lost = encode_with_losses(self, format, quality, mark)
+        target.write(data)
+        return lost

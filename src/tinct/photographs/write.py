@@ -73,9 +73,8 @@ def write_picture(
         OutputError: It could not be written; nothing has changed.
     """
     target = format_of_path(path) if format is None else format_named(format)
-    metadata, lost = _prepare(picture, target, mark)
     try:
-        data = _encode(picture, target, quality, metadata)
+        data, lost = encode_with_losses(picture, target.name, quality, mark)
     except OutputError as error:
         raise OutputError(f"{path}: {error}") from error
     write_atomically(data, path, overwrite=overwrite)
@@ -101,9 +100,19 @@ def encode_picture(
         OptionError: Unknown format, or a quality out of range.
         OutputError: The format cannot hold a picture of this size.
     """
+    return encode_with_losses(picture, format, quality, mark)[0]
+
+
+def encode_with_losses(
+    picture: Picture, format: str, quality: int | None = None, mark: bool = True
+) -> tuple[bytes, tuple[str, ...]]:
+    """Encode a picture, and name what the format cannot hold of it, one sentence each.
+
+    Arguments and errors are those of :func:`encode_picture`.
+    """
     target = format_named(format)
-    metadata, _ = _prepare(picture, target, mark)
-    return _encode(picture, target, quality, metadata)
+    metadata, lost = _prepare(picture, target, mark)
+    return _encode(picture, target, quality, metadata), lost
 
 
 def losses(picture: Picture, format: str, mark: bool = True) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from tinct.apps.photographs.batch import choose_format, explain, read_found
 from tinct.apps.photographs.journal import model_digest
 from tinct.cores import prepare_threads
 from tinct.errors import ModelError, OutputError
-from tinct.photographs import encode_picture, losses
+from tinct.photographs import encode_with_losses
 from tinct.runtime import Colorizer
 
 if TYPE_CHECKING:
@@ -128,16 +128,12 @@ class Worker:
             before = read_found(loaded.data, item.source, batch)
             after = self._color(before)
             format_name = choose_format(after, batch, Path(item.place))
-            data = encode_picture(after, format_name, batch.quality, batch.mark)
+            data, lost = encode_with_losses(after, format_name, batch.quality, batch.mark)
             height, width = after.pixels.shape[:2]
             fate = Fate(
                 item,
                 "done",
-                warnings=(
-                    *item.notes,
-                    *after.warnings,
-                    *losses(after, format_name, batch.mark),
-                ),
+                warnings=(*item.notes, *after.warnings, *lost),
                 width=width,
                 height=height,
                 seconds=loaded.seconds + time.perf_counter() - start,

@@ -14,7 +14,7 @@ from tinct.apps.photographs.plan import PhotographRecord
 from tinct.apps.photographs.sheet import make_sheet
 from tinct.errors import OutputError, TinctError
 from tinct.files import make_folder, reason_of
-from tinct.photographs import FORMATS, encode_picture, losses, read_picture, write_picture
+from tinct.photographs import FORMATS, encode_with_losses, read_picture, write_picture
 from tinct.photographs.in_color import file_is_in_color, is_in_color
 
 if TYPE_CHECKING:
@@ -250,8 +250,9 @@ def _write(
         return ()
     format_name = choose_format(after, options, job.target)
     if job.target is None:
-        _write_stdout(encode_picture(after, format_name, options.quality, options.mark))
-        return losses(after, format_name, options.mark)
+        data, lost = encode_with_losses(after, format_name, options.quality, options.mark)
+        _write_stdout(data)
+        return lost
     make_folder(job.target.parent)
     return write_picture(
         after,

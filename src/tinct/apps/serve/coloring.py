@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinct.apps.photographs.batch import BatchOptions, choose_format, read_photograph
 from tinct.errors import TinctError
-from tinct.photographs import encode_picture, losses
+from tinct.photographs import encode_with_losses
 from tinct.runtime.colorizer import Colorizer, ColorOptions, attempt
 
 if TYPE_CHECKING:
@@ -181,6 +181,5 @@ def _each(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
 
 def _encode(picture: Any, options: BatchOptions) -> Result:
     format = choose_format(picture, options)
-    lost = losses(picture, format, options.mark)
-    data = encode_picture(picture, format, options.quality, options.mark)
+    data, lost = encode_with_losses(picture, format, options.quality, options.mark)
     return Result(data, format, (*picture.warnings, *lost))
