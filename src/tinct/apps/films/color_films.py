@@ -13,6 +13,7 @@ from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.apps.films.arrivals import STDIN
 from tinct.apps.films.color_film import color_film, color_one, name_target
 from tinct.apps.films.options import FilmRecord
+from tinct.apps.photographs.plan import number_until_free
 from tinct.apps.report import write_json
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.files import make_folder
@@ -93,10 +94,8 @@ def make_names_differ(targets: Sequence[Path]) -> list[Path]:
     taken: set[str] = set()
     named = []
     for target in targets:
-        name, number = target, 1
-        while identify(name) in taken or (number > 1 and identify(name) in wanted):
-            number += 1
-            name = target.with_name(f"{target.stem}-{number}{target.suffix}")
+        is_taken = identify(target) in taken
+        name = number_until_free(target, wanted, taken, identify) if is_taken else target
         taken.add(identify(name))
         named.append(name)
     return named

@@ -15,7 +15,7 @@ from tinct.files import reason_of
 from tinct.photographs.formats import FORMATS, Format, format_of_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Container, Iterator, Sequence
 
 STREAM = "-"  # stands for stdin among the inputs and for stdout as the output
 
@@ -455,22 +455,22 @@ def _with_free_names(
     if wanted[identify(target)] > 1 and target.suffix.lower() != source.suffix.lower():
         target = target.with_name(f"{target.stem}{source.suffix}{target.suffix}")
     if target is not job.target or identify(target) in taken:
-        target = _numbered_until_free(target, wanted, taken, identify)
+        target = number_until_free(target, wanted, taken, identify)
     if sheet is not None and (target != job.target or identify(sheet) in taken):
         sheet = target.with_name(f"{target.stem.removesuffix('-color')}-compare.jpg")
-        sheet = _numbered_until_free(sheet, wanted, taken | {identify(target)}, identify)
+        sheet = number_until_free(sheet, wanted, taken | {identify(target)}, identify)
     if target == job.target and sheet == job.sheet:
         return job
     note = f"written to {target}, as another picture becomes {job.target}"
     return replace(job, target=target, sheet=sheet, notes=(note,))
 
 
-def _numbered_until_free(
-    path: Path, wanted: Counter[str], taken: set[str], identify: Callable[[Path], str]
+def number_until_free(
+    path: Path, wanted: Container[str], taken: Container[str], identify: Callable[[Path], str]
 ) -> Path:
     """Put -2, -3, ... behind a name until no output is or wants to be that file."""
     candidate, number = path, 1
-    while identify(candidate) in taken or wanted[identify(candidate)]:
+    while identify(candidate) in taken or identify(candidate) in wanted:
         number += 1
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return candidate
