@@ -520,14 +520,19 @@ def test_two_fingers_zoom(open_page: Open) -> None:
     assert box["x"] + box["width"] <= 390
 
 
-def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
-    context = browser.new_context()
-    page = context.new_page()
+def visit(browser: Any, address: str) -> Any:
+    """Open a page of the web for the first time, until its service worker is at work."""
+    page = browser.new_context().new_page()
     page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}/index.html")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    return page
+
+
+def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
     with _hosting(built) as address:
-        page.goto(f"{address}/index.html")
-        page.wait_for_function("() => navigator.serviceWorker.controller !== null")
-    context.set_offline(True)
+        page = visit(browser, address)
+    page.context.set_offline(True)
     page.reload()
     page.goto(f"{address}/")
     assert page.evaluate("crossOriginIsolated"), "isolated by the service worker"
@@ -539,7 +544,7 @@ def test_works_offline_after_the_first_visit(browser: Any, built: Path) -> None:
     page.wait_for_selector("#viewer:not([aria-busy])")  # it is not tried again and again
     page.check("[name=model][value=nano]")
     wait_shown(page)
-    context.close()
+    page.context.close()
 
 
 def test_a_page_goes_on_when_a_newer_one_is_published(
@@ -547,12 +552,8 @@ def test_a_page_goes_on_when_a_newer_one_is_published(
 ) -> None:
     site = tmp_path / "site"
     shutil.copytree(built, site)
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
     with _hosting(site) as address:
-        page.goto(f"{address}/index.html")
-        page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+        page = visit(browser, address)
         script = site / "service-worker.js"
         text = re.sub(r"(tinct-page-\W*)\w+", r"\1newer", script.read_text("utf-8"))
         [readout] = (site / "assets").glob("base-readout-*.onnx")
@@ -570,7 +571,7 @@ def test_a_page_goes_on_when_a_newer_one_is_published(
         page.check("[name=model][value=base]")
         wait_shown(page)
         assert page.inner_text("#problem") == ""
-        context.close()
+        page.context.close()
 
 
 @contextmanager
