@@ -218,6 +218,10 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
             train(make_config(data=data, **needy), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):  # which has the weights
         train(make_config(data=data, **needy), tmp_path / "run", resume=True)
+    monkeypatch.setattr("tinct.lab.networks.lpips.find_spec", lambda name: None)
+    needy = {"feature_weight": 1, "feature_network": "vgg16"}
+    with pytest.raises(MissingExtraError, match="LPIPS needs"):
+        train(make_config(data=data, **needy), tmp_path / "run")
     with pytest.raises(InputError, match="no such folder or tar file"):
         train(make_config(data=data), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

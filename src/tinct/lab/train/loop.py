@@ -18,6 +18,7 @@ from tinct.errors import TrainingError
 from tinct.lab.data.batches import Batch, unused_weights
 from tinct.lab.data.cache import Cache, open_cache
 from tinct.lab.networks.efficientnet import published_file
+from tinct.lab.networks.lpips import VGG16, weights_file
 from tinct.lab.train.begin import make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.lab.train.config import DataConfig, TrainConfig, check_same_run
@@ -81,7 +82,12 @@ def train(
     check_objective(config, make_network(config))
     for model in filter(None, (config.start, config.teacher)):
         model_spec(model)
-    if config.feature_weight or (config.encoder and not (config.start or resume)):
+    sees_vgg = config.feature_network == "vgg16"
+    if config.feature_weight and sees_vgg:
+        weights_file(VGG16)
+    if (config.feature_weight and not sees_vgg) or (
+        config.encoder and not (config.start or resume)
+    ):
         published_file()
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)

@@ -334,7 +334,9 @@ def make_objective(
     if isinstance(network, Classifier):
         pictures = None
         if config.picture_weight or config.feature_weight:
-            pictures = PictureObjective(network, config.picture_weight, config.feature_weight)
+            pictures = PictureObjective(
+                network, config.picture_weight, config.feature_weight, config.feature_network
+            )
         return Classification(
             network, config.positions, teacher, config.teacher_share, share, pictures
         )

