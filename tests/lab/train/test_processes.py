@@ -111,6 +111,36 @@ def test_the_end_of_another_process_is_one_line(make_config):
         raise RuntimeError("gone\nat once")
 
 
+OTHERS_SEEN = """
+from tinct.errors import TrainingError
+from tinct.lab.train.config import config_from_dict
+from tinct.lab.train.processes import check_same_photographs, launch, make_fabric
+
+fabric = make_fabric(config_from_dict({"devices": 2, "accelerator": "cpu"}, "x"))
+launch(fabric)
+check_same_photographs(fabric, ["a.jpg", "b.jpg"])
+try:
+    check_same_photographs(fabric, ["a.jpg", "b.jpg", "c.jpg"][: 2 + fabric.global_rank])
+except TrainingError as error:
+    if fabric.is_global_zero:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_see_other_photographs_do_not_begin(tmp_path):
+    script = tmp_path / "seen.py"
+    script.write_text(OTHERS_SEEN)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(SOURCES)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.startswith("the processes do not see the same photographs (2, 3): "), done
+
+
 def rows_of(folder):
     with (folder / "curves.csv").open(newline="") as file:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

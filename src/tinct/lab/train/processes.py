@@ -10,9 +10,10 @@ import inspect
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from zlib import crc32
 
 import torch
 from lightning_fabric import Fabric
@@ -116,6 +117,25 @@ def average_statistics(fabric: Fabric, network: nn.Module) -> None:
         for key, buffer in network.named_buffers():
             if key.endswith(("running_mean", "running_var")):
                 buffer.copy_(mean_of(fabric, buffer))
+
+
+def check_same_photographs(fabric: Fabric, names: Sequence[str]) -> None:
+    """Make sure that all processes share the same photographs, in the same order.
+
+    Shards that are written while a run begins may be there for its second process, and not for its
+    first.
+
+    Raises:
+        TrainingError: They do not.
+    """
+    ours = torch.tensor([len(names), crc32("\n".join(names).encode())], device=fabric.device)
+    everybody = fabric.all_gather(ours)
+    assert isinstance(everybody, Tensor)
+    if (everybody != ours).any():
+        counts = everybody.reshape(-1, 2)[:, 0].tolist()
+        found = ", ".join(f"{count:,}" for count in counts)
+        text = f"the processes do not see the same photographs ({found})"
+        raise TrainingError(f"{text}: start again when nothing is added to them any more")
 
 
 def mean_of(fabric: Fabric, value: Tensor) -> Tensor:

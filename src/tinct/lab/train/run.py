@@ -23,7 +23,13 @@ from tinct.lab.train.checkpoint import (
 from tinct.lab.train.config import TrainConfig
 from tinct.lab.train.objectives import make_objective, set_bins
 from tinct.lab.train.optimizers import make_optimizers
-from tinct.lab.train.processes import average_statistics, launch, mean_of, synchronize_norms
+from tinct.lab.train.processes import (
+    average_statistics,
+    check_same_photographs,
+    launch,
+    mean_of,
+    synchronize_norms,
+)
 
 LAST, BEST, TRUNK = "last.safetensors", "best.safetensors", "trunk.safetensors"
 
@@ -55,6 +61,9 @@ class Run:
         """Start a run, or take it up where a checkpoint left it; then start its processes.
 
         Mistakes show before there is a second process: each would tell of them.
+
+        Raises:
+            TrainingError: The processes do not see the same photographs.
         """
         torch.manual_seed(config.seed)
         self.config = config
@@ -79,11 +88,12 @@ class Run:
             self.average.load_state_dict(self.network.state_dict())
         self.teacher = load_classifier(config.teacher) if config.teacher else None
         self.fabric = fabric
-        self._spread()
+        self._spread(cache)
 
-    def _spread(self) -> None:
+    def _spread(self, cache: Cache) -> None:
         """Start the processes of the run, and move it to their devices."""
         launch(self.fabric)
+        check_same_photographs(self.fabric, cache.names)
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         self.share = Share(self.fabric.global_rank, self.fabric.world_size)
