@@ -82,13 +82,7 @@ def train(
     check_objective(config, make_network(config))
     for model in filter(None, (config.start, config.teacher)):
         model_spec(model)
-    sees_vgg = config.feature_network == "vgg16"
-    if config.feature_weight and sees_vgg:
-        weights_file(VGG16)
-    if (config.feature_weight and not sees_vgg) or (
-        config.encoder and not (config.start or resume)
-    ):
-        published_file()
+    _find_published(config, resume)
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
     run = Run(config, photographs, checkpoint, fabric)
@@ -111,6 +105,16 @@ def train(
     except OSError as error:
         raise TrainingError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder / LAST
+
+
+def _find_published(config: TrainConfig, resume: bool) -> None:
+    """Make sure that the published weights which a run needs are installed."""
+    if config.feature_weight and config.feature_network == "vgg16":
+        weights_file(VGG16)
+    elif config.feature_weight:
+        published_file()
+    if config.encoder and not (config.start or resume):
+        published_file()
 
 
 @dataclass(frozen=True)

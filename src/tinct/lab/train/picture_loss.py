@@ -131,7 +131,7 @@ class LpipsError(nn.Module):
     """
 
     PART = 8
-    """One of so many pictures is looked at: that costs ten times as much as the network."""
+    """One of so many pictures is looked at: that takes thirty times what the network takes."""
 
     def __init__(self) -> None:
         """Load the published weights.
