@@ -212,13 +212,12 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
     for named in ({"start": "none.onnx"}, {"teacher": "none.onnx"}):
         with pytest.raises(ModelError, match=r"none\.onnx: no such model"):
             train(make_config(data=data, **named), tmp_path / "run")
-    monkeypatch.setattr("tinct.lab.networks.efficientnet.find_spec", lambda name: None)
+    monkeypatch.setattr("tinct.lab.networks.published.find_spec", lambda name: None)
     for needy in ({"feature_weight": 1}, {"network": "base", "encoder": "efficientnet-lite0"}):
         with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
             train(make_config(data=data, **needy), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):  # which has the weights
         train(make_config(data=data, **needy), tmp_path / "run", resume=True)
-    monkeypatch.setattr("tinct.lab.networks.lpips.find_spec", lambda name: None)
     needy = {"feature_weight": 1, "feature_network": "vgg16"}
     with pytest.raises(MissingExtraError, match="LPIPS needs"):
         train(make_config(data=data, **needy), tmp_path / "run")

@@ -10,14 +10,14 @@ pads at the end: its maps are shifted by a pixel, which fine-tuning does not not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from tinct.errors import MissingExtraError, ModelError
+from tinct.errors import ModelError
 from tinct.lab.networks.blocks import ConvNorm, InvertedResidual
+from tinct.lab.networks.published import packaged_file
 
 NORM_EPS = 1e-3
 """As the weights were trained with."""
@@ -128,11 +128,7 @@ def published_file() -> Path:
     Raises:
         MissingExtraError: That package is not installed.
     """
-    # find_spec of a package doesn't import it
-    spec = find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("EfficientNet-Lite0", "lab")
-    return Path(spec.submodule_search_locations[0]) / _FILE
+    return packaged_file(_PACKAGE, _FILE, "EfficientNet-Lite0", "lab")
 
 
 def published_weights() -> tuple[dict[str, Tensor], str]:

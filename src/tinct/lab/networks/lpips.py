@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tinct.errors import MissingExtraError, ModelError
+from tinct.errors import ModelError
+from tinct.lab.networks.published import packaged_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,11 +149,7 @@ def weights_file(backbone: Backbone) -> Path:
     Raises:
         MissingExtraError: That package is not installed.
     """
-    # find_spec of a package doesn't import it
-    spec = find_spec(WEIGHTS_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("LPIPS", "lpips")
-    return Path(spec.submodule_search_locations[0], "weights", backbone.file)
+    return packaged_file(WEIGHTS_PACKAGE, Path("weights", backbone.file), "LPIPS", "lpips")
 
 
 def _state(tree: Tree, backbone: Backbone) -> dict[str, Tensor]:
