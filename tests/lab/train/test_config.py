@@ -139,12 +139,14 @@ def test_the_last_steps_of_a_run_may_be_different():
     assert config.finish == range(7, 10)
     assert [config.crop_at(step) for step in (0, 6, 7, 9)] == [64, 64, 96, 96]
     assert [config.judges_pictures(step) for step in (0, 6, 7, 9)] == [False, False, True, True]
+    assert [config.asks_teacher(step) for step in (0, 6, 7, 9)] == [True, True, False, False]
     on = config_from_dict({"start": "nano", "steps": 2, "finish_steps": 3}, "a")
     assert on.finish == range(2)
     plain = config_from_dict({"steps": 10}, "a")
     assert not plain.finish
     assert plain.crop_at(9) == plain.crop
     assert plain.judges_pictures(0)
+    assert plain.asks_teacher(9)
 
 
 def test_a_resumed_run_may_move_and_go_on_longer_but_not_change():

@@ -213,9 +213,12 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
         with pytest.raises(ModelError, match=r"none\.onnx: no such model"):
             train(make_config(data=data, **named), tmp_path / "run")
     monkeypatch.setattr("tinct.lab.networks.published.find_spec", lambda name: None)
-    for needy in ({"feature_weight": 1}, {"network": "base", "encoder": "efficientnet-lite0"}):
-        with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
-            train(make_config(data=data, **needy), tmp_path / "run")
+    needy = {"feature_weight": 1}
+    with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
+        train(make_config(data=data, **needy), tmp_path / "run")
+    needy = {"network": "base", "encoder": "efficientnet-lite2"}
+    with pytest.raises(MissingExtraError, match="EfficientNet-Lite2 needs parts"):
+        train(make_config(data=data, **needy), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):  # which has the weights
         train(make_config(data=data, **needy), tmp_path / "run", resume=True)
     needy = {"feature_weight": 1, "feature_network": "vgg16"}

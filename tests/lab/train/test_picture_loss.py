@@ -210,3 +210,17 @@ def test_a_teacher_is_followed_instead_of_the_truth(truth, planes):
         scores = network(lightness).log_softmax(1)
         entropy = float(-(scores.exp() * scores).sum(1).mean())
     assert loss == pytest.approx(entropy, rel=0.03)  # at some of the places, and carried over
+
+
+def test_a_teacher_that_rests_leaves_the_truth_alone(truth, planes):
+    network, teacher = _network(truth).eval(), _network(truth).eval()
+    lightness, target = lightness_of(planes), torch.full((2, 2, 16, 16), 50.0)
+
+    def loss(objective, **choices):
+        generator = torch.Generator().manual_seed(0)
+        return float(objective(lightness, target, generator, truth, **choices).plain)
+
+    taught = make_objective(config_from_dict({}, "x"), network, teacher)
+    plain = make_objective(config_from_dict({}, "x"), network)
+    assert loss(taught, ask_teacher=False) == loss(plain)
+    assert loss(taught) != loss(plain)

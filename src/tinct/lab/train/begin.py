@@ -16,7 +16,7 @@ from tinct.errors import ModelError, TrainingError
 from tinct.lab.networks import build
 from tinct.lab.networks.blocks import ConvNorm, fold_pixels, fuse, unfold_pixels
 from tinct.lab.networks.classifier import Classifier
-from tinct.lab.networks.efficientnet import Encoder, published_weights
+from tinct.lab.networks.efficientnet import Encoder, find_variant, published_weights
 from tinct.lab.networks.hints import HintBranch, HintConfig, HintedNetwork
 from tinct.lab.train.config import TrainConfig, config_from_dict
 from tinct.runtime import model_path
@@ -141,16 +141,17 @@ def load_encoder(network: nn.Module, encoder: str) -> None:
 
     Args:
         network: Has an ``encoder``.
-        encoder: ``efficientnet-lite0``.
+        encoder: ``efficientnet-lite0`` or ``efficientnet-lite2``.
 
     Raises:
         TrainingError: The network has no such encoder.
         MissingExtraError: The package with the weights is not installed.
     """
     ours = getattr(network, "encoder", None)
-    if not isinstance(ours, Encoder):
+    variant = find_variant(encoder)
+    if not isinstance(ours, Encoder) or ours.variant != variant:
         raise TrainingError(f"this network has no encoder that could begin with {encoder!r}")
-    ours.load_published(*published_weights())
+    ours.load_published(*published_weights(variant))
 
 
 def model_spec(model: str) -> ModelSpec:

@@ -115,9 +115,9 @@ class TrainConfig:
     """Put batch norms back into a model that the run begins with: for long runs."""
     frozen: tuple[Text, ...] = ()
     """Beginnings of the names of weights that stay as they are."""
-    encoder: Literal["", "efficientnet-lite0"] = ""
-    """Weights to begin the network's encoder with, and fine-tune: ``efficientnet-lite0``; with
-    ``start`` they are that model's."""
+    encoder: Literal["", "efficientnet-lite0", "efficientnet-lite2"] = ""
+    """Weights to begin the network's encoder with, and fine-tune: those of its size, which
+    ``options`` may name, trained on ImageNet; with ``start`` they are that model's."""
     encoder_rate: Share = 0.15
     """Share of the learning rate at which weights that were begun with are fine-tuned."""
     objective: Literal["classification", "regression"] = "classification"
@@ -142,7 +142,8 @@ class TrainConfig:
     """Side of the training crops in pixels, a multiple of 32."""
     finish_steps: Count = 0
     """How many of the last steps are different, while the learning rate falls on: crops are of
-    ``finish_crop``, and in them alone do the errors of pictures count; 0 for none."""
+    ``finish_crop``, errors of pictures count in them alone, and a teacher does no longer; 0 for
+    none."""
     finish_crop: SideOrNone = 0
     """Side of the crops in the last steps, a multiple of 32; 0 for that of the others."""
     batch: Positive = 32
@@ -217,6 +218,10 @@ class TrainConfig:
     def judges_pictures(self, step: int) -> bool:
         """Tell whether the errors of pictures count in a step, if they have a weight."""
         return not self.finish_steps or step in self.finish
+
+    def asks_teacher(self, step: int) -> bool:
+        """Tell whether the teacher, if there is one, has its share of the loss in a step."""
+        return step not in self.finish
 
 
 _MACHINE = {"threads", "workers", "accelerator", "devices", "nodes"}

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from tinct.errors import TrainingError
 from tinct.lab.data.batches import Batch, unused_weights
 from tinct.lab.data.cache import Cache, open_cache
-from tinct.lab.networks.efficientnet import published_file
+from tinct.lab.networks.efficientnet import find_variant, published_file
 from tinct.lab.networks.lpips import VGG16, weights_file
 from tinct.lab.train.begin import make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -114,7 +114,7 @@ def _find_published(config: TrainConfig, resume: bool) -> None:
     elif config.feature_weight:
         published_file()
     if config.encoder and not (config.start or resume):
-        published_file()
+        published_file(find_variant(config.encoder))
 
 
 @dataclass(frozen=True)

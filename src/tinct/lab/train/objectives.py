@@ -55,6 +55,7 @@ class Objective(nn.Module):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
+        ask_teacher: bool = True,
     ) -> Loss:
         """Return the loss of a batch.
 
@@ -65,6 +66,7 @@ class Objective(nn.Module):
             rgb: (N, H, W, 3) uint8, the true pictures; without them errors of pictures are left
                 out of the loss, as they are of the test loss.
             judge_pictures: Whether errors of pictures, if they have a weight, are in the loss.
+            ask_teacher: Whether a teacher's share, if there is one, is in the loss.
         """
         raise NotImplementedError
 
@@ -133,6 +135,7 @@ class Classification(Objective):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
+        ask_teacher: bool = True,
     ) -> Loss:
         """Return the mean cross-entropy at randomly chosen places, and errors of pictures if any.
 
@@ -142,30 +145,25 @@ class Classification(Objective):
         at = self._draw(len(target), target.shape[2] * target.shape[3], generator)
         at = at.to(target.device)
         features = self.network.features(lightness)
-        clean = lightness
-        if self.teacher is not None and rgb is not None:
+        scores = torch.log_softmax(_logits_at(self.network, features, at), dim=1)  # (N * K, Q)
+        loss = self._cross_entropy(scores, target, at)
+        if self.teacher is not None and ask_teacher:
             # What it says of the picture as it was is right for the worn one, too.
-            clean = lightness_of(true_planes(rgb))
-        loss = self._distribution_loss(features, clean, target, at)
+            clean = lightness if rgb is None else lightness_of(true_planes(rgb))
+            taught = -(scores * self._teach(self.teacher, clean, at)).sum(1).mean()
+            loss = (1 - self.teacher_share) * loss + self.teacher_share * taught
         plain = loss.detach()
         if self.pictures is None or rgb is None or not judge_pictures:
             return Loss(loss, plain)
         added: Tensor = self.pictures(self.network.head(features).float(), rgb)
         return Loss(loss + added, plain)
 
-    def _distribution_loss(
-        self, features: Tensor, clean: Tensor, target: Tensor, at: Tensor
-    ) -> Tensor:
-        """Return the mean cross-entropy at some places; a teacher sees the L* ``clean``."""
-        logits = _logits_at(self.network, features, at)
+    def _cross_entropy(self, scores: Tensor, target: Tensor, at: Tensor) -> Tensor:
+        """Return the mean cross-entropy at some places with the codes of the true colors."""
         ab = target.flatten(2).gather(2, at.expand(-1, 2, -1)).transpose(1, 2).reshape(-1, 2)
         cell = _cells(ab)
-        scores = torch.log_softmax(logits, dim=1)  # (N * K, Q)
         loss: Tensor = -(scores.gather(1, self.index[cell]) * self.weight[cell]).sum(1).mean()
-        if self.teacher is None:
-            return loss
-        taught: Tensor = -(scores * self._teach(clean, at)).sum(1).mean()
-        return (1 - self.teacher_share) * loss + self.teacher_share * taught
+        return loss
 
     def _draw(self, count: int, places: int, generator: torch.Generator) -> Tensor:
         """Choose places for this process's share of the batch, (count, 1, K)."""
@@ -175,10 +173,9 @@ class Classification(Objective):
         return at[self.share.rows(total)]
 
     @torch.no_grad()
-    def _teach(self, lightness: Tensor, at: Tensor) -> Tensor:
-        """Return the teacher's distribution at some places, over our bins: (N * K, Q)."""
-        assert self.teacher is not None
-        logits = _logits_at(self.teacher, self.teacher.features(lightness), at)
+    def _teach(self, teacher: Classifier, lightness: Tensor, at: Tensor) -> Tensor:
+        """Return a teacher's distribution at some places, over our bins: (N * K, Q)."""
+        logits = _logits_at(teacher, teacher.features(lightness), at)
         return torch.softmax(logits, dim=1) @ self.teacher_code
 
     def colors(self, network: nn.Module, lightness: Tensor, target: Tensor) -> Tensor:
@@ -220,9 +217,10 @@ class Regression(Objective):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
+        ask_teacher: bool = True,
     ) -> Loss:
         """Return the mean squared error over all places."""
-        del generator, rgb, judge_pictures
+        del generator, rgb, judge_pictures, ask_teacher
         answer = self.network.predict(lightness).float()
         loss = F.mse_loss(answer * self.scale, target * self.scale)
         return Loss(loss, loss.detach())
@@ -258,9 +256,10 @@ class HintObjective(Objective):
         generator: torch.Generator,
         rgb: Tensor | None = None,
         judge_pictures: bool = True,
+        ask_teacher: bool = True,
     ) -> Loss:
         """Return the mean logarithm of every picture's error at 1/4 size: PSNR, upside down."""
-        del rgb, judge_pictures
+        del rgb, judge_pictures, ask_teacher
         device = target.device
         vividness = max(2 * float(torch.rand((), generator=generator)) - 1, 0)  # half of them: 0
         number = draw_number(self.most, generator)

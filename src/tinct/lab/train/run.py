@@ -87,6 +87,8 @@ class Run:
                 set_bins(self.network, cache)
             self.average.load_state_dict(self.network.state_dict())
         self.teacher = load_classifier(config.teacher) if config.teacher else None
+        if self.teacher:
+            self.teacher.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.fabric = fabric
         self._spread(cache)
 
@@ -135,8 +137,14 @@ class Run:
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         seen = self.fabric.to_device(batch)
         lightness = seen["lightness"].contiguous(memory_format=self.layout)
-        pictures = self.config.judges_pictures(self.step)
-        loss = self.objective(lightness, seen["target"], generator, seen["rgb"], pictures)
+        loss = self.objective(
+            lightness,
+            seen["target"],
+            generator,
+            seen["rgb"],
+            judge_pictures=self.config.judges_pictures(self.step),
+            ask_teacher=self.config.asks_teacher(self.step),
+        )
         self.network.zero_grad()
         self.fabric.backward(loss.total)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
