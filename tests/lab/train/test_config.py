@@ -55,7 +55,7 @@ def test_a_config_survives_a_checkpoint(make_config):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configs_load(path):
     config = load_config(path)
-    assert config.network == re.sub(r"(-continued(-2)?)?(-hints)?$", "", path.stem)
+    assert config.network == re.sub(r"(-continued(-2)?|-lite2)?(-hints)?$", "", path.stem)
     assert config.network in NETWORKS
     assert config.data.train
     assert config.data.validation
