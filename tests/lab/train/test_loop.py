@@ -217,6 +217,9 @@ def test_mistakes_are_found_before_anything_is_decoded(make_config, tmp_path, mo
     with pytest.raises(MissingExtraError, match="EfficientNet-Lite0 needs parts"):
         train(make_config(data=data, **needy), tmp_path / "run")
     needy = {"network": "base", "encoder": "efficientnet-lite2"}
+    with pytest.raises(TrainingError, match="encoder is EfficientNet-Lite0"):
+        train(make_config(data=data, **needy), tmp_path / "run")
+    needy["options"] = {"encoder": "efficientnet-lite2"}
     with pytest.raises(MissingExtraError, match="EfficientNet-Lite2 needs parts"):
         train(make_config(data=data, **needy), tmp_path / "run")
     with pytest.raises(TrainingError, match="no such checkpoint"):  # which has the weights

@@ -147,11 +147,23 @@ def load_encoder(network: nn.Module, encoder: str) -> None:
         TrainingError: The network has no such encoder.
         MissingExtraError: The package with the weights is not installed.
     """
+    ours = check_encoder(network, encoder)
+    ours.load_published(*published_weights(ours.variant))
+
+
+def check_encoder(network: nn.Module, encoder: str) -> Encoder:
+    """Return the encoder of a network, if weights of this name are of its size.
+
+    Raises:
+        TrainingError: They are not, or it has none.
+    """
     ours = getattr(network, "encoder", None)
-    variant = find_variant(encoder)
-    if not isinstance(ours, Encoder) or ours.variant != variant:
+    if not isinstance(ours, Encoder):
         raise TrainingError(f"this network has no encoder that could begin with {encoder!r}")
-    ours.load_published(*published_weights(variant))
+    if ours.variant != find_variant(encoder):
+        text = f"the network's encoder is {ours.variant.name}, not {encoder!r}"
+        raise TrainingError(f'{text}: options = {{ encoder = "{encoder}" }} makes it that')
+    return ours
 
 
 def model_spec(model: str) -> ModelSpec:

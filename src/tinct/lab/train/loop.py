@@ -19,7 +19,7 @@ from tinct.lab.data.batches import Batch, unused_weights
 from tinct.lab.data.cache import Cache, open_cache
 from tinct.lab.networks.efficientnet import find_variant, published_file
 from tinct.lab.networks.lpips import VGG16, weights_file
-from tinct.lab.train.begin import make_network, model_spec
+from tinct.lab.train.begin import check_encoder, make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.lab.train.config import DataConfig, TrainConfig, check_same_run
 from tinct.lab.train.log import CurveRow, RunReport
@@ -79,7 +79,10 @@ def train(
     """
     # Before hours may go into decoding.
     fabric = make_fabric(config)
-    check_objective(config, make_network(config))
+    network = make_network(config)
+    check_objective(config, network)
+    if config.encoder and not config.start:
+        check_encoder(network, config.encoder)
     for model in filter(None, (config.start, config.teacher)):
         model_spec(model)
     _find_published(config, resume)
