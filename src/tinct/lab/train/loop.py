@@ -12,12 +12,13 @@ from pathlib import Path
 from types import FrameType
 
 import cv2
+from torch import nn
 from torch.utils.data import DataLoader
 
 from tinct.errors import TrainingError
 from tinct.lab.data.batches import Batch, unused_weights
 from tinct.lab.data.cache import Cache, open_cache
-from tinct.lab.networks.efficientnet import find_variant, published_file
+from tinct.lab.networks.efficientnet import published_file
 from tinct.lab.networks.lpips import VGG16, weights_file
 from tinct.lab.train.begin import check_encoder, make_network, model_spec
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -81,11 +82,9 @@ def train(
     fabric = make_fabric(config)
     network = make_network(config)
     check_objective(config, network)
-    if config.encoder and not config.start:
-        check_encoder(network, config.encoder)
     for model in filter(None, (config.start, config.teacher)):
         model_spec(model)
-    _find_published(config, resume)
+    _find_published(config, network, resume)
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
     run = Run(config, photographs, checkpoint, fabric)
@@ -110,14 +109,14 @@ def train(
     return folder / LAST
 
 
-def _find_published(config: TrainConfig, resume: bool) -> None:
-    """Make sure that the published weights which a run needs are installed."""
+def _find_published(config: TrainConfig, network: nn.Module, resume: bool) -> None:
+    """Make sure that the published weights which a run needs are installed, and of its size."""
     if config.feature_weight and config.feature_network == "vgg16":
         weights_file(VGG16)
     elif config.feature_weight:
         published_file()
     if config.encoder and not (config.start or resume):
-        published_file(find_variant(config.encoder))
+        published_file(check_encoder(network, config.encoder).variant)
 
 
 @dataclass(frozen=True)
