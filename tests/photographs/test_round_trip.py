@@ -77,9 +77,10 @@ def test_pixels(deep: NDArray[np.uint16], name: str, kind: str, dtype: Any) -> N
 
 
 @pytest.mark.parametrize("name", WRITABLE)
+@pytest.mark.parametrize("channels", [(), (3,)])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (64, 3)])
-def test_small_sizes(name: str, shape: tuple[int, int]) -> None:
-    pixels = np.full((*shape, 3), 90, np.uint8)
+def test_small_sizes(name: str, shape: tuple[int, int], channels: tuple[int, ...]) -> None:
+    pixels = np.full((*shape, *channels), 90, np.uint8)
     read = read_picture(encode_picture(Picture(pixels), name))
     assert read.warnings == ()
     assert read.pixels.shape[:2] == shape

@@ -69,8 +69,9 @@ def decode(data: bytes, limit: Limit, **options: Any) -> tuple[NDArray[Any], tup
 
 
 def _pixels(image: pyvips.Image) -> NDArray[Any]:
-    pixels = np.asarray(image.numpy())
-    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    # pyvips makes a number of a single gray pixel
+    pixels = np.asarray(image.numpy()).reshape(image.height, image.width, image.bands)
+    return pixels[..., 0] if image.bands == 1 else pixels
 
 
 def decode_with_metadata(data: bytes, limit: Limit, orientation: int | None = None) -> Decoded:
