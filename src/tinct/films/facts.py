@@ -25,6 +25,8 @@ from tinct.films.pixels import (
 from tinct.frame_format import FrameFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
@@ -168,7 +170,7 @@ def read_facts(
     start = container.start_time if container.start_time is not None else 0
     origin = Fraction(start, av.time_base)
     field_order, display = _field_order(first, context.field_order), display_matrix(first)
-    notes = [*notes, *_notes_on_samples(context.name, first, field_order)]
+    notes = [*notes, *_notes_on_samples(context.name, stream.metadata, first, field_order)]
     counts_from_anywhere = container.format.name in _OFFSET_FORMATS
     rate = _rate(stream, first, time_base)
     return FilmFacts(
@@ -206,11 +208,15 @@ def to_fraction(rational: Any) -> Fraction | None:
     return Fraction(rational) if rational else None
 
 
-def _notes_on_samples(codec: str, first: VideoFrame, field_order: int) -> list[str]:
+def _notes_on_samples(
+    codec: str, tags: Mapping[str, str], first: VideoFrame, field_order: int
+) -> list[str]:
     notes, pix_fmt = [], first.format.name
     if field_order > PROGRESSIVE:
         notes.append(KEPT_INTERLACED)
-    if has_alpha(pix_fmt) and codec != "gif":  # which is decoded with it, used or not
+    # WebM has it in a second picture, which a tag tells of; GIF is decoded with it, used or not
+    stated = any(key.lower() == "alpha_mode" and value == "1" for key, value in tags.items())
+    if stated or (has_alpha(pix_fmt) and codec != "gif"):
         notes.append("its transparency is not kept")
     side_data = _side_data(first)
     lost = sorted({words for kind, words in _LOST.items() if side_data.get(kind) is not None})

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+import av
+
 from tinct import __version__
 from tinct.photographs.xmp import SOURCE_TYPE
 
@@ -9,9 +13,21 @@ _COMMENT = "comment"
 _COMMENT_OF_MXF = "comment_colored"  # FFmpeg writes such as begin with comment_ there
 
 
+_COLORED_BY_TINCT = "Colored by tinct"
+
+
 def describe_coloring(colored_by: str) -> str:
     """Say in a few words which model has colored something."""
-    return f"Colored by tinct {colored_by} {__version__}"
+    return f"{_COLORED_BY_TINCT} {colored_by} {__version__}"
+
+
+def was_colored(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a film says that tinct has colored it; one that cannot be read does not."""
+    try:
+        with av.open(f"file:{os.fspath(path)}") as container:
+            return any(_COLORED_BY_TINCT in str(value) for value in container.metadata.values())
+    except (av.FFmpegError, ValueError):
+        return False
 
 
 def mark_colored(tags: dict[str, str], container: str, colored_by: str) -> None:

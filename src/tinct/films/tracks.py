@@ -55,7 +55,7 @@ _WITH_ATTACHMENTS = ("matroska",)
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
 _WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
 _STALE = ("DURATION", "BPS", "NUMBER_OF_", "_STATISTICS", "encoder", "ENCODER", "rotate",
-          "vendor_id")  # fmt: skip
+          "vendor_id", "alpha_mode", "ALPHA_MODE")  # fmt: skip
 """Beginnings of tags that describe the old file, not the film."""
 _TRIED_PACKETS = 8
 """Packets of each stream with which it is found out what the new file can hold ..."""

@@ -1110,3 +1110,14 @@ def test_presets_are_named(call: Call, tmp_path: Path) -> None:
     code, _, lines = call("video", "in.mkv", "-o", "out.mp4", "--preset", "warp")
     assert code == 2
     assert lines[0].startswith("tinct: error: libx264 knows the presets ultrafast, ")
+
+
+def test_transparency_of_webm_is_said_to_be_lost(call: Call, tmp_path: Path) -> None:
+    def says_alpha(path: Path) -> bool:
+        with av.open(str(path)) as container:
+            return "alpha_mode" in {name.lower() for name in container.streams.video[0].metadata}
+
+    film = make_film(tmp_path / "in.webm", Film("libvpx-vp9", "yuva420p", frames=2))
+    assert says_alpha(film)
+    assert f"tinct: warning: {film}: its transparency is not kept" in _color(call, film)
+    assert not says_alpha(tmp_path / "in-color.webm")

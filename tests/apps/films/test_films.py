@@ -53,6 +53,36 @@ def test_the_films_of_a_folder_in_the_order_of_their_names(call: Call, tmp_path:
     assert len(read_film(tmp_path / "all.mkv").times) == 8
 
 
+def test_a_folder_and_all_below_it_are_colored_once(call: Call, tmp_path: Path) -> None:
+    for name in ("tapes/a.mkv", "tapes/1998/b.mkv", "tapes/c.mkv.parts/0.mkv", "tapes/._a.mkv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        make_film(tmp_path / name, Film(frames=2))
+    (tmp_path / "tapes/notes.txt").write_text("no film")
+    Image.new("L", (8, 8)).save(tmp_path / "tapes/cover.png")
+    rest = "left out: 1 file of other kinds (1 .txt), 1 picture (tinct image colors them)"
+    code, _, lines = call("video", "tapes", "-o", "new")
+    assert code == 0
+    assert lines[0] == rest
+    found = (path.relative_to(tmp_path / "new") for path in (tmp_path / "new").rglob("*.*"))
+    assert sorted(map(str, found)) == ["1998/b.mkv", "a.mkv"]
+    assert call("video", "tapes", "--no-mark")[0] == 0
+    assert call("video", "tapes", "--preview")[0] == 0
+    code, _, lines = call("video", "tapes", "--json", "report.json")
+    assert code == 0
+    assert lines[0] == f"{rest}, 4 that tinct has written"
+    assert [line.split(" is there")[0] for line in lines[1:]] == [
+        "tapes/a.mkv: skipped, tapes/a-color.mkv",
+        "tapes/1998/b.mkv: skipped, tapes/1998/b-color.mkv",
+    ]
+    left_out = json.loads((tmp_path / "report.json").read_text())["left_out"]
+    assert left_out == {"suffixes": {".txt": 1}, "pictures": 1, "links": [], "results": 4}
+    for name in ("a.mkv", "a-color.mkv", "1998/b.mkv", "1998/b-color.mkv"):
+        (tmp_path / "tapes" / name).unlink()
+    code, _, lines = call("video", "tapes")
+    assert code == 1
+    assert "tapes: no films in this folder, but 2 that tinct has written" in lines[0]
+
+
 def test_films_of_one_name_get_names_of_their_own(call: Call, tmp_path: Path) -> None:
     sources = []
     for number, place in enumerate(("d1/VTS.mkv", "d2/VTS.mkv", "VTS-2.mkv"), 2):
@@ -109,7 +139,7 @@ def test_pictures_in_a_row_have_the_name_of_their_folder(call: Call, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("a.mkv", "b.mkv", "-o", "c.mkv"), "c.mkv: for 2 films, an existing folder, or --join"),
+        (("a.mkv", "b.mkv", "-o", "c.mkv"), "c.mkv: for 2 films, a folder, or --join"),
         (("a.mkv", "b.mkv", "--join"), "--join: several films need a name for the one they become"),
         (("a.mkv", "b.mkv", "--join", "-o", "."), ".: for 2 films, a name for the film"),
         (("a.mkv", "--deinterlace", "--inverse-telecine"), "one of them"),

@@ -15,6 +15,7 @@ import av
 
 from tinct import __version__
 from tinct.apps.console import print_message, print_warning, progress_bar
+from tinct.apps.film_suffixes import UNFINISHED
 from tinct.apps.films.arrivals import STDIN, bring, comes_from_elsewhere, name_of_address
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.report import write_json
@@ -66,7 +67,7 @@ class FilmJob:
     @property
     def folder(self) -> Path:
         """Where finished segments are kept."""
-        return self.target.with_name(f"{self.target.name}.parts")
+        return self.target.with_name(f"{self.target.name}{UNFINISHED}")
 
     @property
     def partial(self) -> Path:
@@ -302,7 +303,7 @@ def _open_parts(job: FilmJob) -> Parts:
     """
     identity, folder = _identity(job), job.folder
     if job.options.resume and not folder.exists():
-        others = sorted(folder.parent.glob(f"{glob.escape(job.target.stem)}.*.parts"))
+        others = sorted(folder.parent.glob(f"{glob.escape(job.target.stem)}.*{UNFINISHED}"))
         folder = others[0] if others else folder
     try:
         return Parts(folder, identity, ignored=("versions",) if job.options.resume else ())

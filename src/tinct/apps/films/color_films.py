@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 
 from tinct import __version__
 from tinct.apps.console import print_error, print_message
-from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.apps.films.arrivals import STDIN
 from tinct.apps.films.color_film import color_film, color_one, name_target
 from tinct.apps.films.options import FilmRecord
-from tinct.apps.photographs.plan import number_until_free
+from tinct.apps.photographs.plan import (
+    FolderContents,
+    list_folder,
+    means_folder,
+    number_until_free,
+)
 from tinct.apps.report import write_json
 from tinct.errors import InputError, OptionError, TinctError
-from tinct.files import make_folder
+from tinct.files import make_folder, reason_of
+from tinct.films.mark import was_colored
+from tinct.films.reader import is_address
+from tinct.films.sequence import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,33 +62,52 @@ def color_films(
         InputError: A folder holds no films.
         OptionError: The output is one film, for several.
     """
-    films = list(_expand(inputs))
+    is_folder = output is not None and _is_folder(output)
+    folder = Path(str(output)) if is_folder else None
+    left_out = FolderContents()
+    found = list(_find_films(inputs, folder, options, left_out))
+    films = [film for film, _ in found]
+    _tell_left_out(left_out)
     first, *others = films
-    is_folder = output is not None and (output.endswith(os.sep) or Path(output).is_dir())
     if (join and not is_folder) or (len(films) == 1 and not is_folder):
         if join and output is None and others:
             raise OptionError("--join: several films need a name for the one they become: add -o")
         return color_film(first, output, color, replace(options, following=tuple(others)), json)
     if output is not None and (join or not is_folder):
-        wanted = "a name for the film that they become" if join else "an existing folder, or --join"
+        wanted = "a name for the film that they become" if join else "a folder, or --join"
         raise OptionError(f"{output}: for {len(films)} films, {wanted} is needed")
     if STDIN in films:
         raise OptionError("-: standard input cannot be mixed with other films")
-    films = list(dict.fromkeys(films))
-    folder = None if output is None else Path(output)
-    names = [name_target(film, folder, options) for film in films]
-    if folder is not None:
-        make_folder(folder)
+    places = dict(found)  # each film once
+    films = list(places)
+    names = [
+        name_target(film, None if folder is None else folder / place, options)
+        for film, place in places.items()
+    ]
     records = []
     for film, name, target in zip(films, names, make_names_differ(names), strict=True):
         if target != name:
             print_message(f"{film}: written to {target}, as another film becomes {name}")
+        if folder is not None:
+            make_folder(target.parent)
         records.append(_color_one(film, target, color, options, films))
     if json is not None:
         shown = asdict(color) | {"steady": options.steady}
         held = [asdict(record) for record in records]
-        write_json({"tinct": __version__, "options": shown, "films": held}, json)
+        rest = {
+            "suffixes": dict(left_out.suffixes),
+            "pictures": len(left_out.pictures),
+            "links": [str(link) for link in left_out.links],
+            "results": left_out.results,
+        }
+        report = {"tinct": __version__, "options": shown, "films": held, "left_out": rest}
+        write_json(report, json)
     return _FAILED if any(record.status == "failed" for record in records) else 0
+
+
+def _is_folder(output: str) -> bool:
+    is_other = output == STDIN or is_address(output) or is_pattern(output)
+    return not is_other and means_folder(output)
 
 
 def make_names_differ(targets: Sequence[Path]) -> list[Path]:
@@ -111,20 +137,52 @@ def _color_one(
         return FilmRecord(film, str(target), "failed", warnings=(str(error),))
 
 
-def _expand(inputs: Iterable[str]) -> Iterator[str]:
-    """Yield films; of folders, what has the suffix of one, in the order of the names."""
+def _find_films(
+    inputs: Iterable[str], output: Path | None, options: FilmOptions, left_out: FolderContents
+) -> Iterator[tuple[str, Path]]:
+    """Yield films, each with the folder that it is in, below the one that was named.
+
+    Of folders and all below them these are what has the suffix of a film, but for results of
+    earlier runs.
+
+    Args:
+        inputs: Films and folders.
+        output: The folder of the results, if there is one; it is not searched.
+        options: How results are named.
+        left_out: What is no film, or is a result, is added to it.
+
+    Raises:
+        InputError: A folder cannot be read, or holds no films.
+    """
+    ignored = None if output is None else output.resolve()
     for name in inputs:
-        if not os.path.isdir(name):
-            yield name
+        folder = Path(name)
+        if not folder.is_dir():
+            yield name, Path()
             continue
-        found = sorted(
-            str(path)
-            for path in Path(name).iterdir()
-            if path.suffix.lower() in FILM_SUFFIXES and path.is_file()
-        )
-        if not found:
+        contents = list_folder(folder, {ignored} - {folder.resolve()})
+        for error in contents.unreadable:
+            raise InputError(f"{error.filename}: {reason_of(error)}")
+        results = {
+            name_target(str(film), None, replace(options, preview=preview))
+            for film in contents.films
+            for preview in (False, True)
+        }
+        films = [film for film in contents.films if film not in results and not was_colored(film)]
+        contents.results += len(contents.films) - len(films)
+        if not films:
+            others = f", but {contents.results} that tinct has written" if contents.results else ""
             raise InputError(
-                f"{name}: no films in this folder; pictures in a row: "
+                f"{name}: no films in this folder{others}; pictures in a row: "
                 f"tinct video '{os.path.join(name, '%06d.png')}'"
             )
-        yield from found
+        left_out.add(contents)
+        yield from ((str(film), film.relative_to(folder).parent) for film in films)
+
+
+def _tell_left_out(contents: FolderContents) -> None:
+    number = len(contents.pictures)
+    pictures = f"{number} picture{'' if number == 1 else 's'} (tinct image colors them)"
+    text = contents.name_left_out(*([pictures] if number else []))
+    if text:
+        print_message(f"left out: {text}")

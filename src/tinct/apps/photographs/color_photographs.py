@@ -22,10 +22,9 @@ from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tinct.apps.photographs.known_colors import KnownColors
-    from tinct.apps.photographs.plan import FolderContents, PhotographJob, Plan
+    from tinct.apps.photographs.plan import PhotographJob, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +273,9 @@ def _print_summary(run: _PhotographRun) -> None:
     """Print what the run did: one line, and one of what was left out."""
     records, seconds = run.records, time.perf_counter() - run.start
     first = records[0] if len(records) == 1 else None
-    left_out = _left_out(run.plan.left_out, [] if run.options.films else run.plan.films)
+    films = 0 if run.options.films else len(run.plan.films)
+    named = f"{films} film{'' if films == 1 else 's'} (--films colors them, too)"
+    left_out = run.plan.left_out.name_left_out(*([named] if films else []))
     if left_out:
         print_message(f"left out: {left_out}")
     counts = Counter(record.status for record in records)
@@ -302,20 +303,3 @@ def _print_summary(run: _PhotographRun) -> None:
         if counts["failed"]:
             text += f", {counts['failed']} failed"
         print_message(text)
-
-
-def _left_out(left_out: FolderContents, films: Sequence[tuple[Path, Path]]) -> str:
-    """Name what was found in folders and not colored, with counts; "" if there is nothing."""
-    parts = []
-    if left_out.suffixes:
-        number = left_out.suffixes.total()
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in left_out.suffixes.most_common())
-        parts.append(f"{number} file{'' if number == 1 else 's'} of other kinds ({kinds})")
-    if films:
-        number = len(films)
-        parts.append(f"{number} film{'' if number == 1 else 's'} (--films colors them, too)")
-    if left_out.results:
-        parts.append(f"{left_out.results} that tinct has written")
-    for link in left_out.links:
-        parts.append(f"{link}, a link to a folder")
-    return ", ".join(parts)

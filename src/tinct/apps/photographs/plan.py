@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tinct.apps.film_suffixes import FILM_SUFFIXES
+from tinct.apps.film_suffixes import FILM_SUFFIXES, UNFINISHED
 from tinct.apps.photographs.journal import JOURNAL_NAME, results_in
 from tinct.errors import OptionError
 from tinct.files import reason_of
@@ -109,6 +109,23 @@ class FolderContents:
         self.links += other.links
         self.unreadable += other.unreadable
 
+    def name_left_out(self, *more: str) -> str:
+        """Name what is neither picture nor film, with counts; "" if there is nothing.
+
+        Args:
+            more: What else was left out, a few words each.
+        """
+        parts = []
+        if self.suffixes:
+            number = self.suffixes.total()
+            kinds = ", ".join(f"{count} {suffix}" for suffix, count in self.suffixes.most_common())
+            parts.append(f"{number} file{'' if number == 1 else 's'} of other kinds ({kinds})")
+        parts += more
+        if self.results:
+            parts.append(f"{self.results} that tinct has written")
+        parts += [f"{link}, a link to a folder" for link in self.links]
+        return ", ".join(parts)
+
 
 @dataclass(slots=True)
 class Plan:
@@ -168,7 +185,7 @@ def _plan_stream(inputs: Sequence[str], naming: Naming) -> PhotographJob:
             raise OptionError("--compare needs an output file to put the sheet beside: add -o")
         return PhotographJob(None, None)
     target = Path(naming.output)
-    if _means_folder(naming.output):
+    if means_folder(naming.output):
         raise OptionError(
             f"-o {naming.output}: standard input needs a file name, or -, to write to"
         )
@@ -234,7 +251,8 @@ def walk_folder(
 ) -> Iterator[tuple[Path, FolderContents]]:
     """Find what is in a folder and everything below it, one folder after the other.
 
-    What is hidden is passed over, and so are links to folders, which may lead anywhere.
+    What is hidden is passed over, and so are links to folders, which may lead anywhere, and
+    unfinished films.
 
     Args:
         folder: Where to search.
@@ -252,7 +270,8 @@ def walk_folder(
         results = results_in(here) if JOURNAL_NAME in files else frozenset()
         folders[:] = sorted(
             name for name in folders
-            if not name.startswith(".") and (here / name).resolve() not in ignored
+            if not name.startswith(".") and not name.endswith(UNFINISHED)
+            and (here / name).resolve() not in ignored
         )  # fmt: skip
         contents.links += [here / name for name in folders if os.path.islink(here / name)]
         for name in sorted(name for name in files if not name.startswith(".")):
@@ -281,7 +300,8 @@ def _default_folder(folder: Path, ending: str) -> Path:
     return folder.with_name(f"{folder.name}{ending}")
 
 
-def _means_folder(output: str) -> bool:
+def means_folder(output: str) -> bool:
+    """Tell whether the name of an output is that of a folder, there already or not."""
     if os.path.exists(output):
         return os.path.isdir(output)
     return output.endswith(("/", os.sep)) or not Path(output).suffix
@@ -298,7 +318,7 @@ def _choose_mode(inputs: Sequence[str], found: Sequence[FoundFile], naming: Nami
             raise OptionError(f"-o -: standard output cannot take {what}")
         return "stdout"
     path = Path(naming.output)
-    if single and not _means_folder(naming.output):
+    if single and not means_folder(naming.output):
         _check_suffix(path, naming)
         return "file"
     exists = os.path.exists(naming.output)
