@@ -83,6 +83,20 @@ def test_a_folder_and_all_below_it_are_colored_once(call: Call, tmp_path: Path) 
     assert "tapes: no films in this folder, but 2 that tinct has written" in lines[0]
 
 
+def test_results_among_the_films_that_are_named_are_left_out(call: Call, tmp_path: Path) -> None:
+    names = [f"{stem}.mkv" for stem in ("a", "a-color", "b")]
+    for name in names:
+        make_film(tmp_path / name, Film(frames=2))
+    assert call("video", *names, "-o", "new/")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(names)
+    (tmp_path / "a-color.mkv").unlink()
+    for left_out in ([], ["left out: 2 that tinct has written"]):
+        code, _, lines = call("video", *sorted(path.name for path in tmp_path.glob("*.mkv")))
+        assert code == 0, lines
+        assert [line for line in lines if line.startswith("left out")] == left_out
+    assert len(list(tmp_path.glob("*.mkv"))) == 4
+
+
 def test_films_of_one_name_get_names_of_their_own(call: Call, tmp_path: Path) -> None:
     sources = []
     for number, place in enumerate(("d1/VTS.mkv", "d2/VTS.mkv", "VTS-2.mkv"), 2):

@@ -138,12 +138,12 @@ def _color_one(
 
 
 def _find_films(
-    inputs: Iterable[str], output: Path | None, options: FilmOptions, left_out: FolderContents
+    inputs: Sequence[str], output: Path | None, options: FilmOptions, left_out: FolderContents
 ) -> Iterator[tuple[str, Path]]:
     """Yield films, each with the folder that it is in, below the one that was named.
 
-    Of folders and all below them these are what has the suffix of a film, but for results of
-    earlier runs.
+    Of folders and all below them these are what has the suffix of a film. Results of earlier runs
+    are left out; of films that are named these are only the results of others of them.
 
     Args:
         inputs: Films and folders.
@@ -155,20 +155,21 @@ def _find_films(
         InputError: A folder cannot be read, or holds no films.
     """
     ignored = None if output is None else output.resolve()
+    results = _name_results(inputs, options)
     for name in inputs:
         folder = Path(name)
         if not folder.is_dir():
-            yield name, Path()
+            if folder in results and was_colored(folder):
+                left_out.results += 1
+            else:
+                yield name, Path()
             continue
         contents = list_folder(folder, {ignored} - {folder.resolve()})
         for error in contents.unreadable:
             raise InputError(f"{error.filename}: {reason_of(error)}")
-        results = {
-            name_target(str(film), None, replace(options, preview=preview))
-            for film in contents.films
-            for preview in (False, True)
-        }
-        films = [film for film in contents.films if film not in results and not was_colored(film)]
+        # Beside the films lie results that do not say so, too (--no-mark).
+        beside = _name_results(contents.films, options) if output is None else set()
+        films = [film for film in contents.films if film not in beside and not was_colored(film)]
         contents.results += len(contents.films) - len(films)
         if not films:
             others = f", but {contents.results} that tinct has written" if contents.results else ""
@@ -178,6 +179,15 @@ def _find_films(
             )
         left_out.add(contents)
         yield from ((str(film), film.relative_to(folder).parent) for film in films)
+
+
+def _name_results(films: Iterable[str | Path], options: FilmOptions) -> set[Path]:
+    """Name what films, or previews of them, become if no output is given."""
+    return {
+        name_target(str(film), None, replace(options, preview=preview))
+        for film in films
+        for preview in (False, True)
+    }
 
 
 def _tell_left_out(contents: FolderContents) -> None:
