@@ -138,12 +138,14 @@ def choose_stream(container: InputContainer, name: str) -> tuple[VideoStream, li
         held = "cover art and sound" if container.streams.video else "sound"
         what = f"only {held}" if container.streams.audio else "nothing that moves"
         raise InputError(f"{name}: not a film, it holds {what}")
-    if real[0].codec_context is None:
+    # An animated AVIF also holds the still picture that is shown where it does not move.
+    moving = [stream for stream in real if stream.frames != 1] or real
+    if moving[0].codec_context is None:
         raise InputError(f"{name}: its codec is unknown here")
     notes = []
-    if len(real) > 1:
-        notes.append(f"it holds {len(real)} films: the first is colored, the others are left out")
-    return real[0], notes
+    if len(moving) > 1:
+        notes.append(f"it holds {len(moving)} films: the first is colored, the others are left out")
+    return moving[0], notes
 
 
 def read_facts(

@@ -91,7 +91,9 @@ def decode_with_metadata(data: bytes, limit: Limit, orientation: int | None = No
         exif, _field(image, "icc-profile-data"), _field(image, "xmp-data"), exif_dpi(exif)
     )
     pixels, damage = decode(data, limit)
-    only_first = "animated: only the first picture was read (tinct video colors all of them)"
+    only_first = (
+        "animated: only the first picture was read (as GIF or PNG, tinct video colors all of them)"
+    )
     animated = image.get_typeof("n-pages") and image.get("n-pages") > 1
     warnings = (*((only_first,) if animated else ()), *damage)
     return Decoded(pixels, space_of(pixels), metadata, orientation, warnings)

@@ -1121,3 +1121,13 @@ def test_transparency_of_webm_is_said_to_be_lost(call: Call, tmp_path: Path) -> 
     assert says_alpha(film)
     assert f"tinct: warning: {film}: its transparency is not kept" in _color(call, film)
     assert not says_alpha(tmp_path / "in-color.webm")
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "avif"])
+def test_animated_pictures_are_films(call: Call, tmp_path: Path, kind: str) -> None:
+    pictures = [Image.new("L", (64, 48), 60 * number) for number in (1, 2, 3)]
+    source = tmp_path / f"moving.{kind}"
+    pictures[0].save(source, save_all=True, append_images=pictures[1:], duration=100)
+    notes = _color(call, source)
+    assert not any("left out" in note for note in notes)
+    assert len(read_film(tmp_path / "moving-color.mp4").times) == 3
