@@ -230,6 +230,17 @@ def test_health_metrics_and_description(client: Client) -> None:
     assert client("/docs").status == 404  # it would load scripts from elsewhere
 
 
+@pytest.mark.parametrize(("path", "body", "status"), [("/", b"x", 404), ("/color", None, 405)])
+def test_what_is_sent_elsewhere_or_otherwise_is_told_where_to_go(
+    client: Client, path: str, body: bytes | None, status: int
+) -> None:
+    answer = client(path, body)
+    assert answer.status == status
+    method = "POST" if body else "GET"
+    error = f"{method} {path}: photographs are sent by POST to /color"
+    assert json.loads(answer.body) == {"error": error}
+
+
 # -- what waits
 
 

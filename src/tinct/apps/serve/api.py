@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from tinct import __version__
@@ -184,7 +185,14 @@ def make_app(coloring: Coloring, model: str, limits: Limits) -> FastAPI:
         first = error.errors()[0]
         return refuse(400, f"{first['loc'][-1]}: {first['msg']}")
 
+    app.add_exception_handler(HTTPException, _refuse_address)
     return app
+
+
+async def _refuse_address(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    reason = f"{request.method} {request.url.path}: photographs are sent by POST to /color"
+    return JSONResponse({"error": reason}, error.status_code, error.headers)
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
