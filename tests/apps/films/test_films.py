@@ -97,6 +97,18 @@ def test_results_among_the_films_that_are_named_are_left_out(call: Call, tmp_pat
     assert len(list(tmp_path.glob("*.mkv"))) == 4
 
 
+def test_a_name_that_becomes_too_long_is_one_line(call: Call, tmp_path: Path) -> None:
+    for length in (237, 238, 251):
+        film = tmp_path / f"{'a' * length}.mkv"
+        make_film(tmp_path / "a.mkv", Film(frames=2)).rename(film)
+        code, _, lines = call("video", film)
+        assert (code == 0) == (length == 237)
+        if code:
+            assert len(lines) == 1
+            assert lines[0].endswith("a-color.mkv: the name is too long")
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_films_of_one_name_get_names_of_their_own(call: Call, tmp_path: Path) -> None:
     sources = []
     for number, place in enumerate(("d1/VTS.mkv", "d2/VTS.mkv", "VTS-2.mkv"), 2):

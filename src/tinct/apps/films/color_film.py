@@ -21,7 +21,7 @@ from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.report import write_json
 from tinct.apps.stages import consume_in_thread, prefetch
 from tinct.errors import InputError, OptionError, OutputError
-from tinct.files import digest_of
+from tinct.files import digest_of, reason_of
 from tinct.films.cut import WHOLE, Cut
 from tinct.films.encoder import CONTAINERS, plan_encoder
 from tinct.films.join import check_header, join
@@ -72,7 +72,7 @@ class FilmJob:
     @property
     def partial(self) -> Path:
         """Where an interrupted run leaves what it has."""
-        return self.target.with_name(f"{self.target.stem}.partial{self.target.suffix}")
+        return _name_partial(self.target)
 
     @property
     def cut(self) -> Cut:
@@ -188,6 +188,7 @@ def choose_target(
     target = name_target(source, None, options) if output is None else Path(output)
     if target.suffix.lower() not in CONTAINERS:
         raise OptionError(f"{target}: films end in {', '.join(CONTAINERS)}")
+    _check_name(target)
     files = [name for name in (source, *options.following, *others) if not is_address(name)]
     for name in files if target.exists() else ():
         if Path(name).exists() and target.samefile(name):
@@ -199,6 +200,24 @@ def choose_target(
     if not os.access(place, os.W_OK | os.X_OK):
         raise OutputError(f"{target}: no permission to write in {place}")
     return target
+
+
+def _name_partial(target: Path) -> Path:
+    return target.with_name(f"{target.stem}.partial{target.suffix}")
+
+
+def _check_name(target: Path) -> None:
+    """Check that the system takes the name of a film, and the longer ones on the way to it.
+
+    Raises:
+        OutputError: It is too long, or a folder on the way is closed.
+    """
+    try:
+        os.lstat(_name_partial(target))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise OutputError(f"{target}: {reason_of(error)}") from error
 
 
 def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOptions) -> FilmJob:
