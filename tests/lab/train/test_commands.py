@@ -63,6 +63,19 @@ def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
     assert load_checkpoint(Path("runs/short/last.safetensors")).step == 3
 
 
+def test_the_next_command_measures_what_becomes_no_model_file(
+    config, photographs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config.write_text(f'network = "paper"\nobjective = "regression"\n{config.read_text()}')
+    assert main(["lab", "train", str(config), "--steps", "2"]) == 0
+    following = last_words(capsys)[-1]
+    assert following == "next: tinct lab evaluate runs/short/best.safetensors PHOTOGRAPHS"
+    command = following.split()[2:-1]
+    assert main([*command, str(photographs.folder)]) == 0
+    assert "paper, short/best" in capsys.readouterr().out
+
+
 def test_command_line_has_the_last_word(config, photographs, tmp_path):
     cache, output = tmp_path / "other", tmp_path / "out"
     options = [str(photographs.tar), "--cache", str(cache), "-o", str(output)]

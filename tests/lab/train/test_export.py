@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tinct.errors import OutputError, TrainingError
 from tinct.lab.networks.nano import Nano
 from tinct.lab.networks.readout import ColorModel, DecodeConfig
+from tinct.lab.train.begin import make_network
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tinct.lab.train.config import TrainConfig
 from tinct.lab.train.export import (
@@ -198,7 +199,8 @@ def test_parity_holds_where_every_weight_is_in_use(tmp_path):
 def test_checkpoints_that_cannot_be_exported_are_named(tmp_path):
     path = tmp_path / "a.safetensors"
     config = TrainConfig(network="paper", objective="regression")
-    save_checkpoint(Checkpoint(config, 1, {"ema.x": torch.ones(1)}, 1.0, 1.0), path)
+    average = {f"ema.{name}": held for name, held in make_network(config).state_dict().items()}
+    save_checkpoint(Checkpoint(config, 1, average, 1.0, 1.0), path)
     with pytest.raises(TrainingError, match=r"a\.safetensors: cannot be exported: network 'paper'"):
         export_model(path, tmp_path / "model.onnx")
     save_checkpoint(Checkpoint(TrainConfig(), 1, {"ema.x": torch.ones(1)}, 1.0, 1.0), path)

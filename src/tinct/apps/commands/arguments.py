@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS_HELP = (
     "Rows (a model in the package by its name, a model file of tinct's, paper=FILE, eccv16=FILE, "
     "siggraph17=FILE, eccv16-keras=FILE, ddcolor=FILE, deoldify=FILE, an adapter FILE.toml, a "
-    "folder that another program has colored)"
+    "checkpoint of the paper's network, a folder that another program has colored)"
 )
 SOURCES_HELP = "a folder, a URL of a tar file, hf:NAME, or any number of pictures and tar files"
 

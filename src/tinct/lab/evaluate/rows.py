@@ -53,7 +53,8 @@ def make_rows(
 
     Args:
         specs: Each a model of tinct's, by name or ONNX file; the published weights of a network,
-            as ``NAME=FILE`` or, where its contents tell what it is, the file alone;
+            as ``NAME=FILE`` or, where its contents tell what it is, the file alone; a checkpoint
+            of a run whose network answers colors itself, as the paper's does;
             ``ddcolor=FILE.onnx`` or ``deoldify=FILE.onnx``; an adapter (``.toml``) that describes
             any ONNX file; or a folder of pictures that another program has colored.
         vividness: One row each for every model of tinct's; None stands for the model's default.
@@ -111,6 +112,14 @@ def published_row(path: str, name: str | None = None) -> Row:
     return replace(row, is_peer=True)
 
 
+def trained_row(path: Path) -> Row:
+    """Color with a checkpoint; see ``peers.trained.load_trained``."""
+    from tinct.lab.peers.trained import load_trained
+
+    network = load_trained(path)
+    return _row_of(network.name, network.predict_ab, network.num_parameters, network.mmac)
+
+
 def adapter_row(adapter: Adapter) -> Row:
     """Color with any ONNX file; see ``peers.adapter``."""
     file = OnnxFile(adapter)
@@ -131,7 +140,7 @@ def _rows_of(spec: str, vividness: Sequence[float | None], fit: Fit) -> list[Row
         )
     name, is_named, path = spec.partition("=")
     if is_named and name in NETWORKS:
-        return [published_row(path, name)]
+        return [_weights_row(path, name)]
     if is_named and name in PRESETS:
         return [adapter_row(preset(name, path))]
     if is_named and not Path(spec).exists():
@@ -151,7 +160,13 @@ def _rows_of_path(path: str, vividness: Sequence[float | None], fit: Fit) -> lis
         raise OptionError(
             f"{path}: no model of tinct's ({', '.join(model_names())}), and no such file or folder"
         )
-    return [published_row(path)]
+    return [_weights_row(path)]
+
+
+def _weights_row(path: str, name: str | None = None) -> Row:
+    from tinct.lab.train.checkpoint import is_checkpoint
+
+    return trained_row(Path(path)) if is_checkpoint(Path(path)) else published_row(path, name)
 
 
 def _with_different_names(rows: list[Row]) -> list[Row]:

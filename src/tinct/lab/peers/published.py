@@ -13,7 +13,7 @@ SIDE_MULTIPLE = 32  # more than the multiple of 8 that all of them need: as nano
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedNetwork:
+class LoadedNetwork:
     """A network with its weights; may be used from several threads."""
 
     name: str
@@ -36,7 +36,7 @@ class PublishedNetwork:
         return resize(self.function(small), lightness.shape)
 
 
-def load_published(path: str, name: str | None = None) -> PublishedNetwork:
+def load_published(path: str, name: str | None = None) -> LoadedNetwork:
     """Load weights; see ``tinct.lab.networks.published_networks.load_published``.
 
     Args:
@@ -51,4 +51,4 @@ def load_published(path: str, name: str | None = None) -> PublishedNetwork:
     name, network = published.load_published(path, name)
     summary = published.cost(name)
     function = published.to_function(network)
-    return PublishedNetwork(name, summary.num_trainable, summary.mmac, function)
+    return LoadedNetwork(name, summary.num_trainable, summary.mmac, function)

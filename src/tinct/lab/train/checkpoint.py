@@ -74,6 +74,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         raise TrainingError(f"{path}: cannot be written: {error}") from error
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Tell whether a file is a checkpoint of a run, of any version of tinct."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return "tinct" in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 

@@ -30,6 +30,19 @@ _AB_RANGE = 110.0
 _SHAPES = ((1, 64, 96), (3, 64, 96), (1, 256, 352), (3, 256, 352))
 
 
+def averaged_network(checkpoint: Checkpoint, name: str) -> nn.Module:
+    """Return the network of a checkpoint with the moving average of its weights.
+
+    Raises:
+        TrainingError: The weights are not its own, or no numbers.
+    """
+    network = make_network(checkpoint.config)
+    load_weights(network, checkpoint, "ema", name)
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise TrainingError(f"{name}: its weights hold NaN or infinity")
+    return network.eval()
+
+
 def color_model(
     checkpoint: Checkpoint, name: str, decode: DecodeConfig | None = None
 ) -> ColorModel:
@@ -41,16 +54,14 @@ def color_model(
         decode: How colors are read from the distribution.
 
     Raises:
-        TrainingError: The network does not predict a distribution over colors, or the weights are
-            not its own.
+        TrainingError: The network does not predict a distribution over colors, or its weights
+            cannot be used.
     """
-    network = make_network(checkpoint.config)
+    network = averaged_network(checkpoint, name)
     if not isinstance(network, Classifier):
         text = f"network {checkpoint.config.network!r} has no distribution over colors"
-        raise TrainingError(f"{name}: cannot be exported: {text}")
-    load_weights(network, checkpoint, "ema", name)
-    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
-        raise TrainingError(f"{name}: cannot be exported: its weights hold NaN or infinity")
+        advice = f"tinct lab evaluate {name} ... measures it as it is"
+        raise TrainingError(f"{name}: cannot be exported: {text}; {advice}")
     return ColorModel(network, decode).eval()
 
 

@@ -138,6 +138,9 @@ def train(
         )
     elif display.first and display.best:
         print_message(_judge(display.first, display.best))
+    if choices.objective == "regression":
+        print_message(f"next: tinct lab evaluate {best} PHOTOGRAPHS")
+        return
     print_message(f"next: tinct lab export {best} -o {model}; then tinct photo.jpg --model {model}")
 
 
