@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tinct.errors import InputError, OutputError
+from tinct.errors import InputError, OptionError, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _REASONS = {
     errno.ENOENT: "no such file",
@@ -80,6 +80,32 @@ def file_facts(path: Path, base: Path) -> bytes:
         raise InputError(f"{path}: {reason_of(error)}") from error
     name = os.fsencode(path.relative_to(base))
     return b"%s %d %d\n" % (name, facts.st_size, facts.st_mtime_ns)
+
+
+def check_not_read(
+    targets: Iterable[str | Path | None], sources: Iterable[str | Path | None]
+) -> None:
+    """Check that no file that is written is one that is read, under whatever name.
+
+    Args:
+        targets: What is written; None, and what is no file yet, are passed over.
+        sources: What is read; so is what is no file.
+
+    Raises:
+        OptionError: One is.
+    """
+    read = {_identity(source) for source in sources if source is not None} - {None}
+    for target in targets:
+        if target is not None and _identity(target) in read:
+            raise OptionError(f"{target}: a file that is read; choose another name")
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):  # there is none, or it is no name of a file
+        return None
+    return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
 def make_folder(path: Path) -> None:

@@ -590,3 +590,14 @@ def test_help_names_arguments_and_no_types(call: Call) -> None:
         code, out, _ = call(*command, "--help")
         assert code == 0
         assert not re.search(r"<(str|list|path|bool|float)", out), command
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the streams")
+@pytest.mark.usefixtures("photo")
+def test_standard_streams_may_be_closed(tmp_path: Path, environment: dict[str, str]) -> None:
+    for arguments, code in (("photo.jpg", 0), ("video - -o film.mp4", 1)):
+        command = f"{sys.executable} -m tinct {arguments} <&- >&- 2>&-"
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, timeout=300)
+        assert done.returncode == code
+    assert _names(tmp_path) == ["photo-color.jpg", "photo.jpg"]
+    assert _is_colored(tmp_path / "photo-color.jpg")

@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP: the terminal was closed
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _terminate)
+    _open_standard_streams()
     set_verbosity(Verbosity.NORMAL)
     try:
         code = _dispatch(sys.argv[1:] if arguments is None else list(arguments))
@@ -77,6 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == _INTERRUPTED:
         print_message("tinct: stopped; what is finished stays")
     return code
+
+
+def _open_standard_streams() -> None:
+    """Put a device that gives and takes nothing where the caller has closed a standard stream.
+
+    Otherwise the next file that is opened would get its number, and what others print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, open(descriptor, mode))  # noqa: SIM115 - for as long as we run
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -144,12 +144,17 @@ class SequenceReader:
             timecode_rate=rate,
         )
 
+    @property
+    def files(self) -> Iterator[Path]:
+        """The pictures."""
+        return (numbered(self._pattern, number) for number in self.numbers)
+
     @cached_property
     def fingerprint(self) -> str:
         """What changes if one of the pictures does."""
         digest = hashlib.sha256()
-        for number in self.numbers:
-            digest.update(file_facts(numbered(self._pattern, number), self.path.parent))
+        for file in self.files:
+            digest.update(file_facts(file, self.path.parent))
         return f"{self.path.absolute()}, {digest.hexdigest()}"
 
     @contextmanager

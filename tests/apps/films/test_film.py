@@ -999,6 +999,42 @@ def test_pictures_that_cannot_be_is_one_line(
     assert lines == [f"tinct: error: {reason}"]
 
 
+@pytest.mark.parametrize("name", ["again/%04d.png", "../scans/scans/%04d.png", "scans/%d.png"])
+@pytest.mark.parametrize("still", [(), ("--still", "7")])
+def test_scans_are_not_replaced_under_another_name(
+    call: Call, tmp_path: Path, name: str, still: tuple[str, ...]
+) -> None:
+    place = tmp_path / "scans"
+    (place / "scans").mkdir(parents=True)
+    (place / "again").symlink_to("scans")
+    files = [place / f"scans/{number}.png" for number in (1007, 1008)]
+    for file in files:
+        Image.new("L", (64, 48), 90).save(file)
+    before = [file.read_bytes() for file in files]
+    output = str(place / (name % 1007 if still else name))
+    arguments = [place / "scans/%04d.png", "-o", output, *still, "--overwrite"]
+    if still:
+        arguments[-2] = "1007"
+    code, _, lines = call("video", *arguments)
+    assert code == 2
+    assert lines[0].endswith("1007.png: a file that is read; choose another name")
+    assert [file.read_bytes() for file in files] == before
+
+
+@pytest.mark.usefixtures("scans")
+def test_holes_among_pictures_are_filled(call: Call, tmp_path: Path) -> None:
+    _color(call, "scans/%04d.png", "-o", "out/%04d.png")
+    files = sorted((tmp_path / "out").iterdir())
+    before = [file.read_bytes() for file in files]
+    for file in (files[1], files[-2]):
+        file.unlink()
+    files[-1].write_bytes(b"mine")
+    _color(call, "scans/%04d.png", "-o", "out/%04d.png")
+    assert sorted((tmp_path / "out").iterdir()) == files
+    assert [file.read_bytes() for file in files[:2]] == before[:2]
+    assert files[-1].read_bytes() == b"mine"
+
+
 # -- damaged, strange, wrong
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -190,6 +191,31 @@ def test_a_film_from_standard_input(
     assert call("video", "-", "-o", "out.mkv")[0] == 0
     assert len(read_film(tmp_path / "out.mkv").times) == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.ts", "out.mkv"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_film_from_a_named_pipe(call: Call, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "in.ts", Film("mpeg2video", frames=5))
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(film.read_bytes(),))
+    writer.start()
+    assert call("video", "pipe", "-o", "out.mkv")[0] == 0
+    writer.join()
+    assert len(read_film(tmp_path / "out.mkv").times) == 5
+
+
+@pytest.mark.parametrize("command", ["image", "video"])
+def test_no_report_replaces_what_is_read(call: Call, tmp_path: Path, command: str) -> None:
+    if command == "video":
+        source = make_film(tmp_path / "in.mkv", Film(frames=2))
+    else:
+        source = tmp_path / "in.png"
+        Image.new("L", (8, 8), 90).save(source)
+    before = source.read_bytes()
+    code, _, lines = call(command, source, "--json", source)
+    assert code == 2
+    assert lines == [f"tinct: error: {source}: a file that is read; choose another name"]
+    assert source.read_bytes() == before
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -220,12 +223,38 @@ def test_two_key_frames_of_one_number_are_one_too_many(
     assert lines == ["tinct: error: key.png: key.png is key frame 4 already"]
 
 
-def test_key_frames_are_about_one_film(call: Call, film: Path) -> None:
+def test_key_frames_are_about_one_film(call: Call, film: Path, tmp_path: Path) -> None:
     code, _, lines = call("video", film, film, "--still", "4")
     assert code == 2
-    assert lines == [
-        "tinct: error: --key-frame and --still are about one film: name that one alone"
-    ]
+    assert lines == ["tinct: error: --still is about one film: name that one alone"]
+    _color(call, film, "--still", "4", "-o", "key.png")
+    (tmp_path / "folder").mkdir()
+    for name in ("a.mkv", "b.mkv"):
+        shutil.copy(film, tmp_path / "folder" / name)
+    code, _, lines = call("video", "folder", "--key-frame", "4=key.png")
+    assert code == 2
+    assert lines == ["tinct: error: --key-frame is about one film: name that one alone"]
+
+
+def test_a_still_of_a_film_that_comes_from_elsewhere(
+    call: Call, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _color(call, film, "--still", "4", "-o", "key.png")
+    data = film.read_bytes()
+    for output in ("again.png", None):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+        code, _, lines = call("video", "-", "--still", "4", *(["-o", output] if output else []))
+        assert code == (0 if output else 2), lines
+    assert "needs a name" in lines[0]
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "key.png").read_bytes()
+
+
+def test_a_still_of_pictures_has_the_name_of_their_folder(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    for number in range(3):
+        Image.new("L", (64, 48), 90 + number).save(tmp_path / f"scans/{number}.png")
+    _color(call, "scans/%d.png", "--still", "2")
+    assert (tmp_path / "scans/scans-2.png").is_file()
 
 
 @pytest.mark.parametrize("rotation", [90, -90, 180])

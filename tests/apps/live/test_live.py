@@ -118,6 +118,16 @@ def test_recording_has_the_times_of_capture(call: Call, tmp_path: Path) -> None:
     assert _names(tmp_path) == ["out.mp4", "s.json"]
 
 
+@pytest.mark.parametrize("option", ["-o", "--stats"])
+def test_a_film_is_not_replaced_while_it_is_shown(call: Call, tmp_path: Path, option: str) -> None:
+    film = make_film(tmp_path / "in.mp4", Film("libx264", frames=3))
+    before = film.read_bytes()
+    code, _, lines = call("live", film, "--no-window", option, "in.mp4", "--overwrite")
+    assert code == 2
+    assert lines == ["tinct: error: in.mp4: a file that is read; choose another name"]
+    assert film.read_bytes() == before
+
+
 def test_a_recording_is_not_replaced_unasked(call: Call, tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"mine")
     code, _, lines = call("live", _SHORT, "--no-window", "-o", "out.mp4")

@@ -161,8 +161,8 @@ def video(
         raise OptionError("--deinterlace and --inverse-telecine: one of them")
     fields: FieldMethod = "inverse telecine" if inverse_telecine else "keep"
     key_frames = find_key_frames(key_frame or ())
-    if len(films) > 1 and not join and (key_frames or still is not None):
-        raise OptionError("--key-frame and --still are about one film: name that one alone")
+    if len(films) > 1 and not join and still is not None:
+        raise OptionError("--still is about one film: name that one alone")
     color = ColorizerOptions(model, vividness, cautious, saturation, device, threads)
     options = FilmOptions(
         encoder=EncoderChoice(codec, crf, preset, pix_fmt, profile),

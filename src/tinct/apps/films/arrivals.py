@@ -1,4 +1,4 @@
-"""Films that come through standard input or from the network, kept in a file while they are used.
+"""Films that come through a pipe or from the network, kept in a file while they are used.
 
 A film is read more than once: its pictures, its sound, and again when a run goes on.
 """
@@ -6,6 +6,8 @@ A film is read more than once: its pictures, its sound, and again when a run goe
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,12 +56,19 @@ def comes_from_elsewhere(source: str) -> bool:
         InputError: It has an address that makes no sense.
     """
     if not is_address(source):
-        return source == STDIN
+        return source == STDIN or _is_pipe(source)
     try:
         parts = urlsplit(source)
     except ValueError as error:
         raise InputError(f"{source}: no address ({error})") from error
     return parts.scheme in _BY_FILE and not parts.path.lower().endswith(_PLAYLISTS)
+
+
+def _is_pipe(source: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(source).st_mode)
+    except (OSError, ValueError):  # there is none, or it is no name of a file
+        return False
 
 
 def name_of_address(source: str) -> Path:
@@ -76,7 +85,7 @@ def bring(source: str, folder: Path) -> Iterator[Arrival]:
     """Bring a film into a file, which is removed afterwards.
 
     Args:
-        source: ``-``, or an address.
+        source: ``-``, a named pipe, or an address.
         folder: Where the file is made: there is room for a new film as well. It is made itself
             where it is missing.
 
@@ -119,6 +128,10 @@ def _read(source: str) -> Iterator[bytes]:
 def _pieces(source: str) -> Iterator[bytes]:
     if source == STDIN:
         yield from iter(partial(sys.stdin.buffer.read, _PIECE), b"")
+        return
+    if _is_pipe(source):
+        with open(source, "rb") as pipe:
+            yield from iter(partial(pipe.read, _PIECE), b"")
         return
     with urlopen(_in_ascii(source), timeout=_TIMEOUT) as answer:
         size = 0

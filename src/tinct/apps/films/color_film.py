@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -134,13 +134,7 @@ def color_one(
     if not to_pictures and target.exists() and not options.overwrite:
         print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
         return FilmRecord(source, str(target), "skipped")
-    with ExitStack() as stack:
-        arrivals = {
-            name: stack.enter_context(bring(name, target.absolute().parent))
-            for name in (source, *options.following)
-            if comes_from_elsewhere(name)
-        }
-        options = replace(options, arrivals=arrivals)
+    with bring_films(source, options, target.absolute().parent) as options:
         if to_pictures:
             from tinct.apps.films.stills import color_to_pictures
 
@@ -154,6 +148,21 @@ def color_one(
         f"{rate:.1f} frames/s)"
     )
     return record
+
+
+@contextmanager
+def bring_films(source: str, options: FilmOptions, folder: Path) -> Iterator[FilmOptions]:
+    """Bring films that come from elsewhere into files, and yield options that know of these.
+
+    Arguments and errors are those of ``color_film`` and ``arrivals.bring``.
+    """
+    with ExitStack() as stack:
+        arrivals = {
+            name: stack.enter_context(bring(name, folder))
+            for name in (source, *options.following)
+            if comes_from_elsewhere(name)
+        }
+        yield replace(options, arrivals=arrivals)
 
 
 def name_target(source: str, folder: Path | None, options: FilmOptions) -> Path:

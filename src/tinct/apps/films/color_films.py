@@ -20,7 +20,7 @@ from tinct.apps.photographs.plan import (
 )
 from tinct.apps.report import write_json
 from tinct.errors import InputError, OptionError, TinctError
-from tinct.files import make_folder, reason_of
+from tinct.files import check_not_read, make_folder, reason_of
 from tinct.films.mark import was_colored
 from tinct.films.reader import is_address
 from tinct.films.sequence import is_pattern
@@ -67,6 +67,7 @@ def color_films(
     left_out = FolderContents()
     found = list(_find_films(inputs, folder, options, left_out))
     films = [film for film, _ in found]
+    check_not_read([json], films)
     _tell_left_out(left_out)
     first, *others = films
     if (join and not is_folder) or (len(films) == 1 and not is_folder):
@@ -77,7 +78,10 @@ def color_films(
         wanted = "a name for the film that they become" if join else "a folder, or --join"
         raise OptionError(f"{output}: for {len(films)} films, {wanted} is needed")
     if STDIN in films:
-        raise OptionError("-: standard input cannot be mixed with other films")
+        what = "cannot be mixed with other films" if others else "needs a name for the new film"
+        raise OptionError(f"-: standard input {what}")
+    if options.key_frames and others:
+        raise OptionError("--key-frame is about one film: name that one alone")
     places = dict(found)  # each film once
     films = list(places)
     names = [
@@ -158,7 +162,7 @@ def _find_films(
     results = _name_results(inputs, options)
     for name in inputs:
         folder = Path(name)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             if folder in results and was_colored(folder):
                 left_out.results += 1
             else:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.apps.console import print_message, print_warning, progress_bar
+from tinct.apps.films.arrivals import STDIN, name_of_address
+from tinct.apps.films.color_film import bring_films, name_target
 from tinct.apps.films.frames import Finish, make_colorizer
 from tinct.apps.films.key_frames import frame_numbers, read_key_frames
 from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
@@ -15,7 +17,8 @@ from tinct.apps.films.own_color import find_own_color
 from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import InputError, OptionError, OutputError
-from tinct.files import make_folder, write_atomically
+from tinct.files import check_not_read, make_folder, write_atomically
+from tinct.films.reader import is_address
 from tinct.films.sequence import SequenceReader, numbered, picture_encoder, unmarked
 from tinct.runtime.parallel import color_frames
 
@@ -75,26 +78,25 @@ def color_to_pictures(
     colored_by = options.name_model(color)
     encode = picture_encoder(pattern, reader.facts, colored_by)
     numbers: Iterable[int] = count(1)
-    if isinstance(reader, SequenceReader):  # a picture keeps the number of its scan
-        numbers = reader.numbers_between(options.start, options.end)
     if Path(pattern).absolute() == reader.path.absolute():
         raise OptionError(f"{pattern}: the pictures themselves; choose another name")
+    if isinstance(reader, SequenceReader):  # a picture keeps the number of its scan
+        numbers = reader.numbers_between(options.start, options.end)
+        check_not_read((numbered(pattern, number) for number in numbers), reader.files)
     notes = (*reader.facts.notes, *unmarked(pattern, colored_by))
     for note in notes:
         print_warning(f"{source}: {note}")
-    names = map(numbered, repeat(pattern), numbers)
+    names: Iterator[Path] = map(numbered, repeat(pattern), numbers)
     make_folder(Path(pattern).parent)
     done = 0
     while not options.overwrite and (name := next(names, None)) is not None:
         if not name.is_file():
-            left: Iterator[Path] = chain([name], names)
+            names = chain([name], names)
             break
         done += 1
-    else:
-        left = names
     if done:
         print_message(f"{source}: goes on after {done} pictures that are there")
-    made = _color(reader, left, done, color, options, encode)
+    made = _color(reader, names, done, color, options, encode)
     if made + done == 0:
         raise InputError(f"{source}: no frames in this part of it")
     for text in reader.damage:
@@ -121,12 +123,32 @@ def color_still(
         OptionError: The name of the picture is none of a picture.
         ModelError, DeviceError: The model or the device cannot be used.
     """
-    reader = open_film(source, options, full_range=True)
-    target = reader.path.with_name(f"{reader.path.stem}-{number}.png")
-    target = target if output is None else Path(output)
-    if target.exists() and not options.overwrite:
-        raise OutputError(f"{target}: is there already (--overwrite replaces it)")
-    encode = picture_encoder(str(target), reader.facts, options.name_model(color))
+    if output is None and source == STDIN:
+        raise OptionError("-: a film from standard input needs a name for the picture: add -o")
+    target = _name_still(source, number, options) if output is None else Path(output)
+    with bring_films(source, options, target.absolute().parent) as options:
+        reader = open_film(source, options, full_range=True)
+        files = reader.files if isinstance(reader, SequenceReader) else [reader.path]
+        check_not_read([target], files)
+        if target.exists() and not options.overwrite:
+            raise OutputError(f"{target}: is there already (--overwrite replaces it)")
+        data = _color_frame(reader, number, str(target), color, options)
+    write_atomically(data, target, overwrite=options.overwrite)
+    print_message(f"{source}: frame {number} -> {target}")
+
+
+def _name_still(source: str, number: int, options: FilmOptions) -> Path:
+    """Name a frame of a film that is not from standard input: ``film-120.png`` beside it."""
+    place = name_of_address(source) if is_address(source) else Path(source)
+    film = name_target(source, place.parent, options)
+    return film.with_name(f"{film.stem}-{number}.png")
+
+
+def _color_frame(
+    reader: FilmSource, number: int, target: str, color: ColorizerOptions, options: FilmOptions
+) -> bytes:
+    """Return the file of a frame, of the format that the name of the target tells."""
+    encode = picture_encoder(target, reader.facts, options.name_model(color))
     frame = _frame(reader, number)
     form = replace(reader.facts.form, shift=(0, 0))
     film = make_colorizer(color, form, steady=False)
@@ -134,9 +156,7 @@ def color_still(
     film.key_frames = read_key_frames(options.key_frames, reader, film, finish)
     luma = finish.luma(frame)
     view = film.smooth(film.predict(luma, film.key_frames.near(frame.time)))
-    data = finish.encoded(frame, luma, *film.compose(luma, film.fit(view)))
-    write_atomically(data, target, overwrite=options.overwrite)
-    print_message(f"{source}: frame {number} -> {target}")
+    return finish.encoded(frame, luma, *film.compose(luma, film.fit(view)))
 
 
 def _frame(reader: FilmSource, number: int) -> FilmFrame:
@@ -177,7 +197,9 @@ def _color(
             film, decoded, finish.luma, finish.encoded, jobs=count_processors() + 1, warm_up=again,
             references=lambda frame: film.key_frames.near(frame.time),
         ):  # fmt: skip
-            write_atomically(data, next(names), overwrite=options.overwrite)
+            name = next(names)
+            if options.overwrite or not name.is_file():  # behind a hole there may be some
+                write_atomically(data, name, overwrite=options.overwrite)
             made += 1
             advance()
     return made

@@ -16,6 +16,7 @@ from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.panels import PANELS
 from tinct.cameras.camera import Camera
 from tinct.cameras.find import find_source
+from tinct.files import check_not_read
 from tinct.runtime.colorizer import Colorizer
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run_live(
             there.
     """
     name, connect = find_source(source, capture)
+    check_not_read([options.output, options.stats], [source])
     losses = LossCurve()
     with ExitStack() as stack:
         # What can be refused is, before a camera begins to shine.

@@ -17,6 +17,7 @@ from tinct.apps.photographs.journal import Journal, deciding_options, split_fini
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
+from tinct.files import check_not_read
 from tinct.photographs import FORMATS, format_named
 from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
 
@@ -91,6 +92,7 @@ def color_photographs(
     ending = "-choices" if options.choices else "-color"
     known = _read_known_colors(options, inputs)
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
+    check_not_read([options.report], (job.source for job in plan.jobs))
     run = _PhotographRun(plan, color, batch, options)
     if options.hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
         raise OptionError(f"--hints {options.hints} is about one photograph: name that one alone")
