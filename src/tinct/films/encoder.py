@@ -89,6 +89,8 @@ class EncoderPlan:
     field_order: int
     options: tuple[tuple[str, str], ...]
     container: str
+    narrows: bool = False
+    """Whether frames of full range are written in the limited one."""
 
     def form(self, source: FrameFormat) -> FrameFormat:
         """Return the format of the frames that it takes."""
@@ -151,7 +153,7 @@ class EncoderPlan:
 
 
 class FrameMarker:
-    """Sets what encoders read from frames and PyAV cannot set: field order and shape of pixels."""
+    """Sets what encoders read from frames and PyAV cannot set: range, field order, pixel shape."""
 
     def __init__(self, plan: EncoderPlan) -> None:
         """Prepare for the frames of a film.
@@ -161,13 +163,16 @@ class FrameMarker:
         """
         self._graph: Graph | None = None
         marks = []
+        if plan.narrows:
+            marks.append(("scale", "in_range=full:out_range=limited:flags=accurate_rnd"))
         if plan.field_order > PROGRESSIVE:
             marks.append(("setfield", "tff" if plan.field_order == TOP_FIRST else "bff"))
         if plan.aspect is not None:
             marks.append(("setsar", f"{plan.aspect.numerator}/{plan.aspect.denominator}"))
         if marks:
             self._graph = Graph()
-            tags = f"colorspace={plan.tags.matrix}:range={2 if plan.tags.full_range else 1}"
+            is_full = plan.tags.full_range or plan.narrows
+            tags = f"colorspace={plan.tags.matrix}:range={2 if is_full else 1}"
             source = (
                 f"video_size={plan.width}x{plan.height}:pix_fmt={plan.pix_fmt}"
                 f":time_base={1 / plan.rate}:{tags}"
@@ -177,7 +182,7 @@ class FrameMarker:
             self._graph.link_nodes(*nodes).configure()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Mark a frame; its samples are not copied."""
+        """Mark a frame; its samples are not copied, unless their range changes."""
         if self._graph is None:
             return frame
         self._graph.vpush(frame)

@@ -6,7 +6,7 @@ import errno
 import heapq
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import av
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
 
 from tinct.errors import OutputError
 from tinct.files import reason_of, written_whole
@@ -121,11 +122,12 @@ def join(
     return notes
 
 
-def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
+def check_header(reader: FilmSource, plan: EncoderPlan) -> tuple[EncoderPlan, list[str]]:
     """Write a film of one gray frame, to find out early what cannot be written, or gets lost.
 
     Returns:
-        What the new file will not hold, one sentence each.
+        The plan, with frames in the limited range where the new file cannot say that they are of
+        full range; and what it will not hold, one sentence each.
 
     Raises:
         OutputError: There can be no such file.
@@ -158,7 +160,12 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
         notes.append(f"{plan.codec} writes no field order: the fields stay, in progressive frames")
     if reader.facts.display is not None and display_matrix(found) is None:
         notes.append(f"{plan.container} holds no rotation: the new film is shown unturned")
-    return notes
+    if plan.tags.full_range and found.color_range != ColorRange.JPEG:
+        # Players would take it for limited range, and show it with more contrast.
+        what = f"{plan.codec} in {plan.container}"
+        notes.append(f"{what} cannot say that the range is full: the limited one is written")
+        plan = replace(plan, tags=replace(plan.tags, full_range=False), narrows=True)
+    return plan, notes
 
 
 def is_of_disk(error: Exception) -> bool:

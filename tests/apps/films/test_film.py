@@ -15,6 +15,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
 from PIL import Image
 
 from films import Content, Film, luma, make_film, packets, read_film, stop_after
@@ -1146,6 +1147,29 @@ def test_presets_are_named(call: Call, tmp_path: Path) -> None:
     code, _, lines = call("video", "in.mkv", "-o", "out.mp4", "--preset", "warp")
     assert code == 2
     assert lines[0].startswith("tinct: error: libx264 knows the presets ultrafast, ")
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "is_kept"),
+    [
+        ("ffv1", "mkv", True),
+        ("ffv1", "avi", False),
+        ("prores_ks", "mov", False),
+        ("prores_ks", "mxf", False),
+        ("mpeg4", "avi", False),
+    ],
+)
+def test_a_film_is_shown_as_light_and_dark_as_it_was(
+    call: Call, tmp_path: Path, codec: str, suffix: str, is_kept: bool
+) -> None:
+    film = make_film(tmp_path / "in.mkv", Film(frames=2, full_range=True))
+    notes = _color(call, film, "-o", f"out.{suffix}", "--codec", codec)
+    assert is_kept != any("cannot say that the range is full" in note for note in notes)
+    before, after = read_film(film), read_film(tmp_path / f"out.{suffix}")
+    assert (after.first.color_range == ColorRange.JPEG) == is_kept
+    shown = after.lumas[0] / (4 if codec == "prores_ks" else 1)
+    shown = shown if is_kept else (shown - 16) * (255 / 219)
+    assert np.abs(shown - before.lumas[0]).mean() < 1.5
 
 
 def test_transparency_of_webm_is_said_to_be_lost(call: Call, tmp_path: Path) -> None:

@@ -242,7 +242,8 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
     size = doubled(facts, width, height) if options.preview else (width, height)
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
-    notes += check_header(reader, plan)
+    plan, lost = check_header(reader, plan)
+    notes += lost
     tracks = _plan_tracks(reader, container)
     for note in (*facts.notes, *notes):
         print_warning(f"{source}: {note}")
