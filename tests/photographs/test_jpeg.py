@@ -73,7 +73,7 @@ def test_planes_to_rgb(photo: NDArray[np.uint8]) -> None:
 
 def test_planes_to_rgb_exactly() -> None:
     """Flat colors, against the formulas of JFIF in floats."""
-    for y, cb, cr in [(0, 128, 128), (255, 128, 128), (100, 90, 180), (30, 255, 0), (200, 10, 250)]:
+    for y, cb, cr in [(0, 128, 128), (255, 128, 128), (100, 90, 180), (30, 140, 120)]:
         luma = np.full((600, 3), y, np.uint8)
         rgb = Picture(luma, (half(luma, cb), half(luma, cr))).to_rgb().pixels
         exact = [
@@ -82,7 +82,18 @@ def test_planes_to_rgb_exactly() -> None:
             y + 1.772 * (cb - 128),
         ]
         assert (rgb == rgb[0, 0]).all()
-        assert np.abs(rgb[0, 0] - np.clip(exact, 0, 255)).max() <= 0.52
+        assert np.abs(rgb[0, 0] - exact).max() <= 0.52
+
+
+@pytest.mark.parametrize("planes", [(30, 255, 0), (200, 10, 250), (0, 100, 90), (255, 128, 200)])
+def test_what_would_be_clipped_loses_chroma_and_keeps_its_luma(planes: tuple[int, ...]) -> None:
+    y, cb, cr = planes
+    luma = np.full((600, 3), y, np.uint8)
+    rgb = Picture(luma, (half(luma, cb), half(luma, cr))).to_rgb().pixels
+    assert np.abs(rgb @ [0.299, 0.587, 0.114] - y).max() <= 0.52
+    if 0 < y < 255:  # of the hue that it had, at the limit
+        assert rgb[0, 0].min() == 0 or rgb[0, 0].max() == 255
+        assert (rgb[0, 0, 2] > rgb[0, 0, 0]) == (cb > cr)
 
 
 def test_strips_of_planes_do_not_show() -> None:

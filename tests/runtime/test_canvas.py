@@ -274,6 +274,15 @@ def test_a_reference_is_a_picture_of_any_kind(
     assert np.abs(canvas.colors()[0] - wanted.colors()[0]).mean() < 0.1
 
 
+def test_a_reference_that_is_held_as_planes(colorizer: Colorizer) -> None:
+    picture = colorizer(Path(__file__).parents[2] / "examples/tetons-1942.jpg", vividness=1)
+    assert picture.chroma is not None
+    canvas, wanted = colorizer.open(gray_picture()), colorizer.open(gray_picture())
+    canvas.reference(picture)
+    wanted.reference(picture.array)
+    np.testing.assert_array_equal(canvas.colors()[0], wanted.colors()[0])
+
+
 def test_a_gray_reference_is_refused(colorizer: Colorizer) -> None:
     canvas = colorizer.open(gray_picture())
     toned = (gray_picture()[..., None] * np.array([1, 0.9, 0.7])).astype(np.uint8)

@@ -108,11 +108,9 @@ def test_jpeg_keeps_its_luma_plane(colorizer: Colorizer) -> None:
     assert picture.pixels is source.pixels
     rgb = picture.to_rgb().pixels
     assert saturation(rgb) > 5
-    # The plane is the same to the bit; a decoder clips a few dark pixels that share their chroma.
+    # The plane is the same to the bit, and RGB that is made of it has its luma within rounding.
     difference = np.abs(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(int) - source.pixels)
-    assert difference.mean() < 0.1
-    assert (difference > 2).mean() < 0.001
-    assert difference.max() <= 8
+    assert difference.max() <= 1
 
 
 def test_controls(street: np.ndarray) -> None:

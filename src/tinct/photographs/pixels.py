@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color import luma_chroma_to_rgb
+from tinct.gamut import limit_chroma
+
 _KR, _KB = 0.299, 0.114  # luma weights of red and blue, ITU-R BT.601
 _KG = 1 - _KR - _KB
 _CENTER = 128  # code of no chroma
@@ -35,15 +38,26 @@ def planes_to_rgb(
         cr: Like ``cb``.
 
     Returns:
-        (H, W, 3). Chroma is interpolated linearly, as JPEG decoders do.
+        (H, W, 3). Chroma is interpolated linearly, as JPEG decoders do, and lowered where R'G'B'
+        would leave 0..255: they clip there, which changes the luma.
     """
     height, width = luma.shape
     rgb = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         rows = luma[top : top + _STRIP_ROWS]
-        planes = [rows, *(_enlarge(plane, top, rows.shape) for plane in (cb, cr))]
-        rgb[top : top + _STRIP_ROWS] = cv2.transform(cv2.merge(planes), _RGB_FROM_YCBCR)
+        planes: Any = cv2.merge([rows, *(_enlarge(plane, top, rows.shape) for plane in (cb, cr))])
+        strip = rgb[top : top + _STRIP_ROWS]
+        cv2.transform(planes, _RGB_FROM_YCBCR, strip)
+        _unclip(strip, planes)
     return rgb
+
+
+def _unclip(rgb: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
+    """Lower the chroma of pixels that are at a limit, in place, as far as they are beyond it."""
+    at_limit = ((rgb == 0) | (rgb == 255)).any(axis=2) & (planes[..., 1:] != _CENTER).any(axis=2)
+    luma, *chroma = np.moveaxis(planes[at_limit].astype(np.float32), -1, 0)
+    limited = limit_chroma(luma / 255, (np.stack(chroma, axis=-1) - _CENTER) / 255)
+    rgb[at_limit] = np.rint(255 * luma_chroma_to_rgb(luma / 255, limited))
 
 
 def _enlarge(plane: NDArray[np.uint8], top: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -88,6 +88,8 @@ def read_pixels(image: Any) -> NDArray[Any]:
     """
     if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
         image = read_picture(image)
+    if isinstance(image, Picture) and image.chroma is not None:
+        image = image.to_rgb()
     pixels, _ = open_picture(image, "")
     if pixels.dtype.kind == "f":
         return cast("NDArray[Any]", np.rint(pixels * 255).astype(np.uint8))
