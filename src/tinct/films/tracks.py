@@ -54,6 +54,12 @@ _TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 _WITH_ATTACHMENTS = ("matroska",)
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
 _WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
+_REMEDIES = {
+    "audio": " (a silent track there keeps it)",
+    "subtitle": " (a track of subtitles there keeps it)",
+    "attachment": " (attached to that one it is kept)",
+}
+"""How the first film can be given a place for what only a later one has."""
 _STALE = ("DURATION", "BPS", "NUMBER_OF_", "_STATISTICS", "encoder", "ENCODER", "rotate",
           "vendor_id", "alpha_mode", "ALPHA_MODE")  # fmt: skip
 """Beginnings of tags that describe the old file, not the film."""
@@ -298,12 +304,7 @@ def plan_tracks(
         container: FFmpeg's name of the format of the new file.
         changing: Streams that go on as something else in the next file, and cannot be copied.
     """
-    others = [
-        stream
-        for stream in source.streams
-        if stream.index != film
-        and (stream.type != "video" or stream.disposition & Disposition.attached_pic)
-    ]
+    others = [stream for stream in _beside_pictures(source) if stream.index != film]
     first = _first_packets(source, others)
     plans = (
         _plan_track(stream, first[stream.index], container, can_copy=stream.index not in changing)
@@ -326,6 +327,39 @@ def match_streams(first: InputContainer, other: InputContainer) -> dict[int, int
         )
         matched.update(pairs)
     return matched
+
+
+def name_unmatched(first: InputContainer, other: InputContainer) -> list[str]:
+    """Say, in a line each, what another file holds that goes on with nothing in the first one.
+
+    What the first one has attached as well is not lost. Chapters and timecode are no tracks here.
+    """
+    matched = match_streams(first, other).values()
+    attached = [_attached(stream) for stream in _beside_pictures(first)]
+    return [
+        f"{_name(stream)} has no counterpart in the first film: left out"
+        f"{_REMEDIES.get(stream.type, '')}"
+        for stream in _beside_pictures(other)
+        if stream.index not in matched
+        and not _is_written_anew(stream)
+        and ((held := _attached(stream)) is None or held not in attached)
+    ]
+
+
+def _beside_pictures(source: InputContainer) -> list[Stream]:
+    """Return all streams but films; cover art is none."""
+    return [
+        stream
+        for stream in source.streams
+        if stream.type != "video" or stream.disposition & Disposition.attached_pic
+    ]
+
+
+def _attached(stream: Any) -> bytes | None:
+    """Return the content of an attachment or of cover art, None of anything else."""
+    if stream.type == "attachment":
+        return bytes(stream.data or b"")
+    return _picture(stream) if stream.disposition & Disposition.attached_pic else None
 
 
 def find_changing(first: InputContainer, other: InputContainer) -> set[int]:
@@ -388,7 +422,7 @@ def _plan_track(
     stream: Stream, first: list[Packet[Any]], container: str, *, can_copy: bool
 ) -> TrackPlan | None:
     codec = _codec_name(stream)
-    name = f"track {stream.index} ({stream.type}, {codec})"
+    name = _name(stream)
     refused = f"cannot be copied into {container}" if can_copy else "changes from file to file"
     if stream.type == "attachment":
         if container in _WITH_ATTACHMENTS:
@@ -398,7 +432,7 @@ def _plan_track(
         if codec in _COVERS:
             return TrackPlan(stream.index, name, "attached")
         return TrackPlan(stream.index, name, "left out", reason="(cover art of an unknown kind)")
-    if codec in _WRITTEN_ANEW or (stream.type == "data" and "timecode" in stream.metadata):
+    if _is_written_anew(stream):
         return None
     for candidate in _candidates(stream, name, container, refused):
         if (can_copy or candidate.fate != "copied") and _can_be(
@@ -510,11 +544,17 @@ def _attach(stream: Stream, output: OutputContainer) -> None:
     if stream.type == "attachment":
         output.add_stream_from_template(stream)
         return
+    picture = _picture(stream)
+    if picture is not None:
+        output.add_attachment(*_COVERS[_codec_name(stream)], picture)
+
+
+def _picture(stream: Stream) -> bytes | None:
+    """Read cover art from a file that stands at its beginning, and does so again afterwards."""
     source = cast("InputContainer", stream.container)
     picture = next((bytes(packet) for packet in source.demux(stream) if packet.size), None)
     source.seek(0)
-    if picture is not None:
-        output.add_attachment(*_COVERS[_codec_name(stream)], picture)
+    return picture
 
 
 def _add_sound(stream: Any, plan: TrackPlan, output: OutputContainer) -> Any:
@@ -546,6 +586,16 @@ def _describe(old: Stream, new: Stream) -> Stream:
     new.metadata.update(keep_tags(old.metadata))
     new.disposition = old.disposition
     return new
+
+
+def _is_written_anew(stream: Stream) -> bool:
+    """Tell whether a stream holds chapters or timecode, which the new file gets another way."""
+    is_timecode = stream.type == "data" and "timecode" in stream.metadata
+    return is_timecode or _codec_name(stream) in _WRITTEN_ANEW
+
+
+def _name(stream: Stream) -> str:
+    return f"track {stream.index} ({stream.type}, {_codec_name(stream)})"
 
 
 def _codec_name(stream: Stream) -> str:
