@@ -156,6 +156,27 @@ def test_a_stream_without_a_decoder_is_left_out(tmp_path: Path) -> None:
     assert str(plan) == "track 1 (audio, of an unknown kind) cannot be decoded here: left out"
 
 
+def test_text_after_a_long_pause_stays_where_it_is(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        for seconds in (1, 3001):
+            packet = av.Packet(b"Hello")
+            packet.stream, packet.time_base = text, Fraction(1)
+            packet.pts = packet.dts = seconds
+            packet.duration = 1
+            output.mux(packet)
+    plan, cut = TrackPlan(0, "text", "converted", "mov_text"), Cut(None, None, Fraction(0))
+    made = str(tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "in.mkv")) as source, av.open(made, "w") as output:
+        (track,) = make_tracks(source, [plan], output, cut).values()
+        for packet in source.demux():
+            output.mux(list(track.take(packet)))
+    with av.open(made) as result:
+        held = [packet for packet in result.demux() if packet.size > 2]
+        assert [packet.pts * packet.time_base for packet in held] == [1, 3001]
+
+
 @pytest.mark.parametrize(
     ("timecode", "seconds", "rate", "expected"),
     [

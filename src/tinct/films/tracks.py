@@ -534,6 +534,8 @@ def _make_track(
         if not decoder.is_open:
             decoder.open(strict=False)  # only then it has the header that encoders ask for
         text: Any = _describe(stream, output.add_stream(plan.codec))
+        # By default it counts microseconds, of which MP4 holds no more than 35 minutes in a row.
+        text.time_base = Fraction(1, 1000)
         text.codec_context.subtitle_header = decoder.subtitle_header
         return ConvertedText(stream, text, cut)
     return None
