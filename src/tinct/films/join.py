@@ -197,7 +197,7 @@ def _write(
         others: Iterable[Packet[Any]] = ()
         made: dict[int, Track] = {}
         if source is not None:
-            made = make_tracks(source, tracks, output, cut)
+            made = make_tracks(source, tracks, output, cut, line.end * base)
             others = _other_packets(source, reader.members(cut), made)
         output.start_encoding()
         refused: Counter[int] = Counter()

@@ -50,6 +50,8 @@ _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "
 """What is meant where a file gives a number of channels alone."""
 _LARGEST_DRIFT = "0.02"  # seconds by which sound may be off before silence is put in, or some cut
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+_LONGEST = Fraction(24 * 3600)
+"""Seconds after which a film is over whose end is not known."""
 _TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 _WITH_ATTACHMENTS = ("matroska",)
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
@@ -251,43 +253,68 @@ class EncodedSound:
 
 
 class ConvertedText:
-    """Text subtitles that are written in the format of the new file."""
+    """Text subtitles that are written in the format of the new file.
 
-    def __init__(self, source: Any, output: Any, cut: Cut) -> None:
-        self._source, self._output, self._cut = source, output, cut
+    One without a length stays until the next one, the last to the end of the film. FFmpeg and
+    players take it so, too.
+    """
+
+    def __init__(self, source: Any, output: Any, cut: Cut, end: Fraction = _LONGEST) -> None:
+        self._source, self._output, self._cut, self._end = source, output, cut, end
         self.index = output.index
+        self._open: list[tuple[list[bytes], Fraction, Cut]] = []  # texts that have no end yet
         self.faults: Counter[str] = Counter()
 
     def begin(self, source: Any, cut: Cut) -> None:
         """Go on with the stream of another file."""
         self._source, self._cut = source, cut
 
-    def finish(self) -> tuple[()]:
-        """Return nothing: a subtitle is written when it is taken."""
-        return ()
+    def finish(self) -> Iterator[Packet[Any]]:
+        """Return the subtitles after which there is no other."""
+        yield from self._close(self._end)
+        if self._open:
+            self.faults["began after the last picture: left out"] += len(self._open)
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
-        """Decode and encode one subtitle."""
+        """Decode and encode one subtitle, and those before that stay until it comes."""
         if packet.size == 0 or packet.pts is None:
             return
         base = packet.time_base
         time = packet.pts * base
-        span = self._cut.overlap(time, time + (packet.duration or 0) * base)
+        yield from self._close(time - self._cut.zero)
         try:
             subtitle = self._source.codec_context.decode2(packet)
         except (av.FFmpegError, ValueError):
             self.faults["could not be decoded: left out"] += 1
             return
-        if span is None or subtitle is None:
+        texts = [text.ass for text in subtitle or () if isinstance(text, AssSubtitle)]
+        if packet.duration:
+            yield from self._encode(texts, time, time + packet.duration * base, self._cut)
+        else:
+            self._open.append((texts, time, self._cut))
+
+    def _close(self, end: Fraction) -> Iterator[Packet[Any]]:
+        """End what began before a time of the new file; what begins together ends together."""
+        waiting, self._open = self._open, []
+        for texts, begin, cut in waiting:
+            if begin - cut.zero < end:
+                yield from self._encode(texts, begin, end + cut.zero, cut)
+            else:
+                self._open.append((texts, begin, cut))
+
+    def _encode(
+        self, texts: list[bytes], begin: Fraction, end: Fraction, cut: Cut
+    ) -> Iterator[Packet[Any]]:
+        """Write texts that are shown together, as far as they are inside of the cut."""
+        span = cut.overlap(begin, end)
+        if span is None:
             return
         length = span[1] - span[0]
-        for text in subtitle:
-            if not isinstance(text, AssSubtitle):
-                continue
-            event = SubtitleSet.create(text=text.ass, start=0, end=round(length * 1000), pts=0)
+        for text in texts:
+            event = SubtitleSet.create(text=text, start=0, end=round(length * 1000), pts=0)
             made = self._output.codec_context.encode_subtitle(event)
             made.time_base = Fraction(1, 1000)
-            made.pts = made.dts = round((span[0] - self._cut.zero) * 1000)
+            made.pts = made.dts = round((span[0] - cut.zero) * 1000)
             made.duration = round(length * 1000)
             made.stream = self._output
             yield made
@@ -383,9 +410,20 @@ def _kind(stream: Any) -> tuple[object, ...]:
 
 
 def make_tracks(
-    source: InputContainer, plans: list[TrackPlan], output: OutputContainer, cut: Cut
+    source: InputContainer,
+    plans: list[TrackPlan],
+    output: OutputContainer,
+    cut: Cut,
+    end: Fraction = _LONGEST,
 ) -> dict[int, Track]:
     """Make the tracks that were planned, before anything else is written into the new file.
+
+    Args:
+        source: The old file.
+        plans: What becomes of its streams.
+        output: The new file.
+        cut: Which part of the old one is taken.
+        end: Seconds at which the pictures of the new file end.
 
     Returns:
         Tracks by the index of the old stream.
@@ -393,7 +431,7 @@ def make_tracks(
     Raises:
         av.FFmpegError, ValueError: The new file cannot hold one of them.
     """
-    made = {plan.stream: _make_track(source, plan, output, cut) for plan in plans}
+    made = {plan.stream: _make_track(source, plan, output, cut, end) for plan in plans}
     return {index: track for index, track in made.items() if track is not None}
 
 
@@ -517,7 +555,11 @@ def _ending(stream: Stream) -> Packet[Any]:
 
 
 def _make_track(
-    source: InputContainer, plan: TrackPlan, output: OutputContainer, cut: Cut
+    source: InputContainer,
+    plan: TrackPlan,
+    output: OutputContainer,
+    cut: Cut,
+    end: Fraction = _LONGEST,
 ) -> Track | None:
     stream = source.streams[plan.stream]
     if plan.fate == "attached":
@@ -537,7 +579,7 @@ def _make_track(
         # By default it counts microseconds, of which MP4 holds no more than 35 minutes in a row.
         text.time_base = Fraction(1, 1000)
         text.codec_context.subtitle_header = decoder.subtitle_header
-        return ConvertedText(stream, text, cut)
+        return ConvertedText(stream, text, cut, end)
     return None
 
 

@@ -381,6 +381,60 @@ def test_subtitles_of_pictures_stay_until_the_next_one(call: Call, tmp_path: Pat
     assert [duration for _, duration in found[1]] == [0, 0]
 
 
+def _with_subtitles(path: Path, spans: list[tuple[int, int]]) -> Path:
+    """Write a film of 1.2 seconds with text that begins, and has a length, in milliseconds."""
+    film = make_film(path.with_name("pictures.mkv"), Film("libx264", frames=30))
+    with av.open(str(film)) as source, av.open(str(path), "w") as output:
+        copied = output.add_stream_from_template(source.streams[0], opaque=True)
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+        for number, (begin, length) in enumerate(spans):
+            packet = av.Packet(b"%d" % number)
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = begin
+            packet.duration = length
+            output.mux(packet)
+    return path
+
+
+def _texts(path: Path) -> list[tuple[float, float, bytes]]:
+    """Return when each text begins, how long it is shown, and the text, as MP4 has it."""
+    with av.open(str(path)) as container:
+        base = container.streams.subtitles[0].time_base
+        held = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
+        return [
+            (round(float(p.pts * base), 3), round(float(p.duration * base), 3), bytes(p)[2:])
+            for p in held
+        ]
+
+
+def test_text_without_a_length_stays_until_the_next_one(call: Call, tmp_path: Path) -> None:
+    source = _with_subtitles(tmp_path / "in.mkv", [(100, 0), (500, 400), (1000, 0)])
+    expected = [(0.1, 0.4, b"0"), (0.5, 0.4, b"1"), (1, 0.2, b"2")]
+    _color(call, source, "-o", "out.mp4", "--preset", "ultrafast")
+    assert _texts(tmp_path / "out.mp4") == expected
+    _color(call, source, "-o", "part.mp4", "--preset", "ultrafast", "--start", "0.2")
+    expected = [(0, 0.3, b"0"), (0.3, 0.4, b"1"), (0.8, 0.2, b"2")]
+    assert _texts(tmp_path / "part.mp4") == expected
+
+    late = _with_subtitles(tmp_path / "late.mkv", [(5000, 0)])
+    lines = _color(call, late, "-o", "late.mp4", "--preset", "ultrafast")
+    assert lines[-1].endswith("1 packet that began after the last picture: left out")
+
+
+def test_text_without_a_length_ends_with_its_film(call: Call, tmp_path: Path) -> None:
+    """In films that are joined, that is where the pictures of the next one begin."""
+    source = _with_subtitles(tmp_path / "in.mkv", [(1000, 0)])
+    twin = _with_subtitles(tmp_path / "twin.mkv", [(600, 0), (800, 0)])
+    _color(call, source, twin, "--join", "-o", "out.mp4", "--preset", "ultrafast")
+    expected = [(1.0, 0.2, b"0"), (1.8, 0.2, b"0"), (2.0, 0.4, b"1")]
+    assert _texts(tmp_path / "out.mp4") == expected
+
+
 def test_subtitles_are_converted_and_attachments_named(
     call: Call, tmp_path: Path, rich: Path
 ) -> None:
