@@ -55,6 +55,8 @@ _LONGEST = Fraction(24 * 3600)
 _TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 _WITH_ATTACHMENTS = ("matroska",)
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+_WITHOUT_COVERS = ("mov",)
+"""FFmpeg takes cover art for QuickTime without an error, and writes none."""
 _WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
 _REMEDIES = {
     "audio": " (a silent track there keeps it)",
@@ -375,18 +377,18 @@ def name_unmatched(first: InputContainer, other: InputContainer) -> list[str]:
 
 def _beside_pictures(source: InputContainer) -> list[Stream]:
     """Return all streams but films; cover art is none."""
-    return [
-        stream
-        for stream in source.streams
-        if stream.type != "video" or stream.disposition & Disposition.attached_pic
-    ]
+    return [stream for stream in source.streams if stream.type != "video" or _is_cover(stream)]
 
 
 def _attached(stream: Any) -> bytes | None:
     """Return the content of an attachment or of cover art, None of anything else."""
     if stream.type == "attachment":
         return bytes(stream.data or b"")
-    return _picture(stream) if stream.disposition & Disposition.attached_pic else None
+    return _picture(stream) if _is_cover(stream) else None
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def find_changing(first: InputContainer, other: InputContainer) -> set[int]:
@@ -466,7 +468,9 @@ def _plan_track(
         if container in _WITH_ATTACHMENTS:
             return TrackPlan(stream.index, name, "attached")
         return TrackPlan(stream.index, name, "left out", reason=f"({container} holds no such)")
-    if container in _WITH_ATTACHMENTS and stream.disposition & Disposition.attached_pic:
+    if container in _WITHOUT_COVERS and _is_cover(stream):
+        return TrackPlan(stream.index, name, "left out", reason="(mov holds no cover art)")
+    if container in _WITH_ATTACHMENTS and _is_cover(stream):
         if codec in _COVERS:
             return TrackPlan(stream.index, name, "attached")
         return TrackPlan(stream.index, name, "left out", reason="(cover art of an unknown kind)")

@@ -450,11 +450,9 @@ def test_subtitles_are_converted_and_attachments_named(
     assert spans == [(0.1, b"Who is it?"), (0.6, b"The lodger.")]
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
-    film = make_film(tmp_path / "film.mp4", Film("libx264", sound="aac"))
-    cover = _png(tmp_path)
-    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mp4"), "w") as output:
+def _with_cover(path: Path, cover: bytes) -> None:
+    film = make_film(path.with_name("film.mp4"), Film("libx264", sound="aac"))
+    with av.open(str(film)) as source, av.open(str(path), "w") as output:
         copies = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
         picture: Any = output.add_stream("png", rate=1)
         picture.width, picture.height, picture.pix_fmt = 16, 16, "rgb24"
@@ -467,6 +465,12 @@ def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
             if packet.size:
                 packet.stream = copies[packet.stream.index]
                 output.mux(packet)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
+    cover = _png(tmp_path)
+    _with_cover(tmp_path / "in.mp4", cover)
     assert _color(call, "in.mp4", "-o", f"out.{suffix}", "--preset", "ultrafast") == []
     with av.open(str(tmp_path / f"out.{suffix}")) as container:
         pictures = [s for s in container.streams.video if s.disposition & (1 << 10)]
@@ -474,6 +478,14 @@ def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
         assert len(container.streams.audio) == 1
         assert cover in {bytes(packet) for packet in container.demux(pictures[0])}
     assert len(read_film(tmp_path / f"out.{suffix}").times) == 8
+
+
+def test_cover_art_that_quicktime_does_not_hold_is_said(call: Call, tmp_path: Path) -> None:
+    _with_cover(tmp_path / "in.mp4", _png(tmp_path))
+    lines = _color(call, "in.mp4", "-o", "out.mov", "--preset", "ultrafast")
+    assert [line.partition("track ")[2] for line in lines] == [
+        "2 (video, png) (mov holds no cover art): left out"
+    ]
 
 
 def _png(folder: Path) -> bytes:
