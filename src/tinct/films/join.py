@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from tinct.errors import OutputError
 from tinct.files import reason_of, written_whole
 from tinct.films.cut import WHOLE, Cut
-from tinct.films.facts import PROGRESSIVE, display_matrix
+from tinct.films.facts import PROGRESSIVE, display_matrix, find_timecode
 from tinct.films.mark import mark_colored
 from tinct.films.matroska import PLACEHOLDER, set_display_size
 from tinct.films.packets import Clock, read_packets
@@ -148,6 +148,7 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
         file.seek(0)
         with av.open(file, "r") as written:
             found = next(written.decode(video=0))
+            timecode = find_timecode(written, written.streams.video[0])
     except (av.FFmpegError, ValueError) as error:
         why = reason_of(error)
         if plan.container == "mxf":
@@ -158,6 +159,8 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> list[str]:
         notes.append(f"{plan.codec} writes no field order: the fields stay, in progressive frames")
     if reader.facts.display is not None and display_matrix(found) is None:
         notes.append(f"{plan.container} holds no rotation: the new film is shown unturned")
+    if reader.facts.timecode is not None and timecode is None:
+        notes.append(f"its timecode ({reader.facts.timecode}) is not kept in {plan.container}")
     return notes
 
 

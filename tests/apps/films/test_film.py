@@ -599,6 +599,16 @@ def test_timecode_of_a_part(call: Call, tmp_path: Path, start: str, expected: st
     assert FilmReader(tmp_path / "out.mov").facts.timecode == expected
 
 
+def test_timecode_is_kept_or_said_to_be_left_out(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", width=256, height=128, frames=3)
+    _with_timecode(make_film(tmp_path / "plain.mov", film), tmp_path / "in.mov", "01:00:00:10")
+    for suffix in ("mov", "mp4", "mkv", "webm", "mxf", "avi"):
+        lines = _color(call, "in.mov", "-o", f"out.{suffix}")
+        lost = [line for line in lines if "its timecode (01:00:00:10) is not kept" in line]
+        kept = FilmReader(tmp_path / f"out.{suffix}").facts.timecode
+        assert (kept is None) == bool(lost) == (suffix == "avi")
+
+
 @pytest.mark.parametrize("suffix", ["mov", "mxf"])
 def test_timecode_of_film_out_of_video(call: Call, tmp_path: Path, suffix: str) -> None:
     film = Film("libx264", width=256, height=128, frames=30, rate=Fraction(30000, 1001))
