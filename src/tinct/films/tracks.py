@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import av
 from av.audio.resampler import AudioResampler
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 from av.video.frame import VideoFrame
 
@@ -57,7 +57,6 @@ _WITH_ATTACHMENTS = ("matroska",)
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
 _WITHOUT_COVERS = ("mov",)
 """FFmpeg takes cover art for QuickTime without an error, and writes none."""
-_WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
 _REMEDIES = {
     "audio": " (a silent track there keeps it)",
     "subtitle": " (a track of subtitles there keeps it)",
@@ -481,7 +480,8 @@ def _plan_track(
             candidate, stream, first, container
         ):
             return candidate
-    why = "cannot be decoded here" if stream.codec_context is None else refused
+    is_unknown = stream.codec_context is None and stream.type != "data"
+    why = "cannot be decoded here" if is_unknown else refused
     return TrackPlan(stream.index, name, "left out", reason=why)
 
 
@@ -638,8 +638,10 @@ def _describe(old: Stream, new: Stream) -> Stream:
 
 def _is_written_anew(stream: Stream) -> bool:
     """Tell whether a stream holds chapters or timecode, which the new file gets another way."""
-    is_timecode = stream.type == "data" and "timecode" in stream.metadata
-    return is_timecode or _codec_name(stream) in _WRITTEN_ANEW
+    # The track that MP4 has for chapters is the one of data that FFmpeg itself keeps from us.
+    return stream.type == "data" and (
+        "timecode" in stream.metadata or stream.discard is Discard.all
+    )
 
 
 def _name(stream: Stream) -> str:
