@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,43 @@ def test_a_part_of_joined_films_begins_where_it_should(call: Any, tmp_path: Path
     shown, heard = flashes(tmp_path / "out.mkv"), beeps(tmp_path / "out.mkv")
     np.testing.assert_allclose(shown, [_FLASH, _FLASH + 1.2], atol=0.002)
     np.testing.assert_allclose(heard, shown, atol=0.02)
+
+
+def make_rich(path: Path) -> Path:
+    """Write a film with two tracks of sound, one of subtitles, and an attachment."""
+    plain = make_film(path.with_name("plain.mkv"), Film(frames=5, sound="flac"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as output:
+        pictures, sound = source.streams
+        copies = [output.add_stream_from_template(s, opaque=True) for s in (pictures, sound, sound)]
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        output.add_attachment("font.ttf", "application/x-truetype-font", b"a font")
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    return path
+
+
+def test_what_only_a_later_film_has_is_said(call: Any, tmp_path: Path) -> None:
+    silent = make_film(tmp_path / "silent.mkv", Film(frames=5))
+    heard = make_film(tmp_path / "heard.mkv", Film(frames=5, sound="flac"))
+    rich = make_rich(tmp_path / "rich.mkv")
+    rest = [
+        "2 (audio, flac) has no counterpart in the first film: left out (a silent track there"
+        " keeps it)",
+        "3 (subtitle, srt) has no counterpart in the first film: left out (a track of subtitles"
+        " there keeps it)",
+        "4 (attachment, font.ttf) has no counterpart in the first film: left out (attached to that"
+        " one it is kept)",
+    ]
+    sound = rest[0].replace("2", "1", 1)
+    for first, lost in ((silent, [sound, *rest]), (heard, rest), (rich, [])):
+        arguments = ("--join", "-o", "out.mkv", "--overwrite", "--codec", "ffv1", "--json", "j")
+        code, _, lines = call("video", first, rich, *arguments)
+        said = [f"{rich}: track {line}" for line in lost]
+        assert code == 0
+        assert [line for line in lines if "warning" in line] == [
+            f"tinct: warning: {first}: {line}" for line in said
+        ]
+        assert json.loads(Path("j").read_text())["film"]["warnings"] == said

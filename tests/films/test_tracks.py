@@ -156,6 +156,56 @@ def test_a_stream_without_a_decoder_is_left_out(tmp_path: Path) -> None:
     assert str(plan) == "track 1 (audio, of an unknown kind) cannot be decoded here: left out"
 
 
+def test_text_after_a_long_pause_stays_where_it_is(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        for seconds in (1, 3001):
+            packet = av.Packet(b"Hello")
+            packet.stream, packet.time_base = text, Fraction(1)
+            packet.pts = packet.dts = seconds
+            packet.duration = 1
+            output.mux(packet)
+    plan, cut = TrackPlan(0, "text", "converted", "mov_text"), Cut(None, None, Fraction(0))
+    made = str(tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "in.mkv")) as source, av.open(made, "w") as output:
+        (track,) = make_tracks(source, [plan], output, cut).values()
+        for packet in source.demux():
+            output.mux(list(track.take(packet)))
+    with av.open(made) as result:
+        held = [packet for packet in result.demux() if packet.size > 2]
+        assert [packet.pts * packet.time_base for packet in held] == [1, 3001]
+
+
+def test_data_that_are_no_chapters_are_left_out_and_said(tmp_path: Path) -> None:
+    """Telemetry of cameras looks like the track of chapters, but nothing refers to it."""
+    film = make_film(tmp_path / "film.mkv", Film("libx264", frames=20))
+    with av.open(str(film)) as source, av.open(str(tmp_path / "chapters.mp4"), "w") as output:
+        output.set_chapters([
+            {"id": 0, "start": 0, "end": 400, "time_base": Fraction(1, 1000),
+             "metadata": {"title": "One"}},
+        ])  # fmt: skip
+        copied = output.add_stream_from_template(source.streams[0], opaque=True)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+    data = bytearray((tmp_path / "chapters.mp4").read_bytes())
+    entry = data.rindex(b"stsd") + 16  # behind version, number of entries and size of the first
+    assert data[entry : entry + 4] == b"text"
+    data[entry : entry + 4] = b"gpmd"
+    (tmp_path / "telemetry.mp4").write_bytes(data.replace(b"tref", b"free"))
+    said = {}
+    for name in ("chapters", "telemetry"):
+        with av.open(str(tmp_path / f"{name}.mp4")) as source:
+            assert [stream.type for stream in source.streams] == ["video", "data"]
+            said[name] = [str(plan) for plan in plan_tracks(source, film=0, container="mp4")]
+    assert said == {
+        "chapters": [],
+        "telemetry": ["track 1 (data, bin_data) cannot be copied into mp4: left out"],
+    }
+
+
 @pytest.mark.parametrize(
     ("timecode", "seconds", "rate", "expected"),
     [

@@ -194,7 +194,7 @@ def read_facts(
         end=_end(container, stream, time_base),
         notes=tuple(notes),
         is_marked=first.interlaced_frame,
-        timecode=_timecode(container, stream),
+        timecode=find_timecode(container, stream),
         timecode_rate=rate,
         codec=context.codec.canonical_name,
         profile=context.profile,
@@ -299,7 +299,8 @@ def _field_order(first: VideoFrame, stated: int) -> int:
     return TOP_FIRST
 
 
-def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
+def find_timecode(container: InputContainer, stream: VideoStream) -> str | None:
+    """Return the SMPTE timecode of a film, wherever its file has it; None where it has none."""
     tags = [
         stream.metadata,
         container.metadata,

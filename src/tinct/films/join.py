@@ -19,7 +19,7 @@ from av.video.reformatter import ColorRange
 from tinct.errors import OutputError
 from tinct.files import reason_of, written_whole
 from tinct.films.cut import WHOLE, Cut
-from tinct.films.facts import PROGRESSIVE, display_matrix
+from tinct.films.facts import PROGRESSIVE, display_matrix, find_timecode
 from tinct.films.mark import mark_colored
 from tinct.films.matroska import PLACEHOLDER, set_display_size
 from tinct.films.packets import Clock, read_packets
@@ -150,6 +150,7 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> tuple[EncoderPlan, li
         file.seek(0)
         with av.open(file, "r") as written:
             found = next(written.decode(video=0))
+            timecode = find_timecode(written, written.streams.video[0])
     except (av.FFmpegError, ValueError) as error:
         why = reason_of(error)
         if plan.container == "mxf":
@@ -160,6 +161,8 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> tuple[EncoderPlan, li
         notes.append(f"{plan.codec} writes no field order: the fields stay, in progressive frames")
     if reader.facts.display is not None and display_matrix(found) is None:
         notes.append(f"{plan.container} holds no rotation: the new film is shown unturned")
+    if reader.facts.timecode is not None and timecode is None:
+        notes.append(f"its timecode ({reader.facts.timecode}) is not kept in {plan.container}")
     if plan.tags.full_range and found.color_range != ColorRange.JPEG:
         # Players would take it for limited range, and show it with more contrast.
         what = f"{plan.codec} in {plan.container}"
@@ -204,7 +207,7 @@ def _write(
         others: Iterable[Packet[Any]] = ()
         made: dict[int, Track] = {}
         if source is not None:
-            made = make_tracks(source, tracks, output, cut)
+            made = make_tracks(source, tracks, output, cut, line.end * base)
             others = _other_packets(source, reader.members(cut), made)
         output.start_encoding()
         refused: Counter[int] = Counter()

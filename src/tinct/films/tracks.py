@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import av
 from av.audio.resampler import AudioResampler
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 from av.video.frame import VideoFrame
 
@@ -50,10 +50,19 @@ _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "
 """What is meant where a file gives a number of channels alone."""
 _LARGEST_DRIFT = "0.02"  # seconds by which sound may be off before silence is put in, or some cut
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+_LONGEST = Fraction(24 * 3600)
+"""Seconds after which a film is over whose end is not known."""
 _TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 _WITH_ATTACHMENTS = ("matroska",)
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
-_WRITTEN_ANEW = ("bin_data",)  # chapters of MP4, which lie in a track as well
+_WITHOUT_COVERS = ("mov",)
+"""FFmpeg takes cover art for QuickTime without an error, and writes none."""
+_REMEDIES = {
+    "audio": " (a silent track there keeps it)",
+    "subtitle": " (a track of subtitles there keeps it)",
+    "attachment": " (attached to that one it is kept)",
+}
+"""How the first film can be given a place for what only a later one has."""
 _STALE = ("DURATION", "BPS", "NUMBER_OF_", "_STATISTICS", "encoder", "ENCODER", "rotate",
           "vendor_id", "alpha_mode", "ALPHA_MODE")  # fmt: skip
 """Beginnings of tags that describe the old file, not the film."""
@@ -245,43 +254,68 @@ class EncodedSound:
 
 
 class ConvertedText:
-    """Text subtitles that are written in the format of the new file."""
+    """Text subtitles that are written in the format of the new file.
 
-    def __init__(self, source: Any, output: Any, cut: Cut) -> None:
-        self._source, self._output, self._cut = source, output, cut
+    One without a length stays until the next one, the last to the end of the film. FFmpeg and
+    players take it so, too.
+    """
+
+    def __init__(self, source: Any, output: Any, cut: Cut, end: Fraction = _LONGEST) -> None:
+        self._source, self._output, self._cut, self._end = source, output, cut, end
         self.index = output.index
+        self._open: list[tuple[list[bytes], Fraction, Cut]] = []  # texts that have no end yet
         self.faults: Counter[str] = Counter()
 
     def begin(self, source: Any, cut: Cut) -> None:
         """Go on with the stream of another file."""
         self._source, self._cut = source, cut
 
-    def finish(self) -> tuple[()]:
-        """Return nothing: a subtitle is written when it is taken."""
-        return ()
+    def finish(self) -> Iterator[Packet[Any]]:
+        """Return the subtitles after which there is no other."""
+        yield from self._close(self._end)
+        if self._open:
+            self.faults["began after the last picture: left out"] += len(self._open)
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
-        """Decode and encode one subtitle."""
+        """Decode and encode one subtitle, and those before that stay until it comes."""
         if packet.size == 0 or packet.pts is None:
             return
         base = packet.time_base
         time = packet.pts * base
-        span = self._cut.overlap(time, time + (packet.duration or 0) * base)
+        yield from self._close(time - self._cut.zero)
         try:
             subtitle = self._source.codec_context.decode2(packet)
         except (av.FFmpegError, ValueError):
             self.faults["could not be decoded: left out"] += 1
             return
-        if span is None or subtitle is None:
+        texts = [text.ass for text in subtitle or () if isinstance(text, AssSubtitle)]
+        if packet.duration:
+            yield from self._encode(texts, time, time + packet.duration * base, self._cut)
+        else:
+            self._open.append((texts, time, self._cut))
+
+    def _close(self, end: Fraction) -> Iterator[Packet[Any]]:
+        """End what began before a time of the new file; what begins together ends together."""
+        waiting, self._open = self._open, []
+        for texts, begin, cut in waiting:
+            if begin - cut.zero < end:
+                yield from self._encode(texts, begin, end + cut.zero, cut)
+            else:
+                self._open.append((texts, begin, cut))
+
+    def _encode(
+        self, texts: list[bytes], begin: Fraction, end: Fraction, cut: Cut
+    ) -> Iterator[Packet[Any]]:
+        """Write texts that are shown together, as far as they are inside of the cut."""
+        span = cut.overlap(begin, end)
+        if span is None:
             return
         length = span[1] - span[0]
-        for text in subtitle:
-            if not isinstance(text, AssSubtitle):
-                continue
-            event = SubtitleSet.create(text=text.ass, start=0, end=round(length * 1000), pts=0)
+        for text in texts:
+            event = SubtitleSet.create(text=text, start=0, end=round(length * 1000), pts=0)
             made = self._output.codec_context.encode_subtitle(event)
             made.time_base = Fraction(1, 1000)
-            made.pts = made.dts = round((span[0] - self._cut.zero) * 1000)
+            made.pts = made.dts = round((span[0] - cut.zero) * 1000)
             made.duration = round(length * 1000)
             made.stream = self._output
             yield made
@@ -298,12 +332,7 @@ def plan_tracks(
         container: FFmpeg's name of the format of the new file.
         changing: Streams that go on as something else in the next file, and cannot be copied.
     """
-    others = [
-        stream
-        for stream in source.streams
-        if stream.index != film
-        and (stream.type != "video" or stream.disposition & Disposition.attached_pic)
-    ]
+    others = [stream for stream in _beside_pictures(source) if stream.index != film]
     first = _first_packets(source, others)
     plans = (
         _plan_track(stream, first[stream.index], container, can_copy=stream.index not in changing)
@@ -328,6 +357,39 @@ def match_streams(first: InputContainer, other: InputContainer) -> dict[int, int
     return matched
 
 
+def name_unmatched(first: InputContainer, other: InputContainer) -> list[str]:
+    """Say, in a line each, what another file holds that goes on with nothing in the first one.
+
+    What the first one has attached as well is not lost. Chapters and timecode are no tracks here.
+    """
+    matched = match_streams(first, other).values()
+    attached = [_attached(stream) for stream in _beside_pictures(first)]
+    return [
+        f"{_name(stream)} has no counterpart in the first film: left out"
+        f"{_REMEDIES.get(stream.type, '')}"
+        for stream in _beside_pictures(other)
+        if stream.index not in matched
+        and not _is_written_anew(stream)
+        and ((held := _attached(stream)) is None or held not in attached)
+    ]
+
+
+def _beside_pictures(source: InputContainer) -> list[Stream]:
+    """Return all streams but films; cover art is none."""
+    return [stream for stream in source.streams if stream.type != "video" or _is_cover(stream)]
+
+
+def _attached(stream: Any) -> bytes | None:
+    """Return the content of an attachment or of cover art, None of anything else."""
+    if stream.type == "attachment":
+        return bytes(stream.data or b"")
+    return _picture(stream) if _is_cover(stream) else None
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
 def find_changing(first: InputContainer, other: InputContainer) -> set[int]:
     """Return the streams of a file that another one goes on with in another codec or kind."""
     return {
@@ -349,9 +411,20 @@ def _kind(stream: Any) -> tuple[object, ...]:
 
 
 def make_tracks(
-    source: InputContainer, plans: list[TrackPlan], output: OutputContainer, cut: Cut
+    source: InputContainer,
+    plans: list[TrackPlan],
+    output: OutputContainer,
+    cut: Cut,
+    end: Fraction = _LONGEST,
 ) -> dict[int, Track]:
     """Make the tracks that were planned, before anything else is written into the new file.
+
+    Args:
+        source: The old file.
+        plans: What becomes of its streams.
+        output: The new file.
+        cut: Which part of the old one is taken.
+        end: Seconds at which the pictures of the new file end.
 
     Returns:
         Tracks by the index of the old stream.
@@ -359,7 +432,7 @@ def make_tracks(
     Raises:
         av.FFmpegError, ValueError: The new file cannot hold one of them.
     """
-    made = {plan.stream: _make_track(source, plan, output, cut) for plan in plans}
+    made = {plan.stream: _make_track(source, plan, output, cut, end) for plan in plans}
     return {index: track for index, track in made.items() if track is not None}
 
 
@@ -388,24 +461,27 @@ def _plan_track(
     stream: Stream, first: list[Packet[Any]], container: str, *, can_copy: bool
 ) -> TrackPlan | None:
     codec = _codec_name(stream)
-    name = f"track {stream.index} ({stream.type}, {codec})"
+    name = _name(stream)
     refused = f"cannot be copied into {container}" if can_copy else "changes from file to file"
     if stream.type == "attachment":
         if container in _WITH_ATTACHMENTS:
             return TrackPlan(stream.index, name, "attached")
         return TrackPlan(stream.index, name, "left out", reason=f"({container} holds no such)")
-    if container in _WITH_ATTACHMENTS and stream.disposition & Disposition.attached_pic:
+    if container in _WITHOUT_COVERS and _is_cover(stream):
+        return TrackPlan(stream.index, name, "left out", reason="(mov holds no cover art)")
+    if container in _WITH_ATTACHMENTS and _is_cover(stream):
         if codec in _COVERS:
             return TrackPlan(stream.index, name, "attached")
         return TrackPlan(stream.index, name, "left out", reason="(cover art of an unknown kind)")
-    if codec in _WRITTEN_ANEW or (stream.type == "data" and "timecode" in stream.metadata):
+    if _is_written_anew(stream):
         return None
     for candidate in _candidates(stream, name, container, refused):
         if (can_copy or candidate.fate != "copied") and _can_be(
             candidate, stream, first, container
         ):
             return candidate
-    why = "cannot be decoded here" if stream.codec_context is None else refused
+    is_unknown = stream.codec_context is None and stream.type != "data"
+    why = "cannot be decoded here" if is_unknown else refused
     return TrackPlan(stream.index, name, "left out", reason=why)
 
 
@@ -483,7 +559,11 @@ def _ending(stream: Stream) -> Packet[Any]:
 
 
 def _make_track(
-    source: InputContainer, plan: TrackPlan, output: OutputContainer, cut: Cut
+    source: InputContainer,
+    plan: TrackPlan,
+    output: OutputContainer,
+    cut: Cut,
+    end: Fraction = _LONGEST,
 ) -> Track | None:
     stream = source.streams[plan.stream]
     if plan.fate == "attached":
@@ -500,8 +580,10 @@ def _make_track(
         if not decoder.is_open:
             decoder.open(strict=False)  # only then it has the header that encoders ask for
         text: Any = _describe(stream, output.add_stream(plan.codec))
+        # By default it counts microseconds, of which MP4 holds no more than 35 minutes in a row.
+        text.time_base = Fraction(1, 1000)
         text.codec_context.subtitle_header = decoder.subtitle_header
-        return ConvertedText(stream, text, cut)
+        return ConvertedText(stream, text, cut, end)
     return None
 
 
@@ -510,11 +592,17 @@ def _attach(stream: Stream, output: OutputContainer) -> None:
     if stream.type == "attachment":
         output.add_stream_from_template(stream)
         return
+    picture = _picture(stream)
+    if picture is not None:
+        output.add_attachment(*_COVERS[_codec_name(stream)], picture)
+
+
+def _picture(stream: Stream) -> bytes | None:
+    """Read cover art from a file that stands at its beginning, and does so again afterwards."""
     source = cast("InputContainer", stream.container)
     picture = next((bytes(packet) for packet in source.demux(stream) if packet.size), None)
     source.seek(0)
-    if picture is not None:
-        output.add_attachment(*_COVERS[_codec_name(stream)], picture)
+    return picture
 
 
 def _add_sound(stream: Any, plan: TrackPlan, output: OutputContainer) -> Any:
@@ -546,6 +634,18 @@ def _describe(old: Stream, new: Stream) -> Stream:
     new.metadata.update(keep_tags(old.metadata))
     new.disposition = old.disposition
     return new
+
+
+def _is_written_anew(stream: Stream) -> bool:
+    """Tell whether a stream holds chapters or timecode, which the new file gets another way."""
+    # The track that MP4 has for chapters is the one of data that FFmpeg itself keeps from us.
+    return stream.type == "data" and (
+        "timecode" in stream.metadata or stream.discard is Discard.all
+    )
+
+
+def _name(stream: Stream) -> str:
+    return f"track {stream.index} ({stream.type}, {_codec_name(stream)})"
 
 
 def _codec_name(stream: Stream) -> str:

@@ -382,6 +382,60 @@ def test_subtitles_of_pictures_stay_until_the_next_one(call: Call, tmp_path: Pat
     assert [duration for _, duration in found[1]] == [0, 0]
 
 
+def _with_subtitles(path: Path, spans: list[tuple[int, int]]) -> Path:
+    """Write a film of 1.2 seconds with text that begins, and has a length, in milliseconds."""
+    film = make_film(path.with_name("pictures.mkv"), Film("libx264", frames=30))
+    with av.open(str(film)) as source, av.open(str(path), "w") as output:
+        copied = output.add_stream_from_template(source.streams[0], opaque=True)
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+        for number, (begin, length) in enumerate(spans):
+            packet = av.Packet(b"%d" % number)
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = begin
+            packet.duration = length
+            output.mux(packet)
+    return path
+
+
+def _texts(path: Path) -> list[tuple[float, float, bytes]]:
+    """Return when each text begins, how long it is shown, and the text, as MP4 has it."""
+    with av.open(str(path)) as container:
+        base = container.streams.subtitles[0].time_base
+        held = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
+        return [
+            (round(float(p.pts * base), 3), round(float(p.duration * base), 3), bytes(p)[2:])
+            for p in held
+        ]
+
+
+def test_text_without_a_length_stays_until_the_next_one(call: Call, tmp_path: Path) -> None:
+    source = _with_subtitles(tmp_path / "in.mkv", [(100, 0), (500, 400), (1000, 0)])
+    expected = [(0.1, 0.4, b"0"), (0.5, 0.4, b"1"), (1, 0.2, b"2")]
+    _color(call, source, "-o", "out.mp4", "--preset", "ultrafast")
+    assert _texts(tmp_path / "out.mp4") == expected
+    _color(call, source, "-o", "part.mp4", "--preset", "ultrafast", "--start", "0.2")
+    expected = [(0, 0.3, b"0"), (0.3, 0.4, b"1"), (0.8, 0.2, b"2")]
+    assert _texts(tmp_path / "part.mp4") == expected
+
+    late = _with_subtitles(tmp_path / "late.mkv", [(5000, 0)])
+    lines = _color(call, late, "-o", "late.mp4", "--preset", "ultrafast")
+    assert lines[-1].endswith("1 packet that began after the last picture: left out")
+
+
+def test_text_without_a_length_ends_with_its_film(call: Call, tmp_path: Path) -> None:
+    """In films that are joined, that is where the pictures of the next one begin."""
+    source = _with_subtitles(tmp_path / "in.mkv", [(1000, 0)])
+    twin = _with_subtitles(tmp_path / "twin.mkv", [(600, 0), (800, 0)])
+    _color(call, source, twin, "--join", "-o", "out.mp4", "--preset", "ultrafast")
+    expected = [(1.0, 0.2, b"0"), (1.8, 0.2, b"0"), (2.0, 0.4, b"1")]
+    assert _texts(tmp_path / "out.mp4") == expected
+
+
 def test_subtitles_are_converted_and_attachments_named(
     call: Call, tmp_path: Path, rich: Path
 ) -> None:
@@ -397,11 +451,9 @@ def test_subtitles_are_converted_and_attachments_named(
     assert spans == [(0.1, b"Who is it?"), (0.6, b"The lodger.")]
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
-    film = make_film(tmp_path / "film.mp4", Film("libx264", sound="aac"))
-    cover = _png(tmp_path)
-    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mp4"), "w") as output:
+def _with_cover(path: Path, cover: bytes) -> None:
+    film = make_film(path.with_name("film.mp4"), Film("libx264", sound="aac"))
+    with av.open(str(film)) as source, av.open(str(path), "w") as output:
         copies = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
         picture: Any = output.add_stream("png", rate=1)
         picture.width, picture.height, picture.pix_fmt = 16, 16, "rgb24"
@@ -414,6 +466,12 @@ def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
             if packet.size:
                 packet.stream = copies[packet.stream.index]
                 output.mux(packet)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
+    cover = _png(tmp_path)
+    _with_cover(tmp_path / "in.mp4", cover)
     assert _color(call, "in.mp4", "-o", f"out.{suffix}", "--preset", "ultrafast") == []
     with av.open(str(tmp_path / f"out.{suffix}")) as container:
         pictures = [s for s in container.streams.video if s.disposition & (1 << 10)]
@@ -421,6 +479,14 @@ def test_cover_art_comes_along(call: Call, tmp_path: Path, suffix: str) -> None:
         assert len(container.streams.audio) == 1
         assert cover in {bytes(packet) for packet in container.demux(pictures[0])}
     assert len(read_film(tmp_path / f"out.{suffix}").times) == 8
+
+
+def test_cover_art_that_quicktime_does_not_hold_is_said(call: Call, tmp_path: Path) -> None:
+    _with_cover(tmp_path / "in.mp4", _png(tmp_path))
+    lines = _color(call, "in.mp4", "-o", "out.mov", "--preset", "ultrafast")
+    assert [line.partition("track ")[2] for line in lines] == [
+        "2 (video, png) (mov holds no cover art): left out"
+    ]
 
 
 def _png(folder: Path) -> bytes:
@@ -532,6 +598,16 @@ def test_timecode_of_a_part(call: Call, tmp_path: Path, start: str, expected: st
     _with_timecode(source, tmp_path / "in.mov", "01:00:00:00")
     _color(call, "in.mov", "-o", "out.mov", "--start", start, "--preset", "ultrafast")
     assert FilmReader(tmp_path / "out.mov").facts.timecode == expected
+
+
+def test_timecode_is_kept_or_said_to_be_left_out(call: Call, tmp_path: Path) -> None:
+    film = Film("libx264", width=256, height=128, frames=3)
+    _with_timecode(make_film(tmp_path / "plain.mov", film), tmp_path / "in.mov", "01:00:00:10")
+    for suffix in ("mov", "mp4", "mkv", "webm", "mxf", "avi"):
+        lines = _color(call, "in.mov", "-o", f"out.{suffix}")
+        lost = [line for line in lines if "its timecode (01:00:00:10) is not kept" in line]
+        kept = FilmReader(tmp_path / f"out.{suffix}").facts.timecode
+        assert (kept is None) == bool(lost) == (suffix == "avi")
 
 
 @pytest.mark.parametrize("suffix", ["mov", "mxf"])

@@ -28,7 +28,7 @@ from tinct.films.join import check_header, join
 from tinct.films.reader import is_address
 from tinct.films.segments import Parts, remove_parts
 from tinct.films.sequence import is_pattern
-from tinct.films.tracks import find_changing, plan_tracks
+from tinct.films.tracks import find_changing, name_unmatched, plan_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -243,8 +243,8 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
     container = CONTAINERS[target.suffix.lower()]
     plan, notes = plan_encoder(facts, container, options.encoder, size)
     plan, lost = check_header(reader, plan)
-    notes += lost
-    tracks = _plan_tracks(reader, container)
+    tracks, without_place = _plan_tracks(reader, container)
+    notes += [*lost, *without_place]
     for note in (*facts.notes, *notes):
         print_warning(f"{source}: {note}")
     for track in tracks:
@@ -252,16 +252,20 @@ def prepare(source: str, target: Path, color: ColorizerOptions, options: FilmOpt
     return FilmJob(reader, plan, color, options, target, tracks, (*facts.notes, *notes))
 
 
-def _plan_tracks(reader: FilmSource, container: str) -> list[TrackPlan]:
+def _plan_tracks(reader: FilmSource, container: str) -> tuple[list[TrackPlan], list[str]]:
+    """Return what becomes of the tracks of the first film, and which of the others are lost."""
     with reader.open() as held:
         if held is None:
-            return []
+            return [], []
         changing: set[int] = set()
+        lost: list[str] = []
         for member, _ in reader.members(WHOLE)[1:]:
             with member.open() as following:
                 assert following is not None
                 changing |= find_changing(held, following)
-        return plan_tracks(held, reader.facts.stream, container, changing)
+                unmatched = name_unmatched(held, following)
+                lost += [f"{member.facts.name}: {what}" for what in unmatched]
+        return plan_tracks(held, reader.facts.stream, container, changing), lost
 
 
 def doubled(facts: FilmFacts, width: int, height: int) -> tuple[int, int]:
