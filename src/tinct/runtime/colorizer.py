@@ -198,7 +198,7 @@ class Colorizer:
         ================================================  ==========================================
         a path, the bytes of a file, an open binary file  ``Picture``, with all metadata of the file
         ``Picture``                                       ``Picture``
-        PIL image of any mode                             PIL image, RGB or RGBA, with its ``info``
+        PIL image of any mode but LAB                     PIL image, RGB or RGBA, with its ``info``
         array (H, W) or (H, W, 1..4): uint8, uint16,      array (H, W, 3), or (H, W, 4) where there
         float in 0..1, or bool                            was alpha, of the same type; bool: uint8
         torch tensor (the same, or (1..4, H, W)), or      a NumPy array (H, W, 3) or (H, W, 4), as

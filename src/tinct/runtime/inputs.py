@@ -181,7 +181,7 @@ def as_pixels(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def pillow_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
-    """Return the pixels of a Pillow picture of any mode, in sRGB.
+    """Return the pixels of a Pillow picture of any mode but LAB, in sRGB.
 
     Args:
         image: Modes I, I;16 and I;16B are taken to hold 0..65535, F to hold 0..1. Its ICC profile
