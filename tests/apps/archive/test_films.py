@@ -160,6 +160,18 @@ def test_one_kind_alone(
     assert lines == ["1 photograph and 1 film -> all.parquet"]
 
 
+@pytest.mark.parametrize("options", [(), ("--crf", "20")])
+def test_a_film_is_known_after_an_option_that_failed(
+    call: Call, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "scans").mkdir()
+    make_film(tmp_path / "scans/film.mkv")
+    for tried, expected in (((), 0), (("--codec", "nope"), 1), (options, 0)):
+        code, _, lines = call("archive", "scans", "-o", "out", *NANO, *tried)
+        assert code == expected
+    assert lines[-1].startswith("1 film colored in ")
+
+
 def test_a_film_comes_from_elsewhere_and_goes_there(call: Call, tmp_path: Path) -> None:
     import fsspec
 

@@ -93,7 +93,7 @@ class Past(NamedTuple):
 
 
 class MadeOf(NamedTuple):
-    """What a result was made of."""
+    """What a result of tinct's was made of."""
 
     source: str
     output_hash: str | None  # SHA-256 of the result as it was written, where that is known
@@ -252,8 +252,8 @@ class Records:
         codes = rows[last, 2].astype(np.uint8)
         return Known(rows[last, 0], rows[last, 1], codes, numbers[last])
 
-    def made_of(self, item: Item, past: Past) -> MadeOf:
-        """Return what the result at the place of an item was made of.
+    def made_of(self, item: Item, past: Past) -> MadeOf | None:
+        """Return what the result at the place of an item was made of; None if none is tinct's.
 
         Args:
             item: What would be made of another one, or anew.
@@ -265,18 +265,20 @@ class Records:
         self._made[past.part] = table  # the last one used comes last
         if len(self._made) > _TABLES_REMEMBERED:
             del self._made[next(iter(self._made))]
-        return table[hash_of(item.key)]
+        return table.get(hash_of(item.key))
 
     def _load_made(self, stem: str, is_status: bool) -> dict[int, MadeOf]:
         """Return what the results of a part were made of, by the hashes of their places."""
         folder = self.statuses if is_status else self._manifests
-        columns = ["place", "source", *(["output_hash"] if is_status else [])]
+        columns = ["place", "source", *(["status", "output_hash"] if is_status else [])]
         rows = _read_table(storage.join(folder, f"{stem}.parquet"), columns).to_pylist()
         return {
             hash_of(Item(row["source"], row["place"] or "").key): MadeOf(
                 row["source"], row.get("output_hash")
             )
             for row in rows
+            # Where a later attempt has failed, its row has the hash of the result that stays.
+            if not is_status or row["status"] == "done" or row["output_hash"]
         }
 
     def _load_begun(self, name: str) -> _Hashes:

@@ -350,29 +350,33 @@ class _Planner:
             self._tally.num_twice += 1
             return None
         if is_same and not overwrite:
-            return self._decide_same(item, fingerprint, code)
-        if overwrite or code not in (codes.DONE, codes.BEGUN, codes.REPLACED):
-            return self._begin(item, fingerprint, is_repeated=overwrite)
-        return self._replace(item, fingerprint, known)
+            return self._decide_same(item, fingerprint, known)
+        return self._do_again(item, fingerprint, known)
 
-    def _replace(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
-        """Decide about one whose place has a result of tinct's that was made otherwise."""
-        source, result_hash = self._records.made_of(item, known)
+    def _do_again(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
+        """Decide about one that will be done again, and replace its result if that is tinct's."""
+        overwrite = self._work.choices.batch.overwrite
+        made = self._records.made_of(item, known)
+        if made is None:
+            return self._begin(item, fingerprint, is_repeated=overwrite)
+        source = made.source
         is_another = source not in self._sources and not storage.is_same(source, item.source)
-        if is_another and storage.exists(source):
+        if is_another and not overwrite and storage.exists(source):
             reason = f"{item.place} is the result of {source}; choose another place with -o"
             return self._fail(item, reason)
-        if known.code == codes.DONE:
+        item = replace(item, result_hash=made.output_hash)
+        if known.code == codes.DONE and not overwrite:
             note = "done again: the file, the model or an option has changed"
-            item = replace(item, notes=(*item.notes, note), result_hash=result_hash)
+            item = replace(item, notes=(*item.notes, note))
         return self._begin(item, fingerprint, is_repeated=True)
 
-    def _decide_same(self, item: Item, fingerprint: str, code: int) -> Item | Fate | None:
+    def _decide_same(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
         """Decide about one of which nothing has changed since an earlier run."""
+        code = known.code
         recolors = code == codes.IN_COLOR_ALREADY and self._work.choices.batch.recolor
         retries = code == codes.FAILED and self._options.retry
         if recolors or retries or code == codes.REPLACED:
-            return self._begin(item, fingerprint, is_repeated=code == codes.REPLACED)
+            return self._do_again(item, fingerprint, known)
         needs_result = code in (codes.DONE, codes.NOT_OURS, codes.BEGUN)
         if needs_result and not self._has_result(item.place):
             return self._begin(item, fingerprint)
