@@ -7,11 +7,12 @@ import hashlib
 import os
 import secrets
 import stat
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tinct.errors import InputError, OutputError
+from tinct.errors import InputError, OutputError, TinctError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,6 +159,52 @@ def written_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
             raise OutputError(f"{path}: {reason_of(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, busy: TinctError) -> Iterator[None]:
+    """Keep other processes out; the lock ends with this one, whatever ends it.
+
+    There is none on file systems that have no locks.
+
+    Args:
+        path: The file to lock; it is there as long as the lock is.
+        busy: What to raise if another process has the lock.
+
+    Raises:
+        OutputError: The file cannot be made.
+    """
+    try:
+        file = open(path, "ab")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise OutputError(f"{path}: {reason_of(error)}") from error
+    with file:
+        try:
+            _lock(file.fileno())
+        except (BlockingIOError, PermissionError) as error:
+            raise busy from error
+        except OSError:
+            pass
+        try:
+            yield
+        finally:
+            if sys.platform == "win32":
+                file.close()  # what is open cannot be removed there
+            with suppress(OSError):
+                path.unlink()
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink == 0:  # removed by the one before; the next makes another
+            raise BlockingIOError
 
 
 def _mode_of(path: str) -> int | None:

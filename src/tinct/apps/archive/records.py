@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from tinct import __version__
@@ -35,7 +34,7 @@ from tinct.apps.archive.item import Fate, Item, Work
 from tinct.apps.archive.worker import THERE
 from tinct.apps.photographs.batch import IN_COLOR
 from tinct.errors import InputError, OptionError
-from tinct.files import make_folder
+from tinct.files import locked, make_folder
 
 FOLDER = "tinct-archive"
 FILMS = f"{FOLDER}/films"  # where films are made
@@ -208,17 +207,11 @@ class Records:
             return
         path = storage.local_path(self._lock)
         make_folder(path.parent)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise OptionError(f"{self._work.target}: another tinct archive writes there") from error
-        try:
+        busy = OptionError(f"{self._work.target}: another tinct archive writes there")
+        with locked(path, busy):
             path.touch()
             self.began = path.stat().st_mtime  # by the clock of the disk, which may be another
             yield
-        finally:
-            lock.release()
 
     def load(self) -> Known:
         """Read what earlier runs have left, and remove rows that later ones have superseded.
