@@ -15,6 +15,8 @@ pytest.importorskip("pyarrow", reason="the extra 'archive' is not installed")
 pytest.importorskip("fsspec", reason="the extra 'archive' is not installed")
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from archives import ThreadCrew, results_in, rows_of
 
 from films import Film, make_film, packets
@@ -208,6 +210,16 @@ def test_all_films_become_one_kind_of_file(call: Call, tmp_path: Path) -> None:
     assert lines[0].endswith("one.mpg: mp4 cannot hold libvpx: another --codec or suffix")
     assert call(*command, "--container", "mkv")[0] == 0
     assert set(results_in(tmp_path / "out")) == {"one.mkv", "two.mkv"}
+
+
+@pytest.mark.parametrize("place", ["reel1", "old/reel.jpg"])
+def test_a_place_that_is_none_of_a_film_is_one_line(call: Call, tmp_path: Path, place: str) -> None:
+    source = str(make_film(tmp_path / "film.mkv"))
+    table = pa.table({"source": [source], "place": [place]})
+    pq.write_table(table, tmp_path / "manifest.parquet")
+    code, _, (line, _) = call("archive", "manifest.parquet", "-o", "out", *NANO)
+    assert code == 1
+    assert f"film.mkv: its place {place} is not that of a film: they end in .mp4, " in line
 
 
 def test_a_worker_gets_one_film_at_a_time() -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import OptionError
 from tinct.files import make_folder, written_whole
+from tinct.films.encoder import CONTAINERS
 from tinct.photographs import format_named
 from tinct.photographs.formats import FORMATS
 from tinct.runtime.session import model_path
@@ -338,6 +340,9 @@ class _Planner:
             return self._fail(readable, _NO_TEXT)
         if not is_inside(item.place):
             return self._fail(item, f"its place {item.place} is not below the target")
+        if item.is_film and Path(item.place).suffix.lower() not in CONTAINERS:
+            reason = f"its place {item.place} is not that of a film: they end in"
+            return self._fail(item, f"{reason} {', '.join(CONTAINERS)}")
         fingerprint = item.fingerprint(self._work.basis_of(item).deciding)
         overwrite = self._work.choices.batch.overwrite
         if known is None:
