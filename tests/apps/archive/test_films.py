@@ -222,6 +222,20 @@ def test_a_place_that_is_none_of_a_film_is_one_line(call: Call, tmp_path: Path, 
     assert f"film.mkv: its place {place} is not that of a film: they end in .mp4, " in line
 
 
+def test_what_tinct_video_has_put_beside_films_is_passed_over(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    for name in ("film.mkv", "other-color.mkv"):  # so called, but not tinct's
+        make_film(tmp_path / "scans" / name)
+    for options in ((), ("--preview",)):
+        assert call("video", "scans/film.mkv", *NANO, *options)[0] == 0
+    assert len(list((tmp_path / "scans").iterdir())) == 4
+    lines = call("archive", "scans", "-o", "all.parquet", "--list")[2]
+    assert lines == ["2 films -> all.parquet"]
+    _, _, lines = call("archive", "scans", "-o", "out", *NANO, "--recolor")
+    assert "left out: 2 that tinct has written" in lines
+    assert set(results_in(tmp_path / "out")) == {"film.mkv", "other-color.mkv"}
+
+
 def test_a_worker_gets_one_film_at_a_time() -> None:
     names = [*(f"{number}.jpg" for number in range(9)), "a.mkv", "b.mkv", "last.jpg"]
     portions = [len(some) for some in _divide([Item(name, name) for name in names])]

@@ -26,6 +26,7 @@ from tinct.apps.photographs.plan import FolderContents, Naming, name_results, wa
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.files import open_source, reason_of
 from tinct.films.encoder import CONTAINERS
+from tinct.films.mark import was_colored
 from tinct.photographs.formats import FORMATS
 
 _MANIFEST_SUFFIX = ".parquet"
@@ -156,11 +157,21 @@ def _list_disk(
     for here, contents in walk_folder(root, ignored):
         place = here.relative_to(root).as_posix()
         below = base if place == "." else f"{base}{place}/"
-        found = (*contents.pictures, *contents.films)
+        films = [film for film in contents.films if not _is_result(film)]
+        contents.results += len(contents.films) - len(films)
+        found = (*contents.pictures, *films)
         facts = [(str(path), *_disk_facts(path)) for path in found]
         left_out.add(contents)
         if facts:
             yield _named(facts, below, naming)
+
+
+def _is_result(film: Path) -> bool:
+    """Tell whether ``tinct video`` has put a film beside another.
+
+    Only those that are called so are opened: of many films that would take minutes in every run.
+    """
+    return ("-color" in film.stem or "-preview" in film.stem) and was_colored(film)
 
 
 def _disk_facts(path: Path) -> tuple[int | None, int | None]:
