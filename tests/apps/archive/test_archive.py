@@ -435,6 +435,16 @@ def test_manifests_that_lack_something_are_one_line(
 # -- object stores, and what is missing
 
 
+@pytest.mark.parametrize("source", ["nowhere", "nowhere.parquet", "scans"])
+@pytest.mark.parametrize("output", [("-o", "new"), ("-o", "new/all.parquet", "--list")])
+def test_a_source_that_is_none_leaves_nothing(
+    call: Call, tmp_path: Path, scans: Path, source: str, output: tuple[str, ...]
+) -> None:
+    (tmp_path / "more/scans").mkdir(parents=True)
+    assert call("archive", source, "more/scans", *output)[0] == 2
+    assert not (tmp_path / "new").exists()
+
+
 def test_object_stores_are_read_and_written(
     call: Call, tmp_path: Path, scans: Path, in_threads: list[int]
 ) -> None:

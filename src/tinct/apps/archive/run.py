@@ -115,10 +115,10 @@ def color_archive(
     target = _checked(target, sources)
     work = _plan_work(target, choices, options)
     records, left_out, tally = Records(work), LeftOut(), _Tally()
+    found = _find(sources, target, choices.batch, options, left_out)
     with records.locked():
         storage.clear_temporary(storage.join(target, codes.FILMS), records.began)
         planner = _Planner(work, options, records, tally)
-        found = _find(sources, target, choices.batch, options, left_out)
         try:
             with prefetch(planner.parts(found), 1) as parts:
                 _color(parts, work, options, records, tally)
@@ -154,12 +154,13 @@ def write_manifest(
         raise OptionError(f"-o {target}: --list writes a Parquet file on a disk: manifest.parquet")
     num_photographs, num_films, num_failed = 0, 0, 0
     path = storage.local_path(target)
+    found = _find(sources, target, batch, options, LeftOut())
     make_folder(path.parent)
     with (
         written_whole(path, overwrite=batch.overwrite) as temporary,
         pq.ParquetWriter(temporary, codes.MANIFEST, compression="zstd") as writer,
     ):
-        for group in _find(sources, target, batch, options, LeftOut()):
+        for group in found:
             good = [item for item in group if _encodable(item) == item]
             for begin in range(0, len(good), _PART):
                 writer.write_table(manifest_table(good[begin : begin + _PART]))
@@ -214,11 +215,14 @@ def _find(
     """Find what is wanted, see ``list_items``."""
     format = None if batch.format is None else format_named(batch.format)
     naming = Naming(None, format, film_suffix=options.film_suffix)
-    only = options.only
-    for group in list_items(sources, target, naming, left_out):
-        wanted = [item for item in group if only is None or item.is_film == (only == "films")]
-        left_out.num_unwanted += len(group) - len(wanted)
-        yield wanted
+    groups = list_items(sources, target, naming, left_out)
+    return (_wanted(group, options.only, left_out) for group in groups)
+
+
+def _wanted(group: list[Item], only: Kind | None, left_out: LeftOut) -> list[Item]:
+    wanted = [item for item in group if only is None or item.is_film == (only == "films")]
+    left_out.num_unwanted += len(group) - len(wanted)
+    return wanted
 
 
 def _checked(target: str, sources: Sequence[str]) -> str:
