@@ -7,11 +7,11 @@ import hashlib
 import os
 import secrets
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tinct.errors import InputError, OptionError, OutputError
+from tinct.errors import InputError, OptionError, OutputError, TinctError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -184,6 +184,37 @@ def written_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
             raise OutputError(f"{path}: {reason_of(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, busy: TinctError) -> Iterator[None]:
+    """Keep other processes out; the lock ends with this one, whatever ends it.
+
+    There is none on file systems that have no locks.
+
+    Args:
+        path: The file to lock; it is there as long as the lock is.
+        busy: What to raise if another process has the lock.
+
+    Raises:
+        OutputError: The file cannot be made.
+    """
+    from filelock import FileLock, Timeout  # takes time to load, and photographs need none
+
+    lock = FileLock(path)
+    try:
+        with suppress(NotImplementedError):
+            lock.acquire(timeout=0)
+    except Timeout as error:
+        raise busy from error
+    except OSError as error:
+        raise OutputError(f"{path}: {reason_of(error)}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):
+            path.unlink()
 
 
 def _mode_of(path: str) -> int | None:

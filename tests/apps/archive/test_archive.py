@@ -241,6 +241,53 @@ def test_what_failed_is_tried_again_if_asked_for_or_repaired(
     assert statuses(tmp_path / "out") == {"done": 4}
 
 
+def test_a_result_is_known_after_a_later_attempt_that_failed(
+    call: Call, tmp_path: Path, scans: Path, save_gray: SaveGray
+) -> None:
+    for options in ((), ("--overwrite",)):
+        save_gray(scans / "a.jpg")
+        call("archive", "scans", "-o", "out", *NANO)
+        before = (tmp_path / "out/a.jpg").read_bytes()
+        (scans / "a.jpg").write_bytes(b"\xff\xd8\xff no more")
+        for again in ((), ("--retry",)):
+            call("archive", "scans", "-o", "out", *NANO, *options, *again)
+            assert statuses(tmp_path / "out") == {"done": 2, "failed": 2}
+        assert (tmp_path / "out/a.jpg").read_bytes() == before
+        save_gray(scans / "a.jpg", 64, 48)
+        call("archive", "scans", "-o", "out", *NANO)
+        assert statuses(tmp_path / "out") == {"done": 3, "failed": 1}
+        assert (tmp_path / "out/a.jpg").read_bytes() != before
+
+
+def test_a_result_that_was_being_replaced_is_known_after_an_attempt_that_failed(
+    call: Call, tmp_path: Path, scans: Path, save_gray: SaveGray
+) -> None:
+    call("archive", "scans", "-o", "out", *NANO)
+    first = set((tmp_path / "out/tinct-archive/status").iterdir())
+    call("archive", "scans", "-o", "out", *NANO, "--saturation", "0")
+    for path in set((tmp_path / "out/tinct-archive/status").iterdir()) - first:
+        path.unlink()  # as when it was killed
+    (scans / "a.jpg").write_bytes(b"\xff\xd8\xff no more")
+    call("archive", "scans", "-o", "out", *NANO, "--saturation", "0")
+    assert statuses(tmp_path / "out") == {"done": 2, "failed": 2}
+    save_gray(scans / "a.jpg")
+    call("archive", "scans", "-o", "out", *NANO, "--saturation", "0")
+    assert statuses(tmp_path / "out") == {"done": 3, "failed": 1}
+
+
+def test_a_retouched_result_stays_after_an_attempt_that_failed(
+    call: Call, tmp_path: Path, scans: Path, save_gray: SaveGray
+) -> None:
+    call("archive", "scans", "-o", "out", *NANO)
+    (scans / "a.jpg").write_bytes(b"\xff\xd8\xff no more")
+    call("archive", "scans", "-o", "out", *NANO)
+    (tmp_path / "out/a.jpg").write_bytes(b"mine")
+    save_gray(scans / "a.jpg")
+    call("archive", "scans", "-o", "out", *NANO)
+    assert (tmp_path / "out/a.jpg").read_bytes() == b"mine"
+    assert statuses(tmp_path / "out") == {"done": 2, "skipped": 1, "failed": 1}
+
+
 def test_those_in_color_are_looked_at_once_and_colored_if_asked_for(
     call: Call,
     tmp_path: Path,
@@ -386,6 +433,16 @@ def test_manifests_that_lack_something_are_one_line(
 
 
 # -- object stores, and what is missing
+
+
+@pytest.mark.parametrize("source", ["nowhere", "nowhere.parquet", "scans"])
+@pytest.mark.parametrize("output", [("-o", "new"), ("-o", "new/all.parquet", "--list")])
+def test_a_source_that_is_none_leaves_nothing(
+    call: Call, tmp_path: Path, scans: Path, source: str, output: tuple[str, ...]
+) -> None:
+    (tmp_path / "more/scans").mkdir(parents=True)
+    assert call("archive", source, "more/scans", *output)[0] == 2
+    assert not (tmp_path / "new").exists()
 
 
 def test_object_stores_are_read_and_written(

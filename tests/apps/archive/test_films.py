@@ -15,6 +15,8 @@ pytest.importorskip("pyarrow", reason="the extra 'archive' is not installed")
 pytest.importorskip("fsspec", reason="the extra 'archive' is not installed")
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from archives import ThreadCrew, results_in, rows_of
 
 from films import Film, make_film, packets
@@ -160,6 +162,18 @@ def test_one_kind_alone(
     assert lines == ["1 photograph and 1 film -> all.parquet"]
 
 
+@pytest.mark.parametrize("options", [(), ("--crf", "20")])
+def test_a_film_is_known_after_an_option_that_failed(
+    call: Call, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "scans").mkdir()
+    make_film(tmp_path / "scans/film.mkv")
+    for tried, expected in (((), 0), (("--codec", "nope"), 1), (options, 0)):
+        code, _, lines = call("archive", "scans", "-o", "out", *NANO, *tried)
+        assert code == expected
+    assert lines[-1].startswith("1 film colored in ")
+
+
 def test_a_film_comes_from_elsewhere_and_goes_there(call: Call, tmp_path: Path) -> None:
     import fsspec
 
@@ -196,6 +210,30 @@ def test_all_films_become_one_kind_of_file(call: Call, tmp_path: Path) -> None:
     assert lines[0].endswith("one.mpg: mp4 cannot hold libvpx: another --codec or suffix")
     assert call(*command, "--container", "mkv")[0] == 0
     assert set(results_in(tmp_path / "out")) == {"one.mkv", "two.mkv"}
+
+
+@pytest.mark.parametrize("place", ["reel1", "old/reel.jpg"])
+def test_a_place_that_is_none_of_a_film_is_one_line(call: Call, tmp_path: Path, place: str) -> None:
+    source = str(make_film(tmp_path / "film.mkv"))
+    table = pa.table({"source": [source], "place": [place]})
+    pq.write_table(table, tmp_path / "manifest.parquet")
+    code, _, (line, _) = call("archive", "manifest.parquet", "-o", "out", *NANO)
+    assert code == 1
+    assert f"film.mkv: its place {place} is not that of a film: they end in .mp4, " in line
+
+
+def test_what_tinct_video_has_put_beside_films_is_passed_over(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    for name in ("film.mkv", "other-color.mkv"):  # so called, but not tinct's
+        make_film(tmp_path / "scans" / name)
+    for options in ((), ("--preview",)):
+        assert call("video", "scans/film.mkv", *NANO, *options)[0] == 0
+    assert len(list((tmp_path / "scans").iterdir())) == 4
+    lines = call("archive", "scans", "-o", "all.parquet", "--list")[2]
+    assert lines == ["2 films -> all.parquet"]
+    _, _, lines = call("archive", "scans", "-o", "out", *NANO, "--recolor")
+    assert "left out: 2 that tinct has written" in lines
+    assert set(results_in(tmp_path / "out")) == {"film.mkv", "other-color.mkv"}
 
 
 def test_a_worker_gets_one_film_at_a_time() -> None:

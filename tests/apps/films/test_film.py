@@ -900,6 +900,41 @@ def test_a_disk_that_is_full_ends_the_run_and_keeps_what_is_finished(
     assert len(read_film(tmp_path / "out.mkv").times) == 40
 
 
+def test_two_runs_do_not_make_one_film(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=4))
+    join, second = color_film.join, []
+
+    def join_late(*arguments: Any) -> list[str]:
+        second.append(call("video", source, "-o", "out.mkv"))
+        return join(*arguments)
+
+    monkeypatch.setattr(color_film, "join", join_late)
+    assert _color(call, source, "-o", "out.mkv") == []
+    assert second == [(1, "", ["tinct: error: out.mkv.parts: another run is working on this film"])]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
+
+
+def test_a_run_that_was_killed_is_in_no_way(
+    call: Call, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=4))
+    killed = """
+import os
+from tinct.apps import cli
+from tinct.apps.films import color_film
+color_film.join = lambda *_: os._exit(9)
+cli.main()
+"""
+    command = [sys.executable, "-c", killed, "video", str(source), "-o", "out.mkv"]
+    assert subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode == 9
+    assert (tmp_path / ".out.mkv.lock").exists()
+    lines = _color(call, source, "-o", "out.mkv")
+    assert lines == [f"{source}: goes on after 4 frames that are finished"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
+
+
 def test_a_finished_film_is_skipped(call: Call, tmp_path: Path) -> None:
     source = make_film(tmp_path / "in.mkv")
     (tmp_path / "out.mkv").write_bytes(b"mine")

@@ -253,7 +253,8 @@ def _wait(running: dict[Future[list[Fate]], _Portion], crew: Crew[W]) -> set[Fut
 def _retry(portion: _Portion, again: deque[_Portion]) -> list[Fate]:
     """Have the items of a worker that has ended done again, unless one ended several."""
     if len(portion.items) == 1 and portion.num_ends >= _MOST_ENDS:
-        return [Fate(portion.items[0], "failed", _ENDED)]
+        item = portion.items[0]
+        return [Fate(item, "failed", _ENDED, output_hash=item.result_hash)]
     ends = portion.num_ends + 1
     again.extend(_Portion(portion.part, [item], ends) for item in portion.items)
     return []

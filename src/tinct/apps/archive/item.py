@@ -84,7 +84,7 @@ class Fate:
     seconds: float | None = None  # reading, coloring and writing; without waiting for one another
     hash: str | None = None  # SHA-256 of what was read
     output_size: int | None = None  # bytes
-    output_hash: str | None = None
+    output_hash: str | None = None  # of an earlier result that stays, where none was made
     worker: str | None = None  # host and process
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -26,6 +26,7 @@ from tinct.apps.photographs.plan import FolderContents, Naming, name_results, wa
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.files import open_source, reason_of
 from tinct.films.encoder import CONTAINERS
+from tinct.films.mark import was_colored
 from tinct.photographs.formats import FORMATS
 
 _MANIFEST_SUFFIX = ".parquet"
@@ -59,24 +60,31 @@ def list_items(
         naming: Of which the format and the suffix of films count.
         left_out: Is told what else was found.
 
-    Yields:
-        The items of a folder, or some of a manifest.
+    Returns:
+        The items of a folder at a time, or some of a manifest. What they are taken from may raise
+        an ``InputError`` or an ``OptionError``: it cannot be listed or read.
 
     Raises:
-        InputError: A source cannot be listed or read.
-        OptionError: A source is none, or two have the same name.
+        OptionError: A source on a disk is none, or two have the same name.
     """
     kinds = {source: _kind_of(source) for source in sources}
     folders = [source for source in kinds if kinds[source] == "folder"]
-    several = len(folders) > 1
     names = sorted(_name_of(folder) for folder in folders)
     for name, following in pairwise(names):
-        if several and name == following:
+        if name == following:
             raise OptionError(f"two folders called {name}: archive one after the other")
+    return _list_all(kinds, target, naming, left_out)
+
+
+def _list_all(
+    kinds: Mapping[str, str], target: str, naming: Naming, left_out: LeftOut
+) -> Iterator[list[Item]]:
+    """Find the items of sources of which is known what they are."""
+    folders = [source for source in kinds if kinds[source] == "folder"]
     if files := [source for source in kinds if kinds[source] == "file"]:
         yield _named([_file_facts(name) for name in files], "", naming)
     for folder in folders:
-        base = f"{_name_of(folder)}/" if several else ""
+        base = f"{_name_of(folder)}/" if len(folders) > 1 else ""
         list_one = _list_url if storage.is_url(folder) else _list_disk
         yield from list_one(folder, base, target, naming, left_out)
     for source, kind in kinds.items():
@@ -91,16 +99,14 @@ def _kind_of(source: str) -> str:
         OptionError: It is none of these.
     """
     suffix = posixpath.splitext(source)[1].lower()
+    is_url = storage.is_url(source)
+    if not is_url and not storage.local_path(source).exists():
+        raise OptionError(f"{source}: no such file or folder")
     if suffix == _MANIFEST_SUFFIX:
         return "manifest"
-    if storage.is_url(source):
+    if is_url:
         return "file" if suffix in FORMATS or suffix in FILM_SUFFIXES else "folder"
-    path = storage.local_path(source)
-    if path.is_dir():
-        return "folder"
-    if not path.exists():
-        raise OptionError(f"{source}: no such file or folder")
-    return "file"
+    return "folder" if storage.local_path(source).is_dir() else "file"
 
 
 def _name_of(source: str) -> str:
@@ -156,11 +162,21 @@ def _list_disk(
     for here, contents in walk_folder(root, ignored):
         place = here.relative_to(root).as_posix()
         below = base if place == "." else f"{base}{place}/"
-        found = (*contents.pictures, *contents.films)
+        films = [film for film in contents.films if not _is_result(film)]
+        contents.results += len(contents.films) - len(films)
+        found = (*contents.pictures, *films)
         facts = [(str(path), *_disk_facts(path)) for path in found]
         left_out.add(contents)
         if facts:
             yield _named(facts, below, naming)
+
+
+def _is_result(film: Path) -> bool:
+    """Tell whether ``tinct video`` has put a film beside another.
+
+    Only those that are called so are opened: of many films that would take minutes in every run.
+    """
+    return ("-color" in film.stem or "-preview" in film.stem) and was_colored(film)
 
 
 def _disk_facts(path: Path) -> tuple[int | None, int | None]:

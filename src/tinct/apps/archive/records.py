@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from tinct import __version__
@@ -35,7 +34,7 @@ from tinct.apps.archive.item import Fate, Item, Work
 from tinct.apps.archive.worker import THERE
 from tinct.apps.photographs.batch import IN_COLOR
 from tinct.errors import InputError, OptionError
-from tinct.files import make_folder
+from tinct.files import locked, make_folder
 
 FOLDER = "tinct-archive"
 FILMS = f"{FOLDER}/films"  # where films are made
@@ -93,7 +92,7 @@ class Past(NamedTuple):
 
 
 class MadeOf(NamedTuple):
-    """What a result was made of."""
+    """What a result of tinct's was made of."""
 
     source: str
     output_hash: str | None  # SHA-256 of the result as it was written, where that is known
@@ -208,17 +207,11 @@ class Records:
             return
         path = storage.local_path(self._lock)
         make_folder(path.parent)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise OptionError(f"{self._work.target}: another tinct archive writes there") from error
-        try:
+        busy = OptionError(f"{self._work.target}: another tinct archive writes there")
+        with locked(path, busy):
             path.touch()
             self.began = path.stat().st_mtime  # by the clock of the disk, which may be another
             yield
-        finally:
-            lock.release()
 
     def load(self) -> Known:
         """Read what earlier runs have left, and remove rows that later ones have superseded.
@@ -252,8 +245,8 @@ class Records:
         codes = rows[last, 2].astype(np.uint8)
         return Known(rows[last, 0], rows[last, 1], codes, numbers[last])
 
-    def made_of(self, item: Item, past: Past) -> MadeOf:
-        """Return what the result at the place of an item was made of.
+    def made_of(self, item: Item, past: Past) -> MadeOf | None:
+        """Return what the result at the place of an item was made of; None if none is tinct's.
 
         Args:
             item: What would be made of another one, or anew.
@@ -265,18 +258,20 @@ class Records:
         self._made[past.part] = table  # the last one used comes last
         if len(self._made) > _TABLES_REMEMBERED:
             del self._made[next(iter(self._made))]
-        return table[hash_of(item.key)]
+        return table.get(hash_of(item.key))
 
     def _load_made(self, stem: str, is_status: bool) -> dict[int, MadeOf]:
         """Return what the results of a part were made of, by the hashes of their places."""
         folder = self.statuses if is_status else self._manifests
-        columns = ["place", "source", *(["output_hash"] if is_status else [])]
+        columns = ["place", "source", *(["status", "output_hash"] if is_status else [])]
         rows = _read_table(storage.join(folder, f"{stem}.parquet"), columns).to_pylist()
         return {
             hash_of(Item(row["source"], row["place"] or "").key): MadeOf(
                 row["source"], row.get("output_hash")
             )
             for row in rows
+            # Where a later attempt has failed, its row has the hash of the result that stays.
+            if not is_status or row["status"] == "done" or row["output_hash"]
         }
 
     def _load_begun(self, name: str) -> _Hashes:

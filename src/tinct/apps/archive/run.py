@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ from tinct.apps.stages import prefetch
 from tinct.cores import count_processors
 from tinct.errors import OptionError
 from tinct.files import make_folder, written_whole
+from tinct.films.encoder import CONTAINERS
 from tinct.photographs import format_named
 from tinct.photographs.formats import FORMATS
 from tinct.runtime.session import model_path
@@ -113,10 +115,10 @@ def color_archive(
     target = _checked(target, sources)
     work = _plan_work(target, choices, options)
     records, left_out, tally = Records(work), LeftOut(), _Tally()
+    found = _find(sources, target, choices.batch, options, left_out)
     with records.locked():
         storage.clear_temporary(storage.join(target, codes.FILMS), records.began)
         planner = _Planner(work, options, records, tally)
-        found = _find(sources, target, choices.batch, options, left_out)
         try:
             with prefetch(planner.parts(found), 1) as parts:
                 _color(parts, work, options, records, tally)
@@ -152,12 +154,13 @@ def write_manifest(
         raise OptionError(f"-o {target}: --list writes a Parquet file on a disk: manifest.parquet")
     num_photographs, num_films, num_failed = 0, 0, 0
     path = storage.local_path(target)
+    found = _find(sources, target, batch, options, LeftOut())
     make_folder(path.parent)
     with (
         written_whole(path, overwrite=batch.overwrite) as temporary,
         pq.ParquetWriter(temporary, codes.MANIFEST, compression="zstd") as writer,
     ):
-        for group in _find(sources, target, batch, options, LeftOut()):
+        for group in found:
             good = [item for item in group if _encodable(item) == item]
             for begin in range(0, len(good), _PART):
                 writer.write_table(manifest_table(good[begin : begin + _PART]))
@@ -212,11 +215,14 @@ def _find(
     """Find what is wanted, see ``list_items``."""
     format = None if batch.format is None else format_named(batch.format)
     naming = Naming(None, format, film_suffix=options.film_suffix)
-    only = options.only
-    for group in list_items(sources, target, naming, left_out):
-        wanted = [item for item in group if only is None or item.is_film == (only == "films")]
-        left_out.num_unwanted += len(group) - len(wanted)
-        yield wanted
+    groups = list_items(sources, target, naming, left_out)
+    return (_wanted(group, options.only, left_out) for group in groups)
+
+
+def _wanted(group: list[Item], only: Kind | None, left_out: LeftOut) -> list[Item]:
+    wanted = [item for item in group if only is None or item.is_film == (only == "films")]
+    left_out.num_unwanted += len(group) - len(wanted)
+    return wanted
 
 
 def _checked(target: str, sources: Sequence[str]) -> str:
@@ -338,6 +344,9 @@ class _Planner:
             return self._fail(readable, _NO_TEXT)
         if not is_inside(item.place):
             return self._fail(item, f"its place {item.place} is not below the target")
+        if item.is_film and Path(item.place).suffix.lower() not in CONTAINERS:
+            reason = f"its place {item.place} is not that of a film: they end in"
+            return self._fail(item, f"{reason} {', '.join(CONTAINERS)}")
         fingerprint = item.fingerprint(self._work.basis_of(item).deciding)
         overwrite = self._work.choices.batch.overwrite
         if known is None:
@@ -350,29 +359,33 @@ class _Planner:
             self._tally.num_twice += 1
             return None
         if is_same and not overwrite:
-            return self._decide_same(item, fingerprint, code)
-        if overwrite or code not in (codes.DONE, codes.BEGUN, codes.REPLACED):
-            return self._begin(item, fingerprint, is_repeated=overwrite)
-        return self._replace(item, fingerprint, known)
+            return self._decide_same(item, fingerprint, known)
+        return self._do_again(item, fingerprint, known)
 
-    def _replace(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
-        """Decide about one whose place has a result of tinct's that was made otherwise."""
-        source, result_hash = self._records.made_of(item, known)
+    def _do_again(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
+        """Decide about one that will be done again, and replace its result if that is tinct's."""
+        overwrite = self._work.choices.batch.overwrite
+        made = self._records.made_of(item, known)
+        if made is None:
+            return self._begin(item, fingerprint, is_repeated=overwrite)
+        source = made.source
         is_another = source not in self._sources and not storage.is_same(source, item.source)
-        if is_another and storage.exists(source):
+        if is_another and not overwrite and storage.exists(source):
             reason = f"{item.place} is the result of {source}; choose another place with -o"
             return self._fail(item, reason)
-        if known.code == codes.DONE:
+        item = replace(item, result_hash=made.output_hash)
+        if known.code == codes.DONE and not overwrite:
             note = "done again: the file, the model or an option has changed"
-            item = replace(item, notes=(*item.notes, note), result_hash=result_hash)
+            item = replace(item, notes=(*item.notes, note))
         return self._begin(item, fingerprint, is_repeated=True)
 
-    def _decide_same(self, item: Item, fingerprint: str, code: int) -> Item | Fate | None:
+    def _decide_same(self, item: Item, fingerprint: str, known: Past) -> Item | Fate | None:
         """Decide about one of which nothing has changed since an earlier run."""
+        code = known.code
         recolors = code == codes.IN_COLOR_ALREADY and self._work.choices.batch.recolor
         retries = code == codes.FAILED and self._options.retry
         if recolors or retries or code == codes.REPLACED:
-            return self._begin(item, fingerprint, is_repeated=code == codes.REPLACED)
+            return self._do_again(item, fingerprint, known)
         needs_result = code in (codes.DONE, codes.NOT_OURS, codes.BEGUN)
         if needs_result and not self._has_result(item.place):
             return self._begin(item, fingerprint)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -26,7 +27,7 @@ from tinct.apps.console import Verbosity, set_verbosity
 from tinct.apps.photographs.batch import choose_format, explain, read_found
 from tinct.apps.photographs.journal import model_digest
 from tinct.cores import prepare_threads
-from tinct.errors import ModelError, OutputError
+from tinct.errors import ModelError, OutputError, TinctError
 from tinct.photographs import encode_with_losses
 from tinct.runtime import Colorizer
 
@@ -200,12 +201,22 @@ class Worker:
         target = self._target_of(item)
         if isinstance(error, _RecoveredError):
             return recovered(item, self.name)
+        kept = self._hash_of_earlier(item)
         if isinstance(error, _ThereError):
-            return Fate(item, "skipped", f"{target} {THERE}", worker=self.name)
+            reason = f"{target} {THERE}"
+            return Fate(item, "skipped", reason, output_hash=kept, worker=self.name)
         status, reason = explain(error)
         assert status != "stopped"
         reason = reason.removeprefix(f"{item.source}: ")
-        return Fate(item, status, reason, worker=self.name)
+        return Fate(item, status, reason, output_hash=kept, worker=self.name)
+
+    def _hash_of_earlier(self, item: Item) -> str | None:
+        """Return the hash of an earlier result of tinct's, by which a later run knows it."""
+        overwrites = self._work.choices.batch.overwrite  # it may be anybody's then
+        if item.result_hash is None and item.is_repeated and not overwrites:
+            with suppress(TinctError):  # none is there
+                return storage.digest_of(self._target_of(item))
+        return item.result_hash
 
     def _target_of(self, item: Item) -> str:
         return storage.join(self._work.target, item.place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ from tinct.apps.films.options import FilmOptions, FilmRecord, open_film
 from tinct.apps.report import write_json
 from tinct.apps.stages import consume_in_thread, prefetch
 from tinct.errors import InputError, OptionError, OutputError
-from tinct.files import digest_of, reason_of
+from tinct.files import digest_of, locked, reason_of
 from tinct.films.cut import WHOLE, Cut
 from tinct.films.encoder import CONTAINERS, plan_encoder
 from tinct.films.join import check_header, join
@@ -67,7 +67,7 @@ class FilmJob:
     @property
     def folder(self) -> Path:
         """Where finished segments are kept."""
-        return self.target.with_name(f"{self.target.name}{UNFINISHED}")
+        return _choose_folder(self.target, self.options)
 
     @property
     def partial(self) -> Path:
@@ -131,10 +131,14 @@ def color_one(
     begun = time.perf_counter()
     to_pictures = output is not None and is_pattern(output)
     target = Path(str(output)) if to_pictures else choose_target(source, output, options, others)
-    if not to_pictures and target.exists() and not options.overwrite:
-        print_message(f"{source}: skipped, {target} is there already (--overwrite does it again)")
-        return FilmRecord(source, str(target), "skipped")
-    with bring_films(source, options, target.absolute().parent) as options:
+    with ExitStack() as stack:
+        if not to_pictures:
+            stack.enter_context(_alone(_choose_folder(target, options)))
+            if target.exists() and not options.overwrite:
+                how = "(--overwrite does it again)"
+                print_message(f"{source}: skipped, {target} is there already {how}")
+                return FilmRecord(source, str(target), "skipped")
+        options = stack.enter_context(bring_films(source, options, target.absolute().parent))
         if to_pictures:
             from tinct.apps.films.stills import color_to_pictures
 
@@ -209,6 +213,21 @@ def choose_target(
     if not os.access(place, os.W_OK | os.X_OK):
         raise OutputError(f"{target}: no permission to write in {place}")
     return target
+
+
+def _choose_folder(target: Path, options: FilmOptions) -> Path:
+    """Choose where finished segments are kept; with ``--continue`` also under another suffix."""
+    folder = target.with_name(f"{target.name}{UNFINISHED}")
+    if options.resume and not folder.exists():
+        others = sorted(folder.parent.glob(f"{glob.escape(target.stem)}.*{UNFINISHED}"))
+        return others[0] if others else folder
+    return folder
+
+
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs from a folder of segments, which need not be there."""
+    busy = OutputError(f"{folder}: another run is working on this film")
+    return locked(folder.with_name(f".{folder.stem}.lock"), busy)
 
 
 def _name_partial(target: Path) -> Path:
@@ -332,12 +351,9 @@ def _join(job: FilmJob, parts: Parts, cut: Cut, target: Path, overwrite: bool) -
 def _open_parts(job: FilmJob) -> Parts:
     """Open the folder of segments; one that does not fit is given up only if that was asked for.
 
-    With ``--continue``, segments of another version of tinct, or for another suffix, will do.
+    With ``--continue``, segments of another version of tinct will do.
     """
     identity, folder = _identity(job), job.folder
-    if job.options.resume and not folder.exists():
-        others = sorted(folder.parent.glob(f"{glob.escape(job.target.stem)}.*{UNFINISHED}"))
-        folder = others[0] if others else folder
     try:
         return Parts(folder, identity, ignored=("versions",) if job.options.resume else ())
     except OutputError:
