@@ -129,6 +129,30 @@ def test_own_results_are_never_inputs(call: Call, tmp_path: Path, save_gray: Sav
     assert any("2 that tinct has written" in line for line in lines)
 
 
+def test_a_photograph_is_no_result_because_of_its_name(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "album/scan1.jpg")
+    assert call("image", "album", "-o", "colored", *NANO)[0] == 0
+    (tmp_path / "colored/scan1.jpg").unlink()
+    save_gray(tmp_path / "colored/scan1.jpg", 60, 50)
+    code, _, lines = call("image", "colored", "-o", "out", *NANO)
+    assert code == 0
+    assert _pictures(tmp_path / "out") == ["scan1.jpg"]
+    assert not any("that tinct has written" in line for line in lines)
+
+
+def test_an_edited_result_is_a_photograph_of_the_user(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "album/photo.jpg")
+    assert call("image", "album", "-o", "colored", *NANO)[0] == 0
+    _save_color(tmp_path / "colored/photo.jpg")
+    code, _, lines = call("image", "colored", "-o", "out", *NANO)
+    assert code == 0
+    assert any("in color already" in line for line in lines)
+
+
 # -- done again
 
 

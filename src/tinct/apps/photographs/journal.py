@@ -204,8 +204,12 @@ def _decide(
 
 
 def results_in(folder: Path) -> frozenset[str]:
-    """Return the names of the files in a folder that are results, by its journal."""
-    return frozenset(_read(folder))
+    """Return the names of the files in a folder that are, by its journal, as tinct wrote them.
+
+    A name alone says nothing: another file may have it by now, or the user has edited the result.
+    """
+    entries = _read(folder).items()
+    return frozenset(name for name, entry in entries if entry.get("state") == _state(folder / name))
 
 
 def _read(folder: Path) -> dict[str, Entry]:

@@ -96,7 +96,7 @@ class FolderContents:
     pictures: list[Path] = field(default_factory=list)
     films: list[Path] = field(default_factory=list)
     suffixes: Counter[str] = field(default_factory=Counter)  # of files of other kinds
-    results: int = 0  # files that tinct has written there
+    results: int = 0  # files that are as tinct has written them there
     links: list[Path] = field(default_factory=list)  # to folders; they are not followed
     unreadable: list[OSError] = field(default_factory=list)  # folders
 
