@@ -211,6 +211,27 @@ def test_a_damaged_journal_costs_nothing_but_its_knowledge(call: Call, tmp_path:
     assert "2 skipped" in lines[-1]
 
 
+@pytest.mark.parametrize("again", [("album", "--recolor"), ("album/pages.tif",)])
+def test_pages_left_in_color_are_colored_when_that_is_asked_for(
+    call: Call, tmp_path: Path, save_gray: SaveGray, again: tuple[str, ...]
+) -> None:
+    gray = np.asarray(Image.open(save_gray(tmp_path / "album/gray.tif")))
+    color = np.asarray(Image.open(_save_color(tmp_path / "color.png")))
+    Picture(gray, pages=(Picture(color),)).save(tmp_path / "album/pages.tif")
+    assert call("image", "album", "-o", "out", *NANO)[0] == 0
+    _, _, lines = call("image", "album", "-o", "out", *NANO)
+    assert "2 skipped" in lines[-1]
+    for name, more in (("gray.tif", ("album/gray.tif",)), ("pages.tif", again)):
+        before = (tmp_path / "out" / name).read_bytes()
+        code, _, lines = call("image", *more, "-o", "out/", *NANO)
+        assert code == 0
+        is_again = name == "pages.tif"
+        assert any("done again: pages that are in color" in line for line in lines) == is_again
+        assert ((tmp_path / "out" / name).read_bytes() != before) == is_again
+    _, _, lines = call("image", "album", "-o", "out", *NANO)
+    assert "2 skipped" in lines[-1]
+
+
 def test_without_hints_and_references_it_is_done_again(
     call: Call, photo: Path, tmp_path: Path
 ) -> None:

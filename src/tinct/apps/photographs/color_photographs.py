@@ -99,7 +99,7 @@ def color_photographs(
     deciding = deciding_options(color, batch) | {"choices": options.choices}
     if known:
         deciding |= known.digests
-    journal = Journal(color.model, deciding)
+    journal = Journal(color.model, deciding, batch.recolor)
     todo, decided = split_finished(plan.jobs, journal, batch.overwrite)
     others = [
         PhotographRecord(job.input_name, job.output_name, status, reason)
@@ -164,7 +164,7 @@ def _color(
             _take(record, run)
             advance()
             if record.status == "done":
-                journal.note(job)
+                journal.note(job, record.pages_in_color)
 
         if run.options.choices:
             from tinct.apps.photographs.sheet import Chooser

@@ -63,6 +63,7 @@ class PhotographRecord:
     height: int | None = None
     seconds: float = 0.0  # from the start of reading to the end of writing
     sheet: str | None = None  # the side-by-side sheet, when one was asked for
+    pages_in_color: int = 0  # pages that were left as they are, as they are in color
 
 
 @dataclass(frozen=True, slots=True)
