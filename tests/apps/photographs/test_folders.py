@@ -93,6 +93,21 @@ def test_files_left_out_are_counted(call: Call, tmp_path: Path, save_gray: SaveG
         assert [Path(link).name for link in left_out["links"]] == ["sub"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pipes_in_folders_are_left_out(call: Call, tmp_path: Path, save_gray: SaveGray) -> None:
+    (tmp_path / "album").mkdir()
+    for name in ("pipe.jpg", "pipe.mp4"):
+        os.mkfifo(tmp_path / "album" / name)
+    code, _, lines = call("image", "album", "-o", "out", *NANO)
+    assert code == 1
+    assert "no pictures in this folder (only pipe or device)" in lines[0]
+    save_gray(tmp_path / "album/photo.jpg")
+    code, _, lines = call("image", "album", "-o", "out", "--films", *NANO)
+    assert code == 0
+    assert any("2 files of other kinds (2 pipe or device)" in line for line in lines)
+    assert _pictures(tmp_path / "out") == ["photo.jpg"]
+
+
 def test_a_film_that_fails_does_not_stop_the_others(
     call: Call, tmp_path: Path, save_gray: SaveGray
 ) -> None:
