@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinct.apps.console import print_warning
-from tinct.files import write_atomically
+from tinct.errors import OptionError, OutputError
+from tinct.files import reason_of, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+def check_report(destination: str | None, outputs: Iterable[str | Path | None] = ()) -> None:
+    """Find out before the work whether a report can be written, and replaces only a report.
+
+    Args:
+        destination: Name of the file, ``-`` for stdout, or None for no report.
+        outputs: What else will be written: its folders are made on the way.
+
+    Raises:
+        OptionError: A file is there that is no report.
+        OutputError: The file cannot be written.
+    """
+    if destination is None or destination == "-":
+        return
+    target = Path(os.path.realpath(destination))
+    if os.path.isdir(target):
+        raise OutputError(f"{destination}: a folder, not a file")
+    if os.path.isfile(target):
+        _check_is_report(destination)
+    elif os.path.exists(target):  # a device or a pipe, which stays where it is
+        return
+    folder = target.parent
+    if os.path.isdir(folder):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{destination}: no permission to write there")
+        return
+    others = (Path(os.path.realpath(output)) for output in outputs if output is not None)
+    if not any(other.is_relative_to(folder) for other in others):
+        raise OutputError(f"{destination}: there is no such folder")
+
+
+def _check_is_report(path: str) -> None:
+    """Refuse a file that does not begin as reports do; an empty one holds nothing to lose."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(1)
+    except OSError as error:
+        raise OutputError(f"{path}: {reason_of(error)}") from error
+    if begin not in (b"", b"{"):
+        what_helps = "choose another name for the report, or - for standard output"
+        raise OptionError(f"{path}: there already, and not a report; {what_helps}")
 
 
 def write_json(report: Mapping[str, object], destination: str) -> None:

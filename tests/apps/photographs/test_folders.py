@@ -93,6 +93,21 @@ def test_files_left_out_are_counted(call: Call, tmp_path: Path, save_gray: SaveG
         assert [Path(link).name for link in left_out["links"]] == ["sub"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pipes_in_folders_are_left_out(call: Call, tmp_path: Path, save_gray: SaveGray) -> None:
+    (tmp_path / "album").mkdir()
+    for name in ("pipe.jpg", "pipe.mp4"):
+        os.mkfifo(tmp_path / "album" / name)
+    code, _, lines = call("image", "album", "-o", "out", *NANO)
+    assert code == 1
+    assert "no pictures in this folder (only pipe or device)" in lines[0]
+    save_gray(tmp_path / "album/photo.jpg")
+    code, _, lines = call("image", "album", "-o", "out", "--films", *NANO)
+    assert code == 0
+    assert any("2 files of other kinds (2 pipe or device)" in line for line in lines)
+    assert _pictures(tmp_path / "out") == ["photo.jpg"]
+
+
 def test_a_film_that_fails_does_not_stop_the_others(
     call: Call, tmp_path: Path, save_gray: SaveGray
 ) -> None:
@@ -127,6 +142,30 @@ def test_own_results_are_never_inputs(call: Call, tmp_path: Path, save_gray: Sav
     assert code == 0
     assert _pictures(tmp_path / "out") == ["photo.jpg"]
     assert any("2 that tinct has written" in line for line in lines)
+
+
+def test_a_photograph_is_no_result_because_of_its_name(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "album/scan1.jpg")
+    assert call("image", "album", "-o", "colored", *NANO)[0] == 0
+    (tmp_path / "colored/scan1.jpg").unlink()
+    save_gray(tmp_path / "colored/scan1.jpg", 60, 50)
+    code, _, lines = call("image", "colored", "-o", "out", *NANO)
+    assert code == 0
+    assert _pictures(tmp_path / "out") == ["scan1.jpg"]
+    assert not any("that tinct has written" in line for line in lines)
+
+
+def test_an_edited_result_is_a_photograph_of_the_user(
+    call: Call, tmp_path: Path, save_gray: SaveGray
+) -> None:
+    save_gray(tmp_path / "album/photo.jpg")
+    assert call("image", "album", "-o", "colored", *NANO)[0] == 0
+    _save_color(tmp_path / "colored/photo.jpg")
+    code, _, lines = call("image", "colored", "-o", "out", *NANO)
+    assert code == 0
+    assert any("in color already" in line for line in lines)
 
 
 # -- done again
@@ -184,6 +223,27 @@ def test_a_damaged_journal_costs_nothing_but_its_knowledge(call: Call, tmp_path:
     journal.write_text('{"output": 3}\n[]\nhalf a line {"out')
     code, _, lines = call("image", "album", "--vividness", "0.9")
     assert code == 0
+    assert "2 skipped" in lines[-1]
+
+
+@pytest.mark.parametrize("again", [("album", "--recolor"), ("album/pages.tif",)])
+def test_pages_left_in_color_are_colored_when_that_is_asked_for(
+    call: Call, tmp_path: Path, save_gray: SaveGray, again: tuple[str, ...]
+) -> None:
+    gray = np.asarray(Image.open(save_gray(tmp_path / "album/gray.tif")))
+    color = np.asarray(Image.open(_save_color(tmp_path / "color.png")))
+    Picture(gray, pages=(Picture(color),)).save(tmp_path / "album/pages.tif")
+    assert call("image", "album", "-o", "out", *NANO)[0] == 0
+    _, _, lines = call("image", "album", "-o", "out", *NANO)
+    assert "2 skipped" in lines[-1]
+    for name, more in (("gray.tif", ("album/gray.tif",)), ("pages.tif", again)):
+        before = (tmp_path / "out" / name).read_bytes()
+        code, _, lines = call("image", *more, "-o", "out/", *NANO)
+        assert code == 0
+        is_again = name == "pages.tif"
+        assert any("done again: pages that are in color" in line for line in lines) == is_again
+        assert ((tmp_path / "out" / name).read_bytes() != before) == is_again
+    _, _, lines = call("image", "album", "-o", "out", *NANO)
     assert "2 skipped" in lines[-1]
 
 

@@ -18,7 +18,7 @@ from tinct.apps.photographs.plan import (
     means_folder,
     number_until_free,
 )
-from tinct.apps.report import write_json
+from tinct.apps.report import check_report, write_json
 from tinct.errors import InputError, OptionError, TinctError
 from tinct.files import check_not_read, make_folder, reason_of
 from tinct.films.mark import was_colored
@@ -68,6 +68,7 @@ def color_films(
     found = list(_find_films(inputs, folder, options, left_out))
     films = [film for film, _ in found]
     check_not_read([json], films)
+    check_report(json, [output])
     _tell_left_out(left_out)
     first, *others = films
     if (join and not is_folder) or (len(films) == 1 and not is_folder):

@@ -14,6 +14,7 @@ from tinct.apps.live.live_run import LiveRun
 from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.panels import PANELS
+from tinct.apps.report import check_report
 from tinct.cameras.camera import Camera
 from tinct.cameras.find import find_source
 from tinct.files import check_not_read
@@ -69,6 +70,7 @@ def run_live(
     """
     name, connect = find_source(source, capture)
     check_not_read([options.output, options.stats], [source])
+    check_report(options.stats, [options.output])
     losses = LossCurve()
     with ExitStack() as stack:
         # What can be refused is, before a camera begins to shine.

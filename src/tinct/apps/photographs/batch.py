@@ -122,6 +122,7 @@ def _color_file(
             height=height,
             seconds=round(time.perf_counter() - start, 3),
             sheet=None if job.sheet is None else str(job.sheet),
+            pages_in_color=sum(page.keeps_colors for page in (before, *before.pages)),
         )
     return PhotographRecord(name, output, status, reason.removeprefix(f"{name}: "))
 

@@ -15,6 +15,7 @@ from tinct.apps.console import Verbosity, print_error, print_message, print_warn
 from tinct.apps.photographs.batch import IN_COLOR, BatchOptions, run_batch
 from tinct.apps.photographs.journal import Journal, deciding_options, split_finished
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
+from tinct.apps.report import check_report, write_json
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
 from tinct.files import check_not_read
@@ -76,7 +77,7 @@ def color_photographs(
         OptionError: Inputs and outputs do not fit together, or an option has no sense.
         ModelError: The model cannot be used.
         DeviceError: The device cannot be used.
-        OutputError: The report cannot be written.
+        OutputError: The report cannot be written, which is found out first where it can be.
         KeyboardInterrupt: The user stopped it; what is finished stays, and the report is written.
     """
     color = color or ColorizerOptions(PHOTOGRAPH_MODEL)
@@ -93,13 +94,14 @@ def color_photographs(
     known = _read_known_colors(options, inputs)
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
     check_not_read([options.report], (job.source for job in plan.jobs))
+    check_report(options.report, [output, *(path for job in plan.jobs for path in job.outputs)])
     run = _PhotographRun(plan, color, batch, options)
     if options.hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
         raise OptionError(f"--hints {options.hints} is about one photograph: name that one alone")
     deciding = deciding_options(color, batch) | {"choices": options.choices}
     if known:
         deciding |= known.digests
-    journal = Journal(color.model, deciding)
+    journal = Journal(color.model, deciding, batch.recolor)
     todo, decided = split_finished(plan.jobs, journal, batch.overwrite)
     others = [
         PhotographRecord(job.input_name, job.output_name, status, reason)
@@ -164,7 +166,7 @@ def _color(
             _take(record, run)
             advance()
             if record.status == "done":
-                journal.note(job)
+                journal.note(job, record.pages_in_color)
 
         if run.options.choices:
             from tinct.apps.photographs.sheet import Chooser
@@ -248,8 +250,6 @@ def _write_report(run: _PhotographRun) -> None:
     """Write the report, if one is wanted."""
     if run.options.report is None:
         return
-    from tinct.apps.report import write_json
-
     counts = Counter(record.status for record in run.records)
     left_out = run.plan.left_out
     report = {

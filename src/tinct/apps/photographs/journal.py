@@ -34,15 +34,18 @@ Status = Literal["skipped", "failed"]
 class Journal:
     """Compares results with what they were made with, and notes down new ones."""
 
-    def __init__(self, model: str, options: Mapping[str, object]) -> None:
+    def __init__(self, model: str, options: Mapping[str, object], recolor: bool = False) -> None:
         """Open the journals of a run.
 
         Args:
             model: Name of a model in the package, or a model file.
             options: Everything else that decides about the pixels and the file, ready for JSON.
+            recolor: Whether pages of files in folders are colored that are in color already. It
+                decides about results alone in which such pages were left as they are.
         """
         self._model = model
         self._options = dict(options)
+        self._recolor = recolor
         self._entries: dict[Path, dict[str, Entry]] = {}  # by folder, then by name
 
     @cached_property
@@ -88,12 +91,19 @@ class Journal:
             return "the input has changed"
         if entry.get("model") != self._model_digest:
             return "the model has changed"
+        if entry.get("pages_in_color") and (self._recolor or not job.is_from_folder):
+            return "pages that are in color are colored as well now"
         before, now = entry.get("options", {}), self._options
         names = [name for name in before | now if before.get(name) != now.get(name)]
         return f"other options ({', '.join(names)})" if names else ""
 
-    def note(self, job: PhotographJob) -> None:
-        """Write down what the finished outputs of a job were made with."""
+    def note(self, job: PhotographJob, pages_in_color: int = 0) -> None:
+        """Write down what the finished outputs of a job were made with.
+
+        Args:
+            job: The job.
+            pages_in_color: How many pages were left as they are, because they are in color.
+        """
         if job.source is None or not all(os.path.isfile(path) for path in job.outputs):
             return
         made_with: Entry = {
@@ -101,6 +111,7 @@ class Journal:
             "input_state": _state(job.source),
             "model": self._model_digest,
             "options": self._options,
+            "pages_in_color": pages_in_color,
         }
         for path in job.outputs:
             entry = {"output": path.name, "state": _state(path), **made_with}
@@ -204,8 +215,12 @@ def _decide(
 
 
 def results_in(folder: Path) -> frozenset[str]:
-    """Return the names of the files in a folder that are results, by its journal."""
-    return frozenset(_read(folder))
+    """Return the names of the files in a folder that are, by its journal, as tinct wrote them.
+
+    A name alone says nothing: another file may have it by now, or the user has edited the result.
+    """
+    entries = _read(folder).items()
+    return frozenset(name for name, entry in entries if entry.get("state") == _state(folder / name))
 
 
 def _read(folder: Path) -> dict[str, Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,6 +64,7 @@ class PhotographRecord:
     height: int | None = None
     seconds: float = 0.0  # from the start of reading to the end of writing
     sheet: str | None = None  # the side-by-side sheet, when one was asked for
+    pages_in_color: int = 0  # pages that were left as they are, as they are in color
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class FolderContents:
     pictures: list[Path] = field(default_factory=list)
     films: list[Path] = field(default_factory=list)
     suffixes: Counter[str] = field(default_factory=Counter)  # of files of other kinds
-    results: int = 0  # files that tinct has written there
+    results: int = 0  # files that are as tinct has written them there
     links: list[Path] = field(default_factory=list)  # to folders; they are not followed
     unreadable: list[OSError] = field(default_factory=list)  # folders
 
@@ -252,7 +254,7 @@ def walk_folder(
     """Find what is in a folder and everything below it, one folder after the other.
 
     What is hidden is passed over, and so are links to folders, which may lead anywhere, and
-    unfinished films.
+    unfinished films. Pipes and devices are none of the pictures and films, whatever their names.
 
     Args:
         folder: Where to search.
@@ -277,17 +279,26 @@ def walk_folder(
         for name in sorted(name for name in files if not name.startswith(".")):
             suffix = os.path.splitext(name)[1].lower()
             known = FORMATS.get(suffix)
+            is_picture = known is not None and known.is_found_in_folders
             if name in results:
                 contents.results += 1
-            elif known is not None and known.is_found_in_folders:
-                contents.pictures.append(here / name)
-            elif suffix in FILM_SUFFIXES:
-                contents.films.append(here / name)
-            else:
+            elif not (is_picture or suffix in FILM_SUFFIXES):
                 contents.suffixes[suffix or "no suffix"] += 1
+            elif _is_pipe_or_device(here / name):
+                contents.suffixes["pipe or device"] += 1
+            else:
+                (contents.pictures if is_picture else contents.films).append(here / name)
         yield here, contents
     if unreadable:
         yield folder, FolderContents(unreadable=unreadable)
+
+
+def _is_pipe_or_device(path: Path) -> bool:
+    """Tell whether a file is a pipe, a socket or a device: opening one may wait forever."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # whoever reads it will say what is wrong
+        return False
 
 
 def _default_folder(folder: Path, ending: str) -> Path:
