@@ -667,6 +667,23 @@ def test_the_mark_is_kept_where_xmp_has_no_room() -> None:
     assert losses(picture, "jpeg", mark=False) == ()  # without the mark there is room
 
 
+@pytest.mark.parametrize("shift", range(4))
+@pytest.mark.parametrize("target", ["jpeg", "png"])
+def test_the_end_of_a_long_text_is_kept_or_missed(target: str, shift: int) -> None:
+    comments = (Comment("Author", "Ми́ша"), Comment("Title", "x" * shift + "\u20ac" * 23_000))
+    picture = Picture(RAMP, metadata=Metadata(comments=comments))
+    again = read_picture(encode_picture(picture, target)).metadata.comments
+    if target == "png":
+        assert again == comments
+        assert losses(picture, target) == ()
+        return
+    kept = again[1].text.removeprefix("Title: ")
+    assert comments[1].text.startswith(kept)  # no half of a character
+    assert 65_533 - 3 < len(again[1].text.encode()) <= 65_533
+    said = "JPEG holds 64 KB of a text: the end of Title was cut off"
+    assert losses(picture, target) == (said,)
+
+
 def test_each_page_keeps_its_own_texts_and_resolution() -> None:
     target = io.BytesIO()
     with tifffile.TiffWriter(target, byteorder=">") as file:

@@ -41,6 +41,12 @@ def tiff(pixels: NDArray[Any], **options: Any) -> bytes:
     return target.getvalue()
 
 
+def needs_codecs(options: dict[str, Any]) -> None:
+    """Skip where tifffile cannot write LZW."""
+    if options.get("compression") == "lzw":
+        pytest.importorskip("imagecodecs")
+
+
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_png_few_grays(gray: NDArray[np.uint8], depth: int) -> None:
     few = gray >> (8 - depth)
@@ -317,3 +323,128 @@ def test_old_style_jpeg_in_tiff(photo: NDArray[np.uint8], save: Any) -> None:
     assert np.abs(read.array.astype(int) - photo).mean() < 4
     with pytest.raises(InputError, match="old-style JPEG in a TIFF, which tinct does not read"):
         read_picture(old_jpeg_tiff(bytes(500), *photo.shape[:2]))
+
+
+LAYOUTS: list[dict[str, Any]] = [
+    {},
+    {"compression": "lzw"},
+    {"compression": "zlib", "predictor": True},
+    {"tile": (32, 32)},
+    {"tile": (32, 32), "compression": "lzw", "predictor": True},
+]
+
+
+@pytest.mark.parametrize("options", LAYOUTS, ids=str)
+@pytest.mark.parametrize("planes", [False, True])
+def test_ycbcr_in_tiff(photo: NDArray[np.uint8], options: dict[str, Any], planes: bool) -> None:
+    needs_codecs(options)
+    stored = np.asarray(Image.fromarray(photo).convert("YCbCr"))
+    stored = np.ascontiguousarray(np.moveaxis(stored, -1, 0)) if planes else stored
+    layout = "separate" if planes else "contig"
+    data = tiff(stored, photometric="ycbcr", planarconfig=layout, **options)
+    read = read_picture(data)
+    assert read.warnings == ()
+    assert np.abs(read.pixels.astype(int) - photo).max() <= 3
+
+
+def test_ycbcr_of_another_matrix_and_range(photo: NDArray[np.uint8]) -> None:
+    """That of films of high definition, between 16 and 235."""
+    r, g, b = np.moveaxis(photo / 255, -1, 0)
+    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    stored = [16 + 219 * y, 128 + 112 * (b - y) / 0.9278, 128 + 112 * (r - y) / 0.7874]
+    tags = [
+        (529, 5, 3, (2126, 10000, 7152, 10000, 722, 10000), True),
+        (532, 5, 6, (16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1), True),
+    ]
+    pixels = np.rint(np.stack(stored, axis=2)).astype(np.uint8)
+    data = bytearray(tiff(pixels, photometric="rgb", metadata=None, extratags=tags))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        found = file.pages[0].tags
+        struct.pack_into("<H", data, found[262].valueoffset, 6)
+        place = found[296].offset  # the unit of the resolution becomes the subsampling
+    struct.pack_into("<HHIHH", data, place, 530, 3, 2, 1, 1)
+    assert np.abs(read_picture(bytes(data)).pixels.astype(int) - photo).max() <= 3
+    struct.pack_into("<HH", data, place + 8, 2, 2)
+    with pytest.raises(InputError, match="YCbCr in a TIFF with fewer samples of color than"):
+        read_picture(bytes(data))
+
+
+def test_unusual_ycbcr_in_tiff_is_refused(photo: NDArray[np.uint8]) -> None:
+    with pytest.raises(InputError, match="YCbCr in a TIFF with 3 channels of 16 bits, which"):
+        read_picture(tiff(photo.astype(np.uint16) * 257, photometric="ycbcr"))
+
+
+@pytest.mark.parametrize("options", LAYOUTS, ids=str)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_gray_and_alpha_in_planes(
+    deep: NDArray[np.uint16], options: dict[str, Any], order: Any, photometric: str, dtype: Any
+) -> None:
+    needs_codecs(options)
+    wanted = deep[..., :2] if dtype != np.uint8 else (deep[..., :2] >> 8).astype(np.uint8)
+    planes = np.moveaxis(wanted, -1, 0).copy()
+    if photometric == "miniswhite":
+        planes[0] = ~planes[0]
+    data = tiff(
+        planes if dtype != np.float32 else planes.astype(dtype) / 65535,
+        photometric=photometric,
+        planarconfig="separate",
+        extrasamples=["unassalpha"],
+        byteorder=order,
+        **(options if "tile" in options else options | {"rowsperstrip": 16}),
+    )
+    read = read_picture(data)
+    assert read.warnings == ()
+    assert np.array_equal(read.pixels, wanted)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_associated_alpha_in_planes(deep: NDArray[np.uint16], channels: int, dtype: Any) -> None:
+    colors, alpha = deep[..., : channels - 1] / 65535, 0.25 + deep[..., 3:] / 131072
+    full = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    stored = np.moveaxis(np.concatenate([colors * alpha, alpha], axis=2) * full, -1, 0)
+    data = tiff(
+        np.ascontiguousarray(stored if full == 1 else np.rint(stored), dtype),
+        photometric="minisblack" if channels == 2 else "rgb",
+        planarconfig="separate",
+        extrasamples=["assocalpha"],
+    )
+    pixels = read_picture(data).pixels
+    wanted = np.concatenate([colors, alpha], axis=2)
+    assert np.abs(pixels / np.iinfo(pixels.dtype).max - wanted).max() < 0.02
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb", "ycbcr"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_damaged_planes_are_one_line(
+    photo: NDArray[np.uint8], photometric: str, compression: Any
+) -> None:
+    """Whatever byte of the directory is wrong, and wherever the file ends."""
+    planes = np.ascontiguousarray(np.moveaxis(photo, -1, 0))
+    number = 3 if photometric in ("rgb", "ycbcr") else 2
+    extra = ["unassalpha"] if number == 2 else None
+    whole = tiff(planes[:number], photometric=photometric, planarconfig="separate",
+                 extrasamples=extra, compression=compression, metadata=None)  # fmt: skip
+    spoiled = [whole[:length] for length in range(8, len(whole), len(whole) // 40)]
+    for at in range(8, 300):
+        spoiled.append(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+    said: set[str] = set()
+    for data in spoiled:
+        try:
+            read_picture(data, max_pixels=1 << 20)
+        except InputError as error:
+            said.add(str(error))
+    assert said
+    assert not any("\n" in line for line in said)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_floats_of_which_white_is_zero(
+    gray: NDArray[np.uint8], dtype: Any, compression: Any
+) -> None:
+    stored = (1 - gray / 255).astype(dtype)
+    read = read_picture(tiff(stored, photometric="miniswhite", compression=compression))
+    assert np.abs(read.pixels / 257 - gray).max() < 0.2

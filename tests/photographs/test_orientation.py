@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tinct.photographs import Picture, encode_picture, read_picture
-from tinct.photographs.exif import exif_orientation
+from tinct.photographs.exif import exif_dpi, exif_orientation
 from tinct.photographs.pixels import turn_upright
 
 VALUES = range(1, 9)
@@ -106,6 +106,21 @@ def test_planes_written_after_turning(gray: NDArray[np.uint8], save: Any, value:
 def test_resolution_turns_with_the_picture(photo: NDArray[np.uint8], save: Any) -> None:
     data = save(photo, "JPEG", dpi=(300, 200), exif=oriented_exif(6))
     assert read_picture(data).metadata.dpi == (200, 300)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_resolution_in_exif_turns_with_the_picture(
+    photo: NDArray[np.uint8], save: Any, exif_block: Any, orientation: int, order: str
+) -> None:
+    data = save(photo, "JPEG", exif=b"Exif\0\0" + exif_block(orientation, order))
+    read = read_picture(data)
+    wanted = (200, 300) if orientation >= 5 else (300, 200)
+    assert exif_dpi(read.metadata.exif) == wanted
+    for kind in ("jpeg", "png", "tiff", "webp", "jp2"):
+        again = read_picture(encode_picture(read, kind)).metadata
+        assert again.dpi == wanted
+        assert kind == "tiff" or exif_dpi(again.exif) == wanted
 
 
 def test_a_second_reading_changes_nothing(photo: NDArray[np.uint8], save: Any) -> None:

@@ -151,7 +151,7 @@ def with_dpi(block: bytes | None, x: float, y: float) -> bytes:
 
 
 def upright_exif(
-    block: bytes, height: int, width: int, is_upright: bool
+    block: bytes, height: int, width: int, is_upright: bool, was_on_side: bool = False
 ) -> tuple[bytes | None, bool]:
     """Make an EXIF block describe the picture as tinct holds it.
 
@@ -163,6 +163,7 @@ def upright_exif(
         height: Rows of the upright picture.
         width: Columns of the upright picture.
         is_upright: Whether an orientation was known and applied: the stated one then becomes 1.
+        was_on_side: Whether rows became columns: the two resolutions then change places.
 
     Returns:
         The block, None where it is too damaged to be walked through; whether it had a thumbnail.
@@ -179,8 +180,20 @@ def upright_exif(
             opened.set_value(entry, stated[entry.tag])
         elif entry.tag == EXIF_IFD:
             _patch_sizes(opened, entry, {_PIXEL_X: width, _PIXEL_Y: height})
+    if was_on_side:
+        _exchange_resolutions(opened, entries)
     had_thumbnail = _drop_thumbnail(opened, first)
     return bytes(opened.data), had_thumbnail
+
+
+def _exchange_resolutions(opened: _ExifBlock, entries: Iterable[_Entry]) -> None:
+    """Let each of the two resolutions point to the value of the other one."""
+    found = {entry.tag: entry for entry in entries if entry.kind == _RATIONAL}
+    if _X_RESOLUTION in found and _Y_RESOLUTION in found:
+        x_at, y_at = found[_X_RESOLUTION].value_at, found[_Y_RESOLUTION].value_at
+        x, y = opened.get("I", x_at), opened.get("I", y_at)
+        opened.put("I", x_at, y)
+        opened.put("I", y_at, x)
 
 
 def _patch_sizes(opened: _ExifBlock, pointer: _Entry, sizes: Mapping[int, int]) -> None:

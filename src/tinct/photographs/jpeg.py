@@ -6,6 +6,7 @@ libvips and Pillow go through RGB.
 
 from __future__ import annotations
 
+import codecs
 import io
 import struct
 from collections.abc import Iterator
@@ -279,9 +280,7 @@ def _with_segments(encoded: bytes, metadata: Metadata) -> bytes:
         _segment(_APP13, _PHOTOSHOP + resources[at : at + size])
         for at in range(0, len(resources), size)
     )
-    parts.extend(
-        _segment(_COMMENT, _comment_bytes(comment)[:_SEGMENT_MAX]) for comment in metadata.comments
-    )
+    parts.extend(_segment(_COMMENT, _within_segment(comment)) for comment in metadata.comments)
     return b"".join([*parts, encoded[4 + length :]])
 
 
@@ -289,6 +288,24 @@ def _comment_bytes(comment: Comment) -> bytes:
     """Write a comment, which has no keyword in a JPEG."""
     prefix = "" if comment.keyword == "Comment" else f"{comment.keyword}: "
     return bytes_of(prefix + comment.text)
+
+
+def _within_segment(comment: Comment) -> bytes:
+    """Write as much of a comment as a segment holds, without half a character at its end."""
+    written = _comment_bytes(comment)
+    if len(written) <= _SEGMENT_MAX:
+        return written
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # waits for other halves
+    return bytes_of(decoder.decode(written[:_SEGMENT_MAX]))
+
+
+def cut_comments(metadata: Metadata) -> list[str]:
+    """Name the comments that are longer than a segment; readers put no segments together."""
+    return [
+        comment.keyword
+        for comment in metadata.comments
+        if len(_comment_bytes(comment)) > _SEGMENT_MAX
+    ]
 
 
 def _segment(marker: int, content: bytes) -> bytes:

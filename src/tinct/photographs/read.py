@@ -270,12 +270,17 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
         if xmp is None:
             warnings.append("its XMP is damaged and was left out")
     pixels = converted.pixels
+    was_on_side = orientation is not None and orientation >= 5
     if orientation is not None:
         pixels = turn_upright(pixels, orientation)
     exif, had_thumbnail = stored.exif, False
     if exif is not None:
         exif, had_thumbnail = upright_exif(
-            exif, pixels.shape[0], pixels.shape[1], is_upright=orientation is not None
+            exif,
+            pixels.shape[0],
+            pixels.shape[1],
+            is_upright=orientation is not None,
+            was_on_side=was_on_side,
         )
         if exif is None:
             warnings.append("its EXIF is damaged and was left out")
@@ -286,7 +291,7 @@ def _finish(decoded: Decoded, kind: str) -> Picture:
             "only black and white dots: no color can be seen in it (scan it in gray, or blur it)"
         )
     dpi = stored.dpi
-    if dpi is not None and orientation is not None and orientation >= 5:
+    if dpi is not None and was_on_side:
         dpi = (dpi[1], dpi[0])
     metadata = replace(
         stored, exif=exif, icc=converted.icc, xmp=xmp, dpi=dpi, has_thumbnail=had_thumbnail

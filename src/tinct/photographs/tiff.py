@@ -1,7 +1,8 @@
 """TIFF: directories through tifffile, pixels through libvips, or as they are if nothing is packed.
 
 Samples that are stored plainly are taken by tifffile, in a seventh of libvips' time. libvips drops
-EXIF in writing and guesses what a fourth channel is, so both are decided here, by the tags.
+EXIF in writing and guesses what a fourth channel is, so both are decided here, by the tags. It
+takes YCbCr for RGB where the packing is not JPEG, and misreads much that is stored in planes.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from tinct.photographs.picture import (
 )
 
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
-_SUB_IFDS, _DNG_VERSION = 330, 50706
-_CHUNKY = 1  # samples of a pixel side by side
+_SUB_IFDS, _DNG_VERSION, _JPEG_TABLES, _SUBSAMPLING = 330, 50706, 347, 530
+_CHUNKY, _PLANES = 1, 2  # samples of a pixel side by side, or each kind by itself
 _TILE_MAX = 1 << 22  # bytes by which tiles may reach over the edge of the picture
 _HORIZONTAL = 2  # predictor: differences from left to right
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _CIE_LAB, _ICC_LAB = (
@@ -65,7 +66,7 @@ _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _CIE_LAB, _ICC_LAB 
 _CFA, _LINEAR_RAW = 32803, 34892  # what the sensor of a camera saw
 _COLORS = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
 _COLORS |= {_YCBCR: 3, _CIE_LAB: 3, _ICC_LAB: 3}  # channels of a pixel, further ones not counted
-_PLAIN, _OLD_JPEG, _DEFLATE = 1, 6, (8, 32946)
+_PLAIN, _OLD_JPEG, _JPEG, _DEFLATE = 1, 6, 7, (8, 32946)
 # What libtiff in libvips' wheel unpacks: CCITT, LZW, JPEG, Deflate, PackBits, WebP and old kinds.
 # Of others it gives black.
 _PACKINGS = {1, 2, 3, 4, 5, 6, 7, 8, 32766, 32771, 32773, 32809, 32946, 34676, 34677, 50001}
@@ -194,7 +195,9 @@ def _decode_page(
         pixels, damage = _samples(data, limit, place, page)
     if pixels.shape[:2] != (page.imagelength, page.imagewidth):
         raise UnreadableError("damaged: two different sizes are stated")
-    pixels, left_out = _without_extra_channels(_whole_numbers(pixels), page)
+    if _is_plain_ycbcr(page):
+        pixels = _rgb_of_ycbcr(pixels, page)
+    pixels, left_out = _without_extra_channels(_whole_numbers(pixels, page), page)
     space: Space = "gray" if pixels.ndim == 2 or pixels.shape[2] == 2 else "rgb"
     if page.photometric == _CMYK:
         if pixels.ndim == 2 or pixels.shape[2] < 4:
@@ -229,6 +232,28 @@ def _check_kind(page: tifffile.TiffPage) -> None:
     if page.photometric not in _COLORS:
         name = getattr(page.photometric, "name", page.photometric)
         raise UnreadableError(f"TIFF colors of the kind {name}, which tinct does not read")
+    if _is_plain_ycbcr(page):
+        if tuple(page.tags.valueof(_SUBSAMPLING, (2, 2))) != (1, 1):
+            raise UnreadableError(
+                "YCbCr in a TIFF with fewer samples of color than of light, which tinct does not "
+                "read (save it as RGB)"
+            )
+        if page.samplesperpixel != 3 or depth != 8:
+            raise UnreadableError(
+                f"YCbCr in a TIFF with {page.samplesperpixel} channels of {depth} bits, which "
+                "tinct does not read (save it as RGB)"
+            )
+
+
+def _is_plain_ycbcr(page: tifffile.TiffPage) -> bool:
+    """Tell whether the samples are Y, Cb and Cr also when they are unpacked; JPEG makes them RGB.
+
+    A JPEG of each plane knows nothing of the other ones.
+    """
+    by_jpeg = page.compression == _OLD_JPEG or (
+        page.compression == _JPEG and page.planarconfig == _CHUNKY
+    )
+    return page.photometric == _YCBCR and not by_jpeg
 
 
 def _samples(
@@ -244,7 +269,10 @@ def _samples(
         except (ValueError, tifffile.TiffFileError):
             pass  # a part is missing
     try:
-        pixels, damage = vips.decode(data, limit, **place)
+        if page.planarconfig == _PLANES and page.samplesperpixel > 1:
+            pixels, damage = _decode_planes(data, limit, page)
+        else:
+            pixels, damage = vips.decode(data, limit, **place)
     except UnreadableError:
         rescued = _inflate_partly(data, page)
         if rescued is None:
@@ -276,6 +304,93 @@ def _plain(page: tifffile.TiffPage) -> NDArray[Any]:
     if pixels.shape == (samples, page.imagelength, page.imagewidth) and samples > 1:
         pixels = np.moveaxis(pixels, 0, -1)  # stored plane by plane
     return np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+
+
+def _decode_planes(
+    data: bytes, limit: Limit, page: tifffile.TiffPage
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Decode each plane as a gray picture of its own, as libvips misreads them together."""
+    number = page.samplesperpixel
+    if page.photometric == _PALETTE:
+        raise UnreadableError("a TIFF with a palette and planes, which tinct does not read")
+    if len(page.dataoffsets) % number:
+        raise UnreadableError("damaged: its planes do not belong together")
+    decoded = [vips.decode(_plane(data, page, index), limit) for index in range(number)]
+    pixels = np.stack([plane for plane, _ in decoded], axis=2)
+    if _ASSOCIATED in page.extrasamples:
+        colors = number - len(page.extrasamples)
+        alpha = colors + page.extrasamples.index(_ASSOCIATED)
+        pixels[..., :colors] = _divided(pixels[..., :colors], pixels[..., alpha : alpha + 1])
+    return pixels, next((damage for _, damage in decoded if damage), ())
+
+
+def _plane(data: bytes, page: tifffile.TiffPage, index: int) -> bytes:
+    """Write a TIFF whose directory describes one plane, in front of the file that holds it."""
+    order = page.parent.byteorder
+    each = len(page.dataoffsets) // page.samplesperpixel
+    mine = slice(index * each, (index + 1) * each)
+    is_negative = page.photometric == _MIN_IS_WHITE and index == 0
+    tags: dict[int, Sequence[int]] = {
+        256: [page.imagewidth],
+        257: [page.imagelength],
+        258: [page.bitspersample],
+        259: [page.compression],
+        262: [_MIN_IS_WHITE if is_negative else _MIN_IS_BLACK],
+        266: [page.fillorder],
+        277: [1],
+        317: [page.predictor],
+        339: [page.sampleformat or _UNSIGNED],
+    }
+    tables = _bytes(data, page, _JPEG_TABLES)
+    more = [Field(_JPEG_TABLES, _UNDEFINED, len(tables), tables)] if tables else []
+
+    def directory(shift: int) -> bytes:
+        places = [start + shift for start in page.dataoffsets[mine]]
+        if page.is_tiled:
+            parts = {322: [page.tilewidth], 323: [page.tilelength], 324: places}
+        else:
+            parts = {273: places, 278: [page.rowsperstrip]}
+        sizes = {325 if page.is_tiled else 279: page.databytecounts[mine]}
+        longs = [
+            Field(tag, _LONG, len(values), struct.pack(f"{order}{len(values)}I", *values))
+            for tag, values in (tags | parts | sizes).items()
+        ]
+        return build_exif(order, [*longs, *more], {})
+
+    return directory(len(directory(0))) + data
+
+
+def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Divide colors by the alpha that they were multiplied with."""
+    full = 1 if colors.dtype.kind == "f" else int(np.iinfo(colors.dtype).max)
+    share = np.float32(full) / np.where(alpha > 0, alpha, np.float32(np.inf))
+    divided: NDArray[Any] = np.minimum(colors * share, full)
+    return divided if full == 1 else np.rint(divided)
+
+
+def _rgb_of_ycbcr(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
+    """Convert Y, Cb and Cr as the tags say that they are meant (TIFF 6.0, sections 20 and 21)."""
+    try:
+        red, green, blue = _fractions(page, 529) or (0.299, 0.587, 0.114)
+        levels = _fractions(page, 532) or (0, 255, 128, 255, 128, 255)
+        ranges = zip((255, 127, 127), levels[::2], levels[1::2], strict=True)
+        scales = [size / (white - black) for size, black, white in ranges]
+        y, cb, cr = (
+            (pixels[..., index] - np.float32(levels[2 * index])) * np.float32(scale)
+            for index, scale in enumerate(scales)
+        )
+        r, b = y + np.float32(2 - 2 * red) * cr, y + np.float32(2 - 2 * blue) * cb
+        g = (y - np.float32(red) * r - np.float32(blue) * b) * np.float32(1 / green)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise UnreadableError("damaged: what is said of its YCbCr makes no sense") from error
+    rgb: NDArray[np.float32] = np.stack([r, g, b], axis=2).clip(0, 255)
+    return np.rint(rgb).astype(np.uint8)
+
+
+def _fractions(page: tifffile.TiffPage, code: int) -> list[float]:
+    """Read the values of a tag of fractions; none where there is no such tag."""
+    values = page.tags.valueof(code, ())
+    return [above / below for above, below in zip(values[::2], values[1::2], strict=True)]
 
 
 def _checksums_fit(data: bytes, page: tifffile.TiffPage, pixels: NDArray[Any]) -> bool:
@@ -373,8 +488,8 @@ def _decode_lab(
     return lab_to_srgb(lab, stored.dtype), damage
 
 
-def _whole_numbers(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Bring floats to 16 bits.
+def _whole_numbers(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
+    """Bring floats to 16 bits, black being zero.
 
     Raises:
         UnreadableError: Floats that are not between 0 and 1, so that nobody knows what white is.
@@ -385,7 +500,11 @@ def _whole_numbers(pixels: NDArray[Any]) -> NDArray[Any]:
         raise UnreadableError(
             "floating-point samples outside 0 to 1, which tinct does not read (save it as 16 bits)"
         )
-    return np.rint(pixels * np.float32(65535)).astype(np.uint16)
+    whole = np.rint(pixels * np.float32(65535)).astype(np.uint16)
+    if page.photometric == _MIN_IS_WHITE:  # which libvips sees to for whole numbers alone
+        gray = whole if whole.ndim == 2 else whole[..., 0]
+        np.subtract(65535, gray, out=gray)
+    return whole
 
 
 def _without_extra_channels(

@@ -138,6 +138,9 @@ def _prepare(
     first = replace(_matching(picture, target), exif=exif, xmp=xmp)
     metadata = [first, *(_matching(page, target) for page in picture.pages)]
     lost = [*_lost_pixels(picture, target), *_lost_parts(picture, target, exif_lost + xmp_lost)]
+    cut = jpeg.cut_comments(first) if target.name == "JPEG" else ()
+    if cut:
+        lost.append(f"JPEG holds 64 KB of a text: the end of {', '.join(cut)} was cut off")
     if mark and picture.colored_by and "xmp" not in target.metadata:
         lost.append(f"{target.name} has no place to say that it was colored")
     return metadata, tuple(lost)
