@@ -113,6 +113,7 @@ def export(
     """Write the averaged network of a checkpoint as ONNX, proved equal to torch.
 
     Of a run with hints, only their branch is written: it goes beside its model, NAME-hints.onnx.
+    No model is made of a network that answers colors without a distribution, as the paper's does.
     With --to, a model and its branch for hints are written in the format of another runtime.
     """
     if to is not None or size is not None:
