@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 
 from tinct import Colorizer
 from tinct.apps.cli import main
+from tinct.lab.train.begin import model_spec
 from tinct.lab.train.checkpoint import load_checkpoint
 from tinct.runtime import model_path
 
@@ -180,6 +181,16 @@ def test_a_model_file_keeps_how_it_is_read(tmp_path, capsys, option):
     command = ["lab", "export", "mine.onnx", option, value, "--precision", "fp16"]
     assert main([*command, "-o", str(tmp_path / "model.onnx")]) == 2
     assert f"{option} is for checkpoints; mine.onnx keeps" in last_words(capsys)[-1]
+
+
+def test_models_of_the_package_go_by_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab", "export", "nano", "-o", "half.onnx", "--precision", "fp16"]) == 0
+    assert model_spec("half.onnx").provenance["precision"] == "fp16"
+    assert main(["lab", "export", "nano"]) == 2
+    assert "nano: a model; --precision or --to tells what" in last_words(capsys)[-1]
+    assert main(["lab", "export", "base", "--precision", "fp16"]) == 1
+    assert "in fp16-weights already; other precisions are made from fp32" in last_words(capsys)[-1]
 
 
 @pytest.mark.slow
