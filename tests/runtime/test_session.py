@@ -53,6 +53,15 @@ def test_missing_model() -> None:
         Session("nothing")
 
 
+def test_a_checkpoint_is_no_model_and_not_each_becomes_one() -> None:
+    with pytest.raises(ModelError) as caught:
+        Session("runs/paper/best.safetensors")
+    assert str(caught.value) == (
+        "runs/paper/best.safetensors: a checkpoint of training, not a model: "
+        "see tinct lab export --help"
+    )
+
+
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"this is not a graph")

@@ -50,8 +50,7 @@ def model_path(model: str | Path) -> Path:
     path = Path(model)
     if path.suffix == ".safetensors":
         raise ModelError(
-            f"{path}: a checkpoint of training, not a model: tinct lab export {path} -o "
-            f"{path.stem}.onnx makes one of it"
+            f"{path}: a checkpoint of training, not a model: see tinct lab export --help"
         )
     if path.is_file():
         return path

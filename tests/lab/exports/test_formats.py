@@ -198,6 +198,8 @@ def test_the_command_says_what_it_made(tmp_path, call):
     [
         (["--to", "onnx", "--size", "352x256"], "--size: onnx takes pictures of any size"),
         (["--to", "litert", "--size", "350x256"], "--size: both must be multiples of 32, not"),
+        (["--to", "litert", "--size", "100x100"], "--size: both must be multiples of 32, not"),
+        (["--to", "coreml", "--size", "0x0"], "--size: both must be multiples of 32, not 0x0"),
         (["--to", "litert", "--size", "big"], "--size big: not of the form WIDTHxHEIGHT"),
         (["--size", "352x256"], "--size goes with --to litert or --to coreml"),
         (["--to", "onnx", "--precision", "int8"], "--precision does not go with --to"),

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
 
 from tinct import Colorizer
 from tinct.errors import ModelError, TrainingError
@@ -26,6 +29,7 @@ from tinct.lab.train.config import config_from_dict
 from tinct.lab.train.export import export_model
 from tinct.lab.train.objectives import Classification, set_bins
 from tinct.lab.train.optimizers import make_optimizers
+from tinct.lab.train.precision import convert_model
 from tinct.lab.train.run import freeze
 from tinct.runtime import model_names
 
@@ -86,6 +90,33 @@ def test_a_model_of_another_network_is_refused(model_file):
     config = config_from_dict(fine_tuning(model_file[0]) | {"network": "base"}, "config")
     with pytest.raises(ModelError, match=r"small\.onnx: its weights do not fit"):
         begin(make_network(config), config, lambda: torch.zeros(1, 1, 32, 32))
+
+
+def test_a_network_without_a_distribution_is_refused(model_file):
+    config = config_from_dict(
+        {"network": "paper", "objective": "regression", "start": model_file[0]}, "config"
+    )
+    with pytest.raises(ModelError, match=r"small\.onnx: its weights do not fit this network"):
+        begin(make_network(config), config, lambda: torch.zeros(1, 1, 32, 32))
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_model_that_computes_in_fewer_bits_is_refused(model_file, tmp_path, precision):
+    lightness = [np.full((1, 1, 32, 32), value, np.float32) for value in (20, 80)]
+    convert_model(Path(model_file[0]), tmp_path / "few.onnx", precision, lightness)
+    text = f"few.onnx: a model in {precision}, whose weights cannot be read back: name the model"
+    with pytest.raises(ModelError, match=text):
+        load_classifier(str(tmp_path / "few.onnx"))
+
+
+def test_a_model_without_its_prior_is_refused(model_file, tmp_path):
+    proto = onnx.load(model_file[0])
+    facts = json.loads(proto.metadata_props[0].value)
+    del facts["provenance"]["prior"]
+    proto.metadata_props[0].value = json.dumps(facts)
+    onnx.save(proto, tmp_path / "old.onnx")
+    with pytest.raises(ModelError, match=r"old\.onnx: its weights are not all there"):
+        load_classifier(str(tmp_path / "old.onnx"))
 
 
 @torch.no_grad()

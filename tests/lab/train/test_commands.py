@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ torch = pytest.importorskip("torch")
 
 from tinct import Colorizer
 from tinct.apps.cli import main
+from tinct.lab.train.begin import model_spec
 from tinct.lab.train.checkpoint import load_checkpoint
+from tinct.runtime import model_path
 
 pytestmark = pytest.mark.train
 
@@ -74,6 +77,35 @@ def test_the_next_command_measures_what_becomes_no_model_file(
     command = following.split()[2:-1]
     assert main([*command, str(photographs.folder)]) == 0
     assert "paper, short/best" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_next_commands_put_a_branch_for_hints_beside_its_model(
+    photographs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "models" / "mine.onnx"
+    own.parent.mkdir()
+    shutil.copy(model_path("nano"), own)
+    copying = f"copy {model_path('nano')} to h.onnx, beside it; "
+    for start, model, copied in (("nano", "h.onnx", copying), (own, own, "")):
+        Path("h.toml").write_text(
+            f"network = 'nano'\nstart = '{start}'\ncrop = 64\nbatch = 2\nsteps = 1\n"
+            f"threads = 1\nworkers = 0\n[hints]\n[data]\ntrain = {list(photographs.both)}\n"
+        )
+        run = f"{Path(model).stem}/h-hints"
+        assert main(["lab", "train", "h.toml", "-o", run]) == 0
+        branch = str(model).replace(".onnx", "-hints.onnx")
+        following = last_words(capsys)[-1]
+        assert following == (
+            f"next: tinct lab export {run}/best.safetensors -o {branch}; {copied}"
+            f"then tinct photo.jpg --model {model} --hints hints.json"
+        )
+        if copied:
+            shutil.copy(model_path("nano"), model)
+        assert main(following.split("; ")[0].split()[2:]) == 0
+        assert Colorizer(model).load_hints().spec.parameters > 0
+        last_words(capsys)
 
 
 def test_command_line_has_the_last_word(config, photographs, tmp_path):
@@ -149,6 +181,16 @@ def test_a_model_file_keeps_how_it_is_read(tmp_path, capsys, option):
     command = ["lab", "export", "mine.onnx", option, value, "--precision", "fp16"]
     assert main([*command, "-o", str(tmp_path / "model.onnx")]) == 2
     assert f"{option} is for checkpoints; mine.onnx keeps" in last_words(capsys)[-1]
+
+
+def test_models_of_the_package_go_by_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab", "export", "nano", "-o", "half.onnx", "--precision", "fp16"]) == 0
+    assert model_spec("half.onnx").provenance["precision"] == "fp16"
+    assert main(["lab", "export", "nano"]) == 2
+    assert "nano: a model; --precision or --to tells what" in last_words(capsys)[-1]
+    assert main(["lab", "export", "base", "--precision", "fp16"]) == 1
+    assert "in fp16-weights already; other precisions are made from fp32" in last_words(capsys)[-1]
 
 
 @pytest.mark.slow

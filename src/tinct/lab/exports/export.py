@@ -17,6 +17,7 @@ from tinct.files import make_folder
 from tinct.lab.exports import formats
 from tinct.lab.exports.models import open_source
 from tinct.lab.exports.runtimes import load_export
+from tinct.lab.train.begin import model_spec
 from tinct.lab.train.export import smooth_lightness
 
 if TYPE_CHECKING:
@@ -82,10 +83,9 @@ def export_model_to(
     _check_output(output)
     if size and target not in _OF_ONE_SIZE:
         raise OptionError(f"--size: {target} takes pictures of any size")
+    if size:
+        _check_size(size, model_spec(model).multiple)
     source = open_source(model, size)
-    multiple = source.spec.multiple
-    if size and (min(size) < multiple or any(side % multiple for side in size)):
-        raise OptionError(f"--size: both must be multiples of {multiple}, not {size[0]}x{size[1]}")
     make_folder(output.absolute().parent)
     with tempfile.TemporaryDirectory(
         prefix=".tinct-export-", dir=output.absolute().parent
@@ -121,6 +121,12 @@ def _check_output(output: Path) -> None:
         return
     if output.exists() or output.is_symlink():
         raise OutputError(f"{output}: exists already; name a new folder")
+
+
+def _check_size(size: tuple[int, int], multiple: int) -> None:
+    """Raise OptionError, before the network runs, if it takes no pictures of this size."""
+    if min(size) < multiple or any(side % multiple for side in size):
+        raise OptionError(f"--size: both must be multiples of {multiple}, not {size[0]}x{size[1]}")
 
 
 def describe(source: Source, target: Target, written: dict[str, list[Path]]) -> str:

@@ -24,6 +24,7 @@ from tinct.spec import HINTS_KEY, METADATA_KEY, HintSpec, ModelSpec
 
 _LEAST_SCALE = 1e-3  # of a channel that answers the same to everything
 _PREFIX = "network."  # of the weights' names in a model file
+_WHOLE = ("fp32", "fp16-weights")  # precisions of files that hold every weight by its name
 _BRANCH = ("inside.", "outside.")  # the same in the file of a branch for hints
 
 
@@ -227,24 +228,34 @@ def load_model(network: nn.Module, model: str) -> None:
         model: Name of a model inside the package, or path of a model file.
 
     Raises:
-        ModelError: There is no such model, or it is of another network.
+        ModelError: There is no such model, it is of another network, or it computes in fewer bits.
     """
     path = model_path(model)
     proto = _read(path)
-    tensors = _tensors(proto)
+    facts = _spec(proto, str(path)).provenance
+    precision = facts.get("precision", "fp32")
+    if precision not in _WHOLE:
+        text = f"a model in {precision}, whose weights cannot be read back"
+        raise ModelError(f"{path}: {text}: name the model that it was made of")
+    try:
+        weights = _weights(_tensors(proto), facts)
+    except KeyError as error:
+        raise ModelError(f"{path}: its weights are not all there") from error
+    _load(network, weights, path)
+
+
+def _weights(tensors: dict[str, Tensor], facts: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the state of a classifier from the tensors and the provenance of its model file."""
     weights = {
         name.removeprefix(_PREFIX): value
         for name, value in tensors.items()
         if name.startswith(_PREFIX)
     }
-    facts, moments = _spec(proto, str(path)).provenance, tensors.get("moments")
-    if not isinstance(network, Classifier) or "prior" not in facts or moments is None:
-        raise ModelError(f"{path}: cannot be trained on: its weights are not all there")
     for name in ("head.weight", "head.bias"):  # see export.fold_temperature
         weights[name] = weights[name] * facts["decode"]["temperature"]
-    weights["bin_centers"] = moments[:2, :, 0, 0].T
+    weights["bin_centers"] = tensors["moments"][:2, :, 0, 0].T
     weights["log_prior"] = torch.tensor(facts["prior"]).log()
-    _load(network, weights, path)
+    return weights
 
 
 def load_hint_branch(path: Path) -> tuple[HintBranch, HintSpec]:

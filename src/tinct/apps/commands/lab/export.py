@@ -30,7 +30,7 @@ def export(
         Path,
         typer.Argument(
             help="Checkpoint (.safetensors); or a model (base, nano, or a file .onnx), to be "
-            "written again in another precision or format."
+            "written again in another format or, if it is in fp32 as nano is, precision."
         ),
     ],
     output: Annotated[
@@ -113,6 +113,7 @@ def export(
     """Write the averaged network of a checkpoint as ONNX, proved equal to torch.
 
     Of a run with hints, only their branch is written: it goes beside its model, NAME-hints.onnx.
+    No model is made of a network that answers colors without a distribution, as the paper's does.
     With --to, a model and its branch for hints are written in the format of another runtime.
     """
     if to is not None or size is not None:
@@ -127,10 +128,12 @@ def export(
         }
         _export_to(to, checkpoint, output, size, _given(unfit))
         return
+    from tinct.runtime import model_names, model_path
+
     output = output or Path("model.onnx")
-    is_model = checkpoint.suffix == ".onnx"
+    is_model = checkpoint.suffix == ".onnx" or str(checkpoint) in model_names()
     if is_model and precision == "fp32":
-        raise OptionError(f"{checkpoint}: a model file; --precision tells what to make of it")
+        raise OptionError(f"{checkpoint}: a model; --precision or --to tells what to make of it")
     if precision == "int8" and not calibration:
         raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
     decode = _given({"temperature": temperature, "prior_power": prior_power})
@@ -159,7 +162,7 @@ def export(
             reading = replace(before, decode=replace(before.decode, **decode), **others)
             spec = export_model(checkpoint, whole, reading=reading, notes=notes)
         if precision != "fp32":
-            source = checkpoint if is_model else whole
+            source = model_path(str(checkpoint)) if is_model else whole
             spec = convert_model(source, output, precision, _lightness(calibration or []))
     facts = f"{spec.name}, {spec.parameters:,} parameters, {output.stat().st_size / 1e6:.2f} MB"
     print_message(f"{output}: {facts}, " + ("equal to torch" if precision == "fp32" else precision))

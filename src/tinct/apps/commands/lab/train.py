@@ -141,7 +141,23 @@ def train(
     if choices.objective == "regression":
         print_message(f"next: tinct lab evaluate {best} PHOTOGRAPHS")
         return
+    if choices.hints:
+        print_message(_next_of_hints(best, choices.start, folder.name))
+        return
     print_message(f"next: tinct lab export {best} -o {model}; then tinct photo.jpg --model {model}")
+
+
+def _next_of_hints(best: Path, start: str, run: str) -> str:
+    """Say how to use a branch for hints: beside the model that it was trained behind."""
+    from tinct.runtime.session import hints_path, model_names, model_path
+    from tinct.spec import HINTS_ENDING
+
+    model, copying = Path(start), ""
+    if start in model_names():  # those of the package keep the branches that they came with
+        model = Path(f"{run.removesuffix(HINTS_ENDING)}.onnx")
+        copying = f"copy {model_path(start)} to {model}, beside it; "
+    export = f"tinct lab export {best} -o {hints_path(model)}"
+    return f"next: {export}; {copying}then tinct photo.jpg --model {model} --hints hints.json"
 
 
 def _judge(first: CurveRow, best: CurveRow) -> str:
