@@ -35,8 +35,7 @@ def load_trained(path: Path) -> LoadedNetwork:
     network = averaged_network(checkpoint, str(path))
     if not isinstance(network, PaperNetwork | NanoRegression):
         raise ModelError(
-            f"{path}: a checkpoint of training, not a model: tinct lab export {path} -o "
-            f"{path.stem}.onnx makes one of it"
+            f"{path}: a checkpoint of training, not a model: see tinct lab export --help"
         )
     summary = summarize(network)
     name = f"{checkpoint.config.network}, {path.resolve().parent.name}/{path.stem}"
