@@ -15,7 +15,6 @@ from tinct.apps.console import Verbosity, print_error, print_message, print_warn
 from tinct.apps.photographs.batch import IN_COLOR, BatchOptions, run_batch
 from tinct.apps.photographs.journal import Journal, deciding_options, split_finished
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
-from tinct.apps.report import check_report, write_json
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
 from tinct.files import check_not_read
@@ -93,8 +92,7 @@ def color_photographs(
     ending = "-choices" if options.choices else "-color"
     known = _read_known_colors(options, inputs)
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
-    check_not_read([options.report], (job.source for job in plan.jobs))
-    check_report(options.report, [output, *(path for job in plan.jobs for path in job.outputs)])
+    _check_report(options.report, output, plan.jobs)
     run = _PhotographRun(plan, color, batch, options)
     if options.hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
         raise OptionError(f"--hints {options.hints} is about one photograph: name that one alone")
@@ -246,10 +244,21 @@ def _complete(todo: Sequence[PhotographJob], run: _PhotographRun) -> None:
     run.records.sort(key=lambda record: order.get(record.input, -1))
 
 
+def _check_report(report: str | None, output: str | None, jobs: Sequence[PhotographJob]) -> None:
+    if report is None:
+        return
+    from tinct.apps.report import check_report
+
+    check_not_read([report], (job.source for job in jobs))
+    check_report(report, [output, *(path for job in jobs for path in job.outputs)])
+
+
 def _write_report(run: _PhotographRun) -> None:
     """Write the report, if one is wanted."""
     if run.options.report is None:
         return
+    from tinct.apps.report import write_json
+
     counts = Counter(record.status for record in run.records)
     left_out = run.plan.left_out
     report = {
