@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.codec import CodecContext
 
 from films import Film, make_film
 from tinct.films.cut import Cut
@@ -241,3 +243,24 @@ def test_timecode_at_another_rate(
     timecode: str, frame: int, rate: Fraction, new_rate: Fraction, expected: str
 ) -> None:
     assert later_timecode(timecode, frame / new_rate, rate, new_rate) == expected
+
+
+def test_pictures_of_text_in_a_later_film_are_said_to_be_left_out(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        text: Any = output.add_stream("subrip")
+        text.codec_context.subtitle_header = b"[Script Info]\n[Events]\n"
+        packet = av.Packet(b"Hello")
+        packet.stream, packet.pts, packet.dts, packet.duration = text, 0, 0, 1
+        output.mux(packet)
+    # A subtitle of a DVD: its size, where its commands begin, a row of one color for each field,
+    # and the commands: show it, in these colors, here.
+    control = bytes.fromhex("0000 0008 01 033210 04ffff 05000007000001 0600040006 ff")
+    packet = av.Packet(bytes([0, 8 + len(control), 0, 8, 0, 1, 0, 1]) + control)
+    packet.pts, packet.time_base, packet.duration = 1000, Fraction(1, 1000), 500
+    plan, cut = TrackPlan(0, "text", "converted", "mov_text"), Cut(None, None, Fraction(0))
+    made = str(tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "in.mkv")) as source, av.open(made, "w") as output:
+        (track,) = make_tracks(source, [plan], output, cut).values()
+        track.begin(SimpleNamespace(codec_context=CodecContext.create("dvdsub", "r")), cut)
+        assert list(track.take(packet)) == []
+    assert track.faults == {"held pictures of text: left out": 1}

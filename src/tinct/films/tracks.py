@@ -289,6 +289,8 @@ class ConvertedText:
             self.faults["could not be decoded: left out"] += 1
             return
         texts = [text.ass for text in subtitle or () if isinstance(text, AssSubtitle)]
+        if subtitle and len(texts) < len(subtitle):  # of a later film, as this one's are text
+            self.faults["held pictures of text: left out"] += 1
         if packet.duration:
             yield from self._encode(texts, time, time + packet.duration * base, self._cut)
         else:
