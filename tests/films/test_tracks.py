@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from av.codec import CodecContext
 
-from films import Film, make_film
+from films import Film, copy_with_chapters, make_film
 from tinct.films.cut import Cut
 from tinct.films.timecode import later_timecode
 from tinct.films.tracks import EncodedSound, TrackPlan, make_tracks, plan_tracks
@@ -182,16 +182,7 @@ def test_text_after_a_long_pause_stays_where_it_is(tmp_path: Path) -> None:
 def test_data_that_are_no_chapters_are_left_out_and_said(tmp_path: Path) -> None:
     """Telemetry of cameras looks like the track of chapters, but nothing refers to it."""
     film = make_film(tmp_path / "film.mkv", Film("libx264", frames=20))
-    with av.open(str(film)) as source, av.open(str(tmp_path / "chapters.mp4"), "w") as output:
-        output.set_chapters([
-            {"id": 0, "start": 0, "end": 400, "time_base": Fraction(1, 1000),
-             "metadata": {"title": "One"}},
-        ])  # fmt: skip
-        copied = output.add_stream_from_template(source.streams[0], opaque=True)
-        for packet in source.demux():
-            if packet.size:
-                packet.stream = copied
-                output.mux(packet)
+    copy_with_chapters(film, tmp_path / "chapters.mp4", [(0, 400)])
     data = bytearray((tmp_path / "chapters.mp4").read_bytes())
     entry = data.rindex(b"stsd") + 16  # behind version, number of entries and size of the first
     assert data[entry : entry + 4] == b"text"

@@ -140,6 +140,20 @@ def read_film(path: Path) -> Content:
     return Content(lumas, chromas, times, first)
 
 
+def copy_with_chapters(film: Path, target: Path, spans: Sequence[tuple[int, int]]) -> None:
+    """Copy a film, with chapters of so many milliseconds: ``Place 0``, ``Place 1`` ..."""
+    with av.open(str(film)) as source, av.open(str(target), "w") as output:
+        output.set_chapters([
+            {"id": n, "start": begin, "end": end, "time_base": Fraction(1, 1000),
+             "metadata": {"title": f"Place {n}"}} for n, (begin, end) in enumerate(spans)
+        ])  # fmt: skip
+        copied = output.add_stream_from_template(source.streams[0], opaque=True)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copied
+                output.mux(packet)
+
+
 def packets(path: Path) -> list[tuple[int | None, int | None, bytes]]:
     """Return the packets of the pictures: times and content."""
     with av.open(str(path)) as container:

@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING
 
 from tinct.apps.console import print_warning
 from tinct.errors import OptionError, OutputError
-from tinct.files import reason_of, write_atomically
+from tinct.files import check_not_read, reason_of, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-def check_report(destination: str | None, outputs: Iterable[str | Path | None] = ()) -> None:
+def check_report(
+    destination: str | None,
+    outputs: Iterable[str | Path | None] = (),
+    sources: Iterable[str | Path | None] = (),
+) -> None:
     """Find out before the work whether a report can be written, and replaces only a report.
 
     Args:
         destination: Name of the file, ``-`` for stdout, or None for no report.
         outputs: What else will be written: its folders are made on the way.
+        sources: What is read.
 
     Raises:
-        OptionError: A file is there that is no report.
+        OptionError: A file is there that is no report, or is read.
         OutputError: The file cannot be written.
     """
     if destination is None or destination == "-":
         return
+    check_not_read([destination], sources)
     target = Path(os.path.realpath(destination))
     if os.path.isdir(target):
         raise OutputError(f"{destination}: a folder, not a file")

@@ -11,8 +11,6 @@ from tinct.photographs.xmp import SOURCE_TYPE
 
 _COMMENT = "comment"
 _COMMENT_OF_MXF = "comment_colored"  # FFmpeg writes such as begin with comment_ there
-
-
 _COLORED_BY_TINCT = "Colored by tinct"
 
 

@@ -54,7 +54,8 @@ def planes_to_rgb(
 
 def _unclip(rgb: NDArray[np.uint8], planes: NDArray[np.uint8]) -> None:
     """Lower the chroma of pixels that are at a limit, in place, as far as they are beyond it."""
-    inside: Any = cv2.inRange(rgb, (1, 1, 1), (254, 254, 254))  # a thirtieth of NumPy's time
+    # By OpenCV: with masks of NumPy this took 66 ms of a frame of 1080p, instead of 12.
+    inside: Any = cv2.inRange(rgb, (1, 1, 1), (254, 254, 254))
     neutral: Any = cv2.inRange(planes, (0, _CENTER, _CENTER), (255, _CENTER, _CENTER))
     safe = cv2.bitwise_or(inside, neutral)
     if cv2.countNonZero(safe) == safe.size:

@@ -18,7 +18,7 @@ import pytest
 from av.video.reformatter import ColorRange
 from PIL import Image
 
-from films import Content, Film, luma, make_film, packets, read_film, stop_after
+from films import Content, Film, copy_with_chapters, luma, make_film, packets, read_film, stop_after
 from tinct import __version__
 from tinct.apps.films import color_film
 from tinct.apps.films import frames as film_frames
@@ -335,16 +335,7 @@ def test_everything_comes_along(call: Call, tmp_path: Path, rich: Path) -> None:
 
 def test_a_chapter_that_is_a_place_is_kept(call: Call, tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mkv", Film("libx264", frames=20))
-    with av.open(str(film)) as source, av.open(str(tmp_path / "in.mkv"), "w") as output:
-        output.set_chapters([
-            {"id": n, "start": 200 * n, "end": 200 * n, "time_base": Fraction(1, 1000),
-             "metadata": {"title": f"Place {n}"}} for n in range(3)
-        ])  # fmt: skip
-        copied = output.add_stream_from_template(source.streams[0], opaque=True)
-        for packet in source.demux():
-            if packet.size:
-                packet.stream = copied
-                output.mux(packet)
+    copy_with_chapters(film, tmp_path / "in.mkv", [(200 * n, 200 * n) for n in range(3)])
     _color(call, "in.mkv", "-o", "out.mkv", *_LOSSLESS, "--start", "0.2")
     with av.open(str(tmp_path / "out.mkv")) as container:
         found = [(one["start"] * one["time_base"], one["metadata"]) for one in container.chapters()]

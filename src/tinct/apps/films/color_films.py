@@ -20,7 +20,7 @@ from tinct.apps.photographs.plan import (
 )
 from tinct.apps.report import check_report, write_json
 from tinct.errors import InputError, OptionError, TinctError
-from tinct.files import check_not_read, make_folder, reason_of
+from tinct.files import make_folder, reason_of
 from tinct.films.mark import was_colored
 from tinct.films.reader import is_address
 from tinct.films.sequence import is_pattern
@@ -67,8 +67,7 @@ def color_films(
     left_out = FolderContents()
     found = list(_find_films(inputs, folder, options, left_out))
     films = [film for film, _ in found]
-    check_not_read([json], films)
-    check_report(json, [output])
+    check_report(json, [output], films)
     _tell_left_out(left_out)
     first, *others = films
     if (join and not is_folder) or (len(films) == 1 and not is_folder):
@@ -99,12 +98,7 @@ def color_films(
     if json is not None:
         shown = asdict(color) | {"steady": options.steady}
         held = [asdict(record) for record in records]
-        rest = {
-            "suffixes": dict(left_out.suffixes),
-            "pictures": len(left_out.pictures),
-            "links": [str(link) for link in left_out.links],
-            "results": left_out.results,
-        }
+        rest = left_out.report() | {"pictures": len(left_out.pictures)}
         report = {"tinct": __version__, "options": shown, "films": held, "left_out": rest}
         write_json(report, json)
     return _FAILED if any(record.status == "failed" for record in records) else 0

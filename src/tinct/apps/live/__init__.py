@@ -69,8 +69,8 @@ def run_live(
             there.
     """
     name, connect = find_source(source, capture)
-    check_not_read([options.output, options.stats], [source])
-    check_report(options.stats, [options.output])
+    check_not_read([options.output], [source])
+    check_report(options.stats, [options.output], [source])
     losses = LossCurve()
     with ExitStack() as stack:
         # What can be refused is, before a camera begins to shine.

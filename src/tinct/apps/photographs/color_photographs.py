@@ -17,7 +17,6 @@ from tinct.apps.photographs.journal import Journal, deciding_options, split_fini
 from tinct.apps.photographs.plan import STREAM, Naming, PhotographRecord, make_plan
 from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OptionError, TinctError
-from tinct.files import check_not_read
 from tinct.photographs import FORMATS, format_named
 from tinct.spec import FILM_MODEL, PHOTOGRAPH_MODEL
 
@@ -249,8 +248,8 @@ def _check_report(report: str | None, output: str | None, jobs: Sequence[Photogr
         return
     from tinct.apps.report import check_report
 
-    check_not_read([report], (job.source for job in jobs))
-    check_report(report, [output, *(path for job in jobs for path in job.outputs)])
+    outputs = [output, *(path for job in jobs for path in job.outputs)]
+    check_report(report, outputs, (job.source for job in jobs))
 
 
 def _write_report(run: _PhotographRun) -> None:
@@ -260,17 +259,12 @@ def _write_report(run: _PhotographRun) -> None:
     from tinct.apps.report import write_json
 
     counts = Counter(record.status for record in run.records)
-    left_out = run.plan.left_out
+    films = [] if run.options.films else [str(film) for film, _ in run.plan.films]
     report = {
         "tinct": __version__,
         "options": asdict(run.color) | {"restore": run.batch.restore},
         "files": [asdict(record) for record in run.records],
-        "left_out": {
-            "suffixes": dict(left_out.suffixes),
-            "films": [] if run.options.films else [str(film) for film, _ in run.plan.films],
-            "links": [str(link) for link in left_out.links],
-            "results": left_out.results,
-        },
+        "left_out": run.plan.left_out.report() | {"films": films},
         "totals": {
             "files": len(run.records),
             **{status: counts[status] for status in ("done", "skipped", "failed", "stopped")},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -110,6 +109,14 @@ class FolderContents:
         self.results += other.results
         self.links += other.links
         self.unreadable += other.unreadable
+
+    def report(self) -> dict[str, object]:
+        """Return what is neither picture nor film, for a report."""
+        return {
+            "suffixes": dict(self.suffixes),
+            "links": [str(link) for link in self.links],
+            "results": self.results,
+        }
 
     def name_left_out(self, *more: str) -> str:
         """Name what is neither picture nor film, with counts; "" if there is nothing.
@@ -295,10 +302,7 @@ def walk_folder(
 
 def _is_pipe_or_device(path: Path) -> bool:
     """Tell whether a file is a pipe, a socket or a device: opening one may wait forever."""
-    try:
-        return not stat.S_ISREG(path.stat().st_mode)
-    except OSError:  # whoever reads it will say what is wrong
-        return False
+    return not os.path.isfile(path) and os.path.exists(path)
 
 
 def _default_folder(folder: Path, ending: str) -> Path:

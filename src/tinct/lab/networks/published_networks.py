@@ -87,11 +87,5 @@ def _recognize(arrays: Arrays, path: str | Path) -> str:
     for sign, name in SIGNS.items():
         if any(sign in key for key in arrays):
             return name
-    if any(key.startswith("network.") for key in arrays):
-        model = f"{Path(path).stem}.onnx"
-        raise ModelError(
-            f"{path}: a checkpoint of training, not a model: tinct lab export {path} -o {model} "
-            "makes one of it"
-        )
     known = ", ".join(FROM_ARRAYS)
     raise ModelError(f"{path}: weights of none of the networks known here: {known}")

@@ -14,10 +14,10 @@ from tinct.errors import TrainingError
 from tinct.files import write_atomically
 from tinct.lab.networks.hints import HintBranch, HintedNetwork
 from tinct.lab.networks.onnx_graph import write_graph
-from tinct.lab.train.begin import make_network
-from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint, load_weights
+from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint
 from tinct.lab.train.export import (
     TOLERANCE,
+    averaged_network,
     check_folder,
     run_facts,
     weights_digest,
@@ -31,13 +31,10 @@ def hinted_network(checkpoint: Checkpoint, name: str) -> HintedNetwork:
     Raises:
         TrainingError: The checkpoint has no such branch, or its weights are not finite.
     """
-    network = make_network(checkpoint.config)
+    network = averaged_network(checkpoint, name)
     if not isinstance(network, HintedNetwork):
         raise TrainingError(f"{name}: cannot be exported: it has no branch for hints")
-    load_weights(network, checkpoint, "ema", name)
-    if not all(torch.isfinite(tensor).all() for tensor in network.branch.state_dict().values()):
-        raise TrainingError(f"{name}: cannot be exported: its weights hold NaN or infinity")
-    return network.eval().requires_grad_(False)
+    return network.requires_grad_(False)
 
 
 def export_hints(path: Path, output: Path, notes: dict[str, Any] | None = None) -> HintSpec:

@@ -129,7 +129,7 @@ def train(
         print_message("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
     print_message(f"saved {last}; curves and sheets are in {folder}")
-    best, model = folder / BEST, f"{folder.name}.onnx"
+    best = folder / BEST
     if choices.picture_weight or choices.feature_weight:
         best = last
         print_message(
@@ -138,16 +138,19 @@ def train(
         )
     elif display.first and display.best:
         print_message(_judge(display.first, display.best))
+    print_message(f"next: {_name_next(choices, best, folder.name)}")
+
+
+def _name_next(choices: TrainConfig, best: Path, run: str) -> str:
+    """Say what to do with the checkpoint of a run."""
     if choices.objective == "regression":
-        print_message(f"next: tinct lab evaluate {best} PHOTOGRAPHS")
-        return
+        return f"tinct lab evaluate {best} PHOTOGRAPHS"
     if choices.hints:
-        print_message(_next_of_hints(best, choices.start, folder.name))
-        return
-    print_message(f"next: tinct lab export {best} -o {model}; then tinct photo.jpg --model {model}")
+        return _name_next_of_hints(best, choices.start, run)
+    return f"tinct lab export {best} -o {run}.onnx; then tinct photo.jpg --model {run}.onnx"
 
 
-def _next_of_hints(best: Path, start: str, run: str) -> str:
+def _name_next_of_hints(best: Path, start: str, run: str) -> str:
     """Say how to use a branch for hints: beside the model that it was trained behind."""
     from tinct.runtime.session import hints_path, model_names, model_path
     from tinct.spec import HINTS_ENDING
@@ -157,7 +160,7 @@ def _next_of_hints(best: Path, start: str, run: str) -> str:
         model = Path(f"{run.removesuffix(HINTS_ENDING)}.onnx")
         copying = f"copy {model_path(start)} to {model}, beside it; "
     export = f"tinct lab export {best} -o {hints_path(model)}"
-    return f"next: {export}; {copying}then tinct photo.jpg --model {model} --hints hints.json"
+    return f"{export}; {copying}then tinct photo.jpg --model {model} --hints hints.json"
 
 
 def _judge(first: CurveRow, best: CurveRow) -> str:
