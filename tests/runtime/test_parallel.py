@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from threading import Event
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from threading import Event, Timer
 
 import numpy as np
 import pytest
@@ -100,6 +101,32 @@ def test_only_a_few_frames_are_taken_ahead(
     assert taken == 2 * FRAMES_AHEAD + 1
     results.close()  # and nobody waits for the rest
     assert taken == 2 * FRAMES_AHEAD + 1
+
+
+def test_stopping_waits_for_no_frame_that_is_never_colored(
+    film: FilmColorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes while frames wait, and a thread takes one of them as the others are dropped."""
+    is_stopped = Event()
+    cancel: Callable[[Future[object]], bool] = Future.cancel
+
+    def cancel_slowly(future: Future[object]) -> bool:
+        is_stopped.set()
+        time.sleep(0.2)  # in which the thread goes on to the next frame
+        return cancel(future)
+
+    def frames() -> Iterator[int]:
+        yield from range(4)
+        Timer(0.1, is_stopped.set).start()
+        raise KeyboardInterrupt
+
+    def luma(number: int) -> Samples:
+        assert is_stopped.wait(10)
+        return np.full(FORMAT.luma_shape, 60 + number, np.uint8)
+
+    monkeypatch.setattr(Future, "cancel", cancel_slowly)
+    with pytest.raises(KeyboardInterrupt):
+        list(color_frames(film, frames(), luma, planes, jobs=2))
 
 
 def test_a_frame_that_fails_does_so_in_its_turn(

@@ -56,6 +56,8 @@ def color_frames(
 
     def work(frame: Frame, number: int, before: Event, after: Event) -> Result | None:
         try:
+            if is_over.is_set():
+                return None
             samples = luma(frame)
             view = film.predict(samples, references(frame))
             before.wait()
@@ -81,6 +83,7 @@ def color_frames(
             yield failed
 
     waiting: deque[Future[Result | None]] = deque()
+    is_over = Event()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="tinct-film")
     try:
         for future in submit_all():
@@ -90,7 +93,10 @@ def color_frames(
         while waiting:
             yield from _results(waiting.popleft())
     finally:
-        pool.shutdown(cancel_futures=True)
+        # Frames that wait are not canceled: a thread that takes the next one meanwhile would wait
+        # for them forever.
+        is_over.set()
+        pool.shutdown()
 
 
 def _results(future: Future[Result | None]) -> Iterator[Result]:
