@@ -95,7 +95,10 @@ class EncoderPlan:
     def form(self, source: FrameFormat) -> FrameFormat:
         """Return the format of the frames that it takes."""
         bits, shift = depth_and_shift(self.pix_fmt) or (source.bits, source.shift)
-        return replace(source, bits=bits, shift=shift, width=self.width, height=self.height)
+        return replace(
+            source, bits=bits, shift=shift, width=self.width, height=self.height,
+            matrix=self.tags.name,
+        )  # fmt: skip
 
     @property
     def holds_times(self) -> bool:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
 from tinct.errors import OutputError
@@ -23,6 +22,7 @@ from tinct.films.facts import PROGRESSIVE, display_matrix, find_timecode
 from tinct.films.mark import mark_colored
 from tinct.films.matroska import PLACEHOLDER, set_display_size
 from tinct.films.packets import Clock, read_packets
+from tinct.films.pixels import ColorTags, build_frame
 from tinct.films.segments import SegmentEncoder
 from tinct.films.timecode import later_timecode
 from tinct.films.tracks import keep_tags, make_tracks, match_streams
@@ -127,15 +127,16 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> tuple[EncoderPlan, li
 
     Returns:
         The plan, with frames in the limited range where the new file cannot say that they are of
-        full range; and what it will not hold, one sentence each.
+        full range, and with the matrix by which it will be read; and what it will not hold, one
+        sentence each.
 
     Raises:
         OutputError: There can be no such file.
     """
     file = io.BytesIO()
-    frame = VideoFrame(plan.width, plan.height, plan.pix_fmt)
-    for plane in frame.planes:
-        plane.update(bytes(plane.buffer_size))
+    form = plan.form(reader.facts.form)
+    planes = (form.luma_shape, form.chroma_shape, form.chroma_shape)
+    frame = build_frame(tuple(np.zeros(shape, form.dtype) for shape in planes), form, plan.tags)
     try:
         encoder = SegmentEncoder(plan)
         encoder.add(frame, 0, 1, is_exact=True)
@@ -168,6 +169,15 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> tuple[EncoderPlan, li
         what = f"{plan.codec} in {plan.container}"
         notes.append(f"{what} cannot say that the range is full: the limited one is written")
         plan = replace(plan, tags=replace(plan.tags, full_range=False), narrows=True)
+    read = ColorTags.of(found)
+    if read.name != plan.tags.name:
+        # Luma stays as it is: which matrix it is of matters to colors alone, and these are new.
+        what = f"{plan.codec} in {plan.container}"
+        notes.append(
+            f"{what} cannot say that the matrix is {plan.tags.name}: colors are written for "
+            f"{read.name}"
+        )
+        plan = replace(plan, tags=replace(plan.tags, matrix=read.matrix))
     return plan, notes
 
 

@@ -16,6 +16,8 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
+from numpy.typing import NDArray
+from pictures import photograph
 from PIL import Image
 
 from films import Content, Film, copy_with_chapters, luma, make_film, packets, read_film, stop_after
@@ -25,7 +27,7 @@ from tinct.apps.films import frames as film_frames
 from tinct.errors import OutputError
 from tinct.films import join as film_join
 from tinct.films import segments as video_parts
-from tinct.films.pixels import plane_of
+from tinct.films.pixels import COLORSPACES, ColorTags, plane_of
 from tinct.films.reader import FilmReader
 from tinct.films.scans import Stamp, encode_scan, read_scan
 from tinct.photographs import read_picture
@@ -245,7 +247,7 @@ def test_mxf_holds_pictures_sound_and_timecode(call: Call, tmp_path: Path) -> No
     film = Film("libx264", width=256, height=128, frames=25, sound="aac")
     source = make_film(tmp_path / "in.mp4", film)
     lines = _color(call, source, "-o", "out.mxf")
-    assert lines[1].endswith("cannot be copied into mxf: encoded anew as pcm_s24le")
+    assert lines[-1].endswith("cannot be copied into mxf: encoded anew as pcm_s24le")
     assert _profile(tmp_path / "out.mxf") == ("dnxhd", "DNXHR HQ")
     assert len(read_film(tmp_path / "out.mxf").times) == 25
     with av.open(str(tmp_path / "out.mxf")) as container:
@@ -1272,6 +1274,44 @@ def test_a_film_is_shown_as_light_and_dark_as_it_was(
     shown = after.lumas[0] / (4 if codec == "prores_ks" else 1)
     shown = shown if is_kept else (shown - 16) * (255 / 219)
     assert np.abs(shown - before.lumas[0]).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "tags", "read_as"),
+    [
+        ("dnxhd", "mxf", (5, 6, 5), "bt709"),
+        ("dnxhd", "mov", (5, 6, 5), "bt709"),
+        ("ffv1", "avi", (1, 1, 1), "bt601"),
+        ("libvpx", "webm", (1, 1, 1), "bt601"),
+        ("prores_ks", "mov", (1, 1, 1), None),
+        ("ffv1", "avi", (5, 6, 5), None),
+    ],
+)
+def test_colors_are_those_of_the_matrix_that_a_player_goes_by(
+    call: Call,
+    tmp_path: Path,
+    codec: str,
+    suffix: str,
+    tags: tuple[int, int, int],
+    read_as: str | None,
+) -> None:
+    def shown(path: Path) -> NDArray[np.float64]:
+        frame = read_film(path).first
+        matrix = COLORSPACES[ColorTags.of(frame).name]
+        return frame.to_ndarray(format="rgb24", src_colorspace=matrix).mean((0, 1))
+
+    picture = photograph(256, 192, gray=True)[..., 0]
+    film = make_film(
+        tmp_path / "in.mkv",
+        Film(width=256, height=192, frames=2, tags=tags),
+        16 + np.rint(picture * (219 / 255)).astype(np.uint8),
+    )
+    assert not _color(call, film, "-o", "whole.mkv", "--codec", "ffv1")
+    notes = _color(call, film, "-o", f"out.{suffix}", "--codec", codec)
+    said = [note for note in notes if "cannot say that the matrix" in note]
+    assert [note.split()[-1] for note in said] == ([read_as] if read_as else [])
+    wanted, found = shown(tmp_path / "whole.mkv"), shown(tmp_path / f"out.{suffix}")
+    np.testing.assert_allclose(found, wanted, atol=1.5)
 
 
 def test_transparency_of_webm_is_said_to_be_lost(call: Call, tmp_path: Path) -> None:

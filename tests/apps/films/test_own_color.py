@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tinct.apps.films.own_color import (
     fit_own_chroma,
     is_all_in_color,
 )
+from tinct.color import dequantize_chroma, luma_chroma_to_rgb
 from tinct.films.reader import FilmFrame
 from tinct.frame_format import FrameFormat
 
@@ -96,11 +99,23 @@ def test_a_film_that_goes_on_is_told_apart_as_a_whole_one() -> None:
 def test_own_colors_pass_bit_for_bit_and_fit_other_formats() -> None:
     frame = _frame(_colored())
     assert fit_own_chroma(frame, FORM, FORM) is frame.chroma
-    deep = FrameFormat(128, 96, 10, (0, 0), full_range=True)
+    deep = replace(FORM, bits=10, shift=(0, 0))
     cb, cr = fit_own_chroma(frame, FORM, deep)
     assert cb.shape == cr.shape == (96, 128)
     assert cb.dtype == np.uint16
     assert cb.mean() == pytest.approx(4 * frame.chroma[0].mean(), rel=0.01)  # type: ignore[index]
+
+
+def test_own_colors_keep_red_and_blue_by_another_matrix() -> None:
+    frame = _frame(_colored())
+    luma = cv2.resize(frame.luma, (64, 48), interpolation=cv2.INTER_AREA) / 255.0
+    chroma = np.stack(frame.chroma or (), -1)
+    fitted = np.stack(fit_own_chroma(frame, FORM, replace(FORM, matrix="bt709")), -1)
+    before = luma_chroma_to_rgb(luma, dequantize_chroma(chroma), "bt601")
+    after = luma_chroma_to_rgb(luma, dequantize_chroma(fitted), "bt709")
+    apart = 255 * np.abs(after - before).mean((0, 1))
+    assert max(apart[0], apart[2]) < 0.5  # of rounding
+    assert apart[1] < 3
 
 
 def test_a_tint_is_put_over_new_colors() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tinct.apps.colorizer_options import ColorizerOptions
     from tinct.films.encoder import EncoderPlan
     from tinct.films.facts import FilmFacts
+    from tinct.films.pixels import ColorTags
     from tinct.films.reader import FilmFrame
     from tinct.frame_format import FrameFormat
 
@@ -128,6 +129,7 @@ class Finish:
         self,
         facts: FilmFacts,
         form: FrameFormat,
+        tags: ColorTags,
         *,
         preview: bool = False,
         keep_tint: bool = False,
@@ -137,10 +139,11 @@ class Finish:
         Args:
             facts: The film as it is read.
             form: Of the colored frames.
+            tags: What these say of their colors.
             preview: Put the gray frame at the left of each, as it is shown.
             keep_tint: Put the tint of the film over the new colors.
         """
-        self._facts, self._form = facts, form
+        self._facts, self._form, self._tags = facts, form, tags
         self._preview, self._keep_tint = preview, keep_tint
 
     def luma(self, frame: FilmFrame) -> Samples:
@@ -164,7 +167,7 @@ class Finish:
             form = replace(form, height=luma.shape[0], width=luma.shape[1])
             rows, columns = form.chroma_shape  # an odd side has half a sample of chroma twice
             cb, cr = cb[:rows, :columns], cr[:rows, :columns]
-        return Colored(build_frame((luma, cb, cr), form, self._facts.tags), frame)
+        return Colored(build_frame((luma, cb, cr), form, self._tags), frame)
 
 
 def encode_segments(items: Iterable[Colored], plan: EncoderPlan, parts: Parts) -> None:

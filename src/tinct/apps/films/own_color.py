@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from tinct.color import LUMA_WEIGHTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -75,18 +77,19 @@ def is_all_in_color(frames: Iterable[FilmFrame], form: FrameFormat) -> bool:
 def fit_own_chroma(frame: FilmFrame, source: FrameFormat, target: FrameFormat) -> Chroma:
     """Bring the chroma of a frame to the format of the new film; the same one is left as it is."""
     assert frame.chroma is not None
-    if (source.bits, source.shift) == (target.bits, target.shift):
+    if (source.bits, source.shift, source.matrix) == (target.bits, target.shift, target.matrix):
         return frame.chroma
     rows, columns = target.chroma_shape
-    scale = 2.0 ** (target.bits - source.bits)
+    gray, new_gray = 2 ** (source.bits - 1), 2 ** (target.bits - 1)
 
-    def fit(plane: NDArray[Any]) -> NDArray[Any]:
+    def fit(plane: NDArray[Any], scale: float) -> NDArray[Any]:
         method = cv2.INTER_AREA if plane.shape[1] > columns else cv2.INTER_LINEAR
         sized: Any = cv2.resize(np.ascontiguousarray(plane), (columns, rows), interpolation=method)
-        scaled: NDArray[Any] = np.rint(sized * scale).clip(0, 2**target.bits - 1)
-        return scaled.astype(target.dtype)
+        scaled: NDArray[Any] = np.rint((sized - np.float32(gray)) * scale + new_gray)
+        return scaled.clip(0, 2 * new_gray - 1).astype(target.dtype)
 
-    return fit(frame.chroma[0]), fit(frame.chroma[1])
+    cb_scale, cr_scale = _chroma_scales(source, target)
+    return fit(frame.chroma[0], cb_scale), fit(frame.chroma[1], cr_scale)
 
 
 def add_tint(frame: FilmFrame, chroma: Chroma, source: FrameFormat, target: FrameFormat) -> Chroma:
@@ -103,16 +106,28 @@ def add_tint(frame: FilmFrame, chroma: Chroma, source: FrameFormat, target: Fram
     rows, columns = target.chroma_shape
     luma: Any = cv2.resize(frame.luma, (columns, rows), interpolation=cv2.INTER_AREA)
     level = luma * np.float32(2.0 ** (8 - source.bits) * _LEVELS / 256)
-    limit, step = 2**target.bits - 1, 2.0 ** (target.bits - 8)
+    limit = 2**target.bits - 1
     made = []
-    for plane, new in zip(planes, chroma, strict=True):
+    for plane, new, scale in zip(planes, chroma, _chroma_scales(source, target), strict=True):
         tint = _tint(small, plane)
         if np.abs(tint).mean() < _LEAST_TINT:
             made.append(new)
             continue
-        shade = np.interp(level, np.arange(_LEVELS) + 0.5, tint) * step
+        shade = np.interp(level, np.arange(_LEVELS) + 0.5, tint) * scale * 2.0 ** (source.bits - 8)
         made.append(np.rint(new + shade).clip(0, limit).astype(target.dtype))
     return made[0], made[1]
+
+
+def _chroma_scales(source: FrameFormat, target: FrameFormat) -> tuple[float, float]:
+    """Return by how much steps of Cb and Cr grow from one format to another.
+
+    Where the matrix becomes another, luma stays all the same, and with it red and blue; green
+    changes a little.
+    """
+    red, _, blue = LUMA_WEIGHTS[source.matrix]
+    new_red, _, new_blue = LUMA_WEIGHTS[target.matrix]
+    deeper = 2.0 ** (target.bits - source.bits)
+    return deeper * (1 - blue) / (1 - new_blue), deeper * (1 - red) / (1 - new_red)
 
 
 def _shrink(plane: NDArray[Any], bits: int) -> NDArray[np.float32]:

@@ -47,7 +47,7 @@ class _Encode(Finish):
     def __init__(
         self, facts: FilmFacts, form: FrameFormat, encode: Encoder, *, keep_tint: bool
     ) -> None:
-        super().__init__(facts, form, keep_tint=keep_tint)
+        super().__init__(facts, form, facts.tags, keep_tint=keep_tint)
         self._encode = encode
 
     def encoded(self, frame: FilmFrame, luma: Samples, cb: Samples, cr: Samples) -> bytes:
