@@ -403,6 +403,25 @@ def test_a_sheet_shows_before_and_after(page: Any) -> None:
     assert np.ptp(before.astype(int), axis=2).mean() + 3 < np.ptp(after.astype(int), axis=2).mean()
 
 
+def test_what_is_transparent_is_seen_over_white_on_both_sides(page: Any, tmp_path: Path) -> None:
+    gray = np.full((40, 50), 60, np.uint8)
+    alpha = np.full_like(gray, 255)
+    alpha[:, 20:30] = 0
+    Image.fromarray(np.dstack([gray, alpha]), "LA").save(tmp_path / "cut-out.png")
+    choose(page, tmp_path / "cut-out.png")
+    wait_shown(page)
+    for side in (0, 100):
+        set_range(page, "#divider", side)
+        with Image.open(io.BytesIO(page.locator("#frame").screenshot())) as seen:
+            pixels = np.asarray(seen.convert("RGB"))[seen.height // 4]
+        assert (pixels[len(pixels) // 2] == 255).all(), side
+        assert (pixels[len(pixels) // 8] < 128).all(), side
+    with Image.open(io.BytesIO(save(page, "sheet"))) as sheet:
+        pixels = np.asarray(sheet)
+    assert pixels.shape[:2] == (80, 50)
+    assert (pixels[:, 25] > 250).all(), "before and after"
+
+
 def test_all_pictures_are_saved_as_a_zip(page: Any, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -10,7 +10,7 @@ import type { ModelName, ReferencePicture } from "../messages";
 import { PictureError } from "../messages";
 import { Recent } from "../recent";
 import { describe, encode } from "./network";
-import { decode, eachStrip, readLuma } from "./picture";
+import { decode, eachStrip, readGray } from "./picture";
 
 const kept = new Recent<string, Reference>(8);
 
@@ -27,7 +27,7 @@ async function readReference(file: File, model: ModelName): Promise<Reference> {
   const bitmap = await decode(file);
   try {
     const { width, height } = bitmap;
-    const encoded = await encode(workingLuma({ width, height, data: readLuma(bitmap)[0] }, models[model]), model);
+    const encoded = await encode(workingLuma(readGray(bitmap).luma, models[model]), model);
     const [rows, columns] = encoded.scores.dims.slice(2) as [number, number];
     const [onMap, examined] = shrinkColors(bitmap, [[columns, rows], examinedSize([width, height])]);
     if (!isInColor(examined!)) throw new PictureError("grayReference");

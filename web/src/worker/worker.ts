@@ -2,7 +2,6 @@
 import { models } from "../constants.json";
 import type { ChromaModel } from "../color/chroma-model";
 import { composer } from "../color/compose";
-import type { Bytes } from "../color/plane";
 import { drawWheel } from "../hints/wheel";
 import type {
   Detail, DetailRequest, Exported, ExportRequest, ForPicture, ModelName, Point, Reply, Request, Result, Suggestions,
@@ -13,7 +12,7 @@ import { Recent } from "../recent";
 import { colorFrame } from "./camera-frame";
 import { Coloring } from "./coloring";
 import { load } from "./network";
-import { context2d, Picture } from "./picture";
+import { context2d, type Gray, Picture } from "./picture";
 import { referenceOf } from "./references";
 import { readTiff } from "./tiff";
 
@@ -142,10 +141,10 @@ async function sheet(picture: Picture, chroma: ChromaModel): Promise<OffscreenCa
   return canvas;
 }
 
-function composed(luma: Bytes, chroma: ChromaModel): ImageData {
+function composed({ luma, alpha }: Gray, chroma: ChromaModel): ImageData {
   const { width, height } = luma;
   const pixels = new ImageData(width, height);
-  composer(luma, null, chroma)({ left: 0, top: 0, width, height }, pixels.data);
+  composer(luma, alpha, chroma)({ left: 0, top: 0, width, height }, pixels.data);
   return pixels;
 }
 
@@ -156,7 +155,7 @@ async function prepare(model: ModelName): Promise<null> {
   const coloring = await Coloring.of(luma, model);
   const hints = [{ points: [[9, 9]] as const, color: "#2e7d32", radius: 9 }];
   const settings = { model, vividness: models[model].defaultVividness, caution: 0, saturation: 1 };
-  composed(luma, await coloring.chroma({ settings, references: [], hints }));
+  composed({ luma, alpha: null }, await coloring.chroma({ settings, references: [], hints }));
   return null;
 }
 
