@@ -102,6 +102,8 @@ export interface Exported {
   readonly blob: Blob;
   readonly width: number;
   readonly height: number;
+  /** Whether what is transparent was composed over white. */
+  readonly isFlattened: boolean;
 }
 
 /** Return how chroma depends on luma in a picture, for who composes it elsewhere. */

@@ -453,15 +453,17 @@ def test_what_is_lost_in_saving_is_said(page: Any, tmp_path: Path) -> None:
     gray = np.full((40, 50), 99, np.uint8)
     Picture(gray, metadata=Metadata(xmp=xmp)).save(tmp_path / "long.png")
     Picture(gray).save(tmp_path / "other.avif")
-    choose(page, tmp_path / "long.png", tmp_path / "other.avif")
-    page.locator("#progress", has_text="2 of 2 colored").wait_for()
+    Picture(np.dstack([gray] * 4)).save(tmp_path / "glass.png")
+    choose(page, tmp_path / "long.png", tmp_path / "other.avif", tmp_path / "glass.png")
+    page.locator("#progress", has_text="3 of 3 colored").wait_for()
     with zipfile.ZipFile(io.BytesIO(save(page, "jpeg", "#save-all"))) as archive:
         result = read_picture(archive.read("long-color.jpg"))
     assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
-    page.locator("#caption", has_text="Saved 2 files").wait_for()
+    page.locator("#caption", has_text="Saved 3 files").wait_for()
     said = page.inner_text("#caption").split("; ")
     assert said[1] == "1 of them: XMP that is too long for a JPEG was left out"
     assert said[2].startswith("1 of them: what the file said of the picture")
+    assert said[3] == "1 of them: JPEG has no transparency: composed over white"
 
 
 def test_zoom_to_single_pixels(page: Any, tmp_path: Path) -> None:

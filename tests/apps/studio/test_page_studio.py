@@ -68,6 +68,9 @@ def test_a_scan_keeps_its_16_bits_its_pages_and_its_metadata(
     assert np.array_equal(page_two.pixels, page_expected.pixels), "not seen, but in color"
     assert read_picture(save(page, "png")).pixels.dtype == np.uint16
     assert read_picture(save(page, "jpeg")).metadata.dpi == (600, 600)
+    said = page.inner_text("#caption").split("; ")
+    assert said[0] == "Saved scan-color.jpg"
+    assert "JPEG is written with 8 bits: 16-bit samples were rounded" in said
 
 
 def test_a_dropped_scan_and_a_broken_one(open_page: Open, tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ export const texts = {
   saving: "Writing the picture at full size…",
   saved: (name: string, losses: readonly string[]) => listed(`Saved ${name}`, losses),
   lossOfMany: (count: number, loss: string) => `${count} of them: ${loss}`,
+  lossOfTransparency: "JPEG has no transparency: composed over white",
   lossOfMetadata: "what the file said of the picture (EXIF) could not be read and was left out",
   lossOfLength: (part: string) => `${part} that is too long for a JPEG was left out`,
   lossOfStudio: "written by the browser, because tinct studio failed: with 8 bits, one page and fewer metadata",

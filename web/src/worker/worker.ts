@@ -103,15 +103,16 @@ async function exported(request: ExportRequest): Promise<Exported> {
   const { picture, chroma } = await colored(request);
   const canvas = request.what === "sheet" ? await sheet(picture, chroma) : full(picture, chroma, request.what === "layer");
   const { width, height } = canvas;
-  if (request.type === "image/jpeg" && picture.alpha !== null) {
+  const isFlattened = request.type === "image/jpeg" && picture.alpha !== null; // JPEG has no transparency
+  if (isFlattened) {
     const context = context2d(canvas);
-    context.globalCompositeOperation = "destination-over"; // JPEG has no transparency: over white
+    context.globalCompositeOperation = "destination-over";
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
   }
   const blob = await canvas.convertToBlob({ type: request.type, quality: QUALITY });
   if (blob.type !== request.type) throw new PictureError("failed", `${request.type} cannot be written`);
-  return { blob, width, height };
+  return { blob, width, height, isFlattened };
 }
 
 /** Color a picture at full size, strip by strip. */
