@@ -466,6 +466,20 @@ def test_what_is_lost_in_saving_is_said(page: Any, tmp_path: Path) -> None:
     assert said[3] == "1 of them: JPEG has no transparency: composed over white"
 
 
+def test_what_is_too_long_is_one_line(page: Any, tmp_path: Path) -> None:
+    for width in (16400, 65536):
+        Picture(np.full((3, width), 99, np.uint8)).save(tmp_path / f"{width}.png")
+    choose(page, tmp_path / "16400.png", tmp_path / "65536.png")
+    page.locator("#progress", has_text="1 of 2 colored").wait_for()
+    wait_shown(page)
+    said = page.inner_text("#problem")
+    assert said.startswith("65536.png: too large for a browser"), "and is not said to be a failure"
+    page.select_option("#save-as", "webp")
+    page.click("#save")
+    page.locator("#problem", has_text="16400.png: WebP cannot hold more than 16383").wait_for()
+    assert read_picture(save(page, "jpeg")).size == (16400, 3)
+
+
 def test_zoom_to_single_pixels(page: Any, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (1600, 2400), dtype=np.uint8)
     Picture(pixels).save(tmp_path / "large.png")

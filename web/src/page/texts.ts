@@ -1,6 +1,6 @@
 /** Every text of the page, in one place, so that others can translate it. */
 import { models } from "../constants.json";
-import { MOST_PIXELS } from "../messages";
+import { LONGEST_SIDE, LONGEST_WEBP, MOST_PIXELS } from "../messages";
 
 export const texts = {
   title: "tinct: color for gray photographs",
@@ -123,7 +123,8 @@ export const texts = {
   unreadableHeic: (name: string) =>
     `${name}: HEIC, which this browser cannot read: Safari can, and tinct studio opens it in any browser.`,
   refused: (_name: string, detail: string) => detail,
-  tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels). tinct on the command line colors it.`,
+  tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels, or ${LONGEST_SIDE} pixels in a row or column). tinct on the command line colors it.`,
+  tooLong: (name: string) => `${name}: WebP cannot hold more than ${LONGEST_WEBP} pixels in a row or column. JPEG and PNG can.`,
   noModel: () =>
     "The network could not be fetched. Once it has been, the page works offline: try again with a connection, or close all pages of tinct and open one again, which may be newer.",
   failed: (name: string) => `${name}: failed; perhaps memory ran out. Close other pages and try again.`,

@@ -2,7 +2,7 @@
 import { clamp } from "../arithmetic";
 import type { Bytes } from "../color/plane";
 import type { Area, ViewSize } from "../messages";
-import { MOST_PIXELS, PictureError } from "../messages";
+import { LONGEST_SIDE, MOST_PIXELS, PictureError } from "../messages";
 
 const HEIC = /\.(heic|heif|hif)$/i;
 const STRIP_PIXELS = 1 << 20; // read at a time, so that pixels of 4 bytes exist of a strip alone
@@ -74,10 +74,18 @@ export async function decode(file: File): Promise<ImageBitmap> {
   const bitmap = await createImageBitmap(file).catch((error: unknown) => {
     throw new PictureError(HEIC.test(file.name) ? "unreadableHeic" : "unreadable", String(error));
   });
-  const { width, height } = bitmap;
-  if (width * height <= MOST_PIXELS) return bitmap;
-  bitmap.close();
-  throw new PictureError("tooLarge", `${width} x ${height}`);
+  try {
+    checkSize(bitmap);
+  } catch (error) {
+    bitmap.close();
+    throw error;
+  }
+  return bitmap;
+}
+
+/** @throws PictureError No browser has room for a picture of this size. */
+export function checkSize({ width, height }: { readonly width: number; readonly height: number }): void {
+  if (width * height > MOST_PIXELS || Math.max(width, height) > LONGEST_SIDE) throw new PictureError("tooLarge", `${width} x ${height}`);
 }
 
 /** Draw a picture so that it has no more pixels than these. */

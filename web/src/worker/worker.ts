@@ -7,7 +7,7 @@ import type {
   Detail, DetailRequest, Exported, ExportRequest, ForPicture, ModelName, Point, Reply, Request, Result, Suggestions,
   SuggestRequest, View, ViewRequest, WhereRequest,
 } from "../messages";
-import { PictureError } from "../messages";
+import { LONGEST_WEBP, PictureError } from "../messages";
 import { Recent } from "../recent";
 import { colorFrame } from "./camera-frame";
 import { Coloring } from "./coloring";
@@ -101,6 +101,8 @@ async function where(request: WhereRequest): Promise<Point> {
 
 async function exported(request: ExportRequest): Promise<Exported> {
   const { picture, chroma } = await colored(request);
+  // Browsers write a file without a picture then.
+  if (request.type === "image/webp" && Math.max(picture.width, picture.height) > LONGEST_WEBP) throw new PictureError("tooLong", request.type);
   const canvas = request.what === "sheet" ? await sheet(picture, chroma) : full(picture, chroma, request.what === "layer");
   const { width, height } = canvas;
   const isFlattened = request.type === "image/jpeg" && picture.alpha !== null; // JPEG has no transparency
