@@ -49,6 +49,7 @@ export class Page {
   });
   private readonly saver: Saver;
   private readonly camera = new Camera(this.client, DEFAULT_SETTINGS, (text) => this.showProblem(text));
+  private readonly photographs = element("photographs", HTMLElement);
   private readonly start = element("start", HTMLElement);
   private readonly workplace = element("studio", HTMLElement);
   private readonly forAllButton = element("for-all", HTMLButtonElement);
@@ -329,8 +330,8 @@ export class Page {
   // Everything else
 
   private pressKey(event: KeyboardEvent): void {
-    if (event.key === "Escape") this.hintEditor.stopPicking();
-    if (!(event.ctrlKey || event.metaKey)) return;
+    if (event.key === "Escape") this.hintEditor.leave();
+    if (!(event.ctrlKey || event.metaKey) || this.photographs.hidden) return;
     const key = event.key.toLowerCase();
     if (key === "z") this.step(event.shiftKey ? "redo" : "undo");
     else if (key === "y") this.step("redo");
