@@ -259,6 +259,19 @@ def test_a_network_that_is_not_to_be_had_keeps_no_others_waiting(page: Any, tmp_
     page.unroute("**/models/base*.onnx")
 
 
+def test_a_problem_of_a_picture_is_over_when_it_is_shown(page: Any) -> None:
+    page.route("**/models/base*.onnx", lambda route: route.fulfill(status=422))
+    page.reload()  # a network that was fetched before stays
+    choose(page, EXAMPLES[1])
+    wait_shown(page)
+    page.check("[name=model][value=base]")
+    page.locator("#problem", has_text="could not be fetched").wait_for()
+    page.click("#undo")
+    wait_shown(page)
+    assert page.inner_text("#problem") == ""
+    page.unroute("**/models/base*.onnx")
+
+
 def test_hints_are_those_of_the_selected_picture_though_another_is_shown_yet(
     page: Any, tmp_path: Path
 ) -> None:
