@@ -79,8 +79,13 @@ def _screen() -> np.ndarray:
 
 def _press(window: LiveWindow, *keys: str) -> list[str]:
     for key in keys:
-        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
+        _post(pygame.KEYDOWN, key)
+        _post(pygame.KEYUP, key)
     return window.events()
+
+
+def _post(kind: int, key: str) -> None:
+    pygame.event.post(pygame.event.Event(kind, key=pygame.key.key_code(key)))
 
 
 def _picture(window: LiveWindow, name: str) -> np.ndarray:
@@ -217,6 +222,16 @@ def test_keys_mean_something(open_window: Open, key: str, action: str) -> None:
     assert _press(open_window(), key) == [action]
 
 
+def test_a_key_that_is_held_means_the_same_once_but_for_vividness(open_window: Open) -> None:
+    window = open_window()
+    for key, meant in (("r", ["record"]), ("up", ["more vivid"] * 3), ("down", ["less vivid"] * 3)):
+        for _ in range(3):  # as it is repeated
+            _post(pygame.KEYDOWN, key)
+        assert window.events() == meant
+        _post(pygame.KEYUP, key)
+    assert _press(window, "r", "r") == ["record", "record"]
+
+
 def test_full_screen_and_back(open_window: Open) -> None:
     window = open_window(size=(640, 480))
     colored = _colored(photograph(64, 48))
@@ -254,7 +269,8 @@ def test_keys_steer_the_run(
         if numbers["frames"]["shown"] >= 3 and live_run.numbers()["seconds"] > 0.15 * len(seen):
             seen.append(numbers["options"] | {"paused": camera.paused})
             key = next(keys)
-            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
+            _post(pygame.KEYDOWN, key)
+            _post(pygame.KEYUP, key)
         return events()
 
     monkeypatch.setattr(window, "events", type_now_and_then)
