@@ -290,6 +290,35 @@ def test_keys_steer_the_run(
     assert losses.points
 
 
+def test_no_first_picture_is_awaited_in_a_pause(
+    open_window: Open, losses: LossCurve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, connect = find_source("test://?size=96x64&rate=40", CaptureOptions())
+    window = open_window(size=(400, 300))
+    events, set_status, said = window.events, window.set_status, []
+
+    def type_when_it_is_time() -> list[str]:
+        if not camera.paused and live_run.numbers()["frames"]["shown"] >= 3:
+            _post(pygame.KEYDOWN, "space")
+        elif camera.paused and not live_run.numbers()["now"]["rate"]:
+            _post(pygame.KEYDOWN, "q")
+        return events()
+
+    def keep(lines: list[str], toast: str) -> None:
+        said.append("\n".join(lines))
+        set_status(lines, toast)
+
+    monkeypatch.setattr(window, "events", type_when_it_is_time)
+    monkeypatch.setattr(window, "set_status", keep)
+    with Outputs() as outputs, Camera(name, connect) as camera:
+        live_colorizer = LiveColorizer(camera, Colorizer("nano", threads=1))
+        live_run = LiveRun(camera, live_colorizer, outputs, window, losses)
+        with live_colorizer:
+            live_run.run(60)
+    assert said[-1].startswith("PAUSED")
+    assert "waiting" not in said[-1]
+
+
 def test_a_whole_run_with_the_window(capsys: pytest.CaptureFixture[str]) -> None:
     source = "test://?size=96x64&rate=50&frames=20"
     options = LiveOptions(stats="-")
