@@ -24,6 +24,8 @@ from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.panels import PANELS, Box, arrange, axis_ticks, parse_panels, split_at_gaps
 from tinct.apps.live.window import HELP, KEYS, LiveWindow
+from tinct.apps.live.window_curve import CurveSurface
+from tinct.apps.live.window_text import Texts
 from tinct.cameras.camera import Camera, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
@@ -151,6 +153,33 @@ def test_a_narrow_and_a_tiny_window(open_window: Open) -> None:
         for place in window.places:
             assert place.picture.left >= 0
             assert place.picture.left + place.picture.width <= size[0]
+
+
+def test_marks_of_the_curve_do_not_overlap(
+    open_window: Open, losses: LossCurve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window()
+    marks: dict[str, Any] = {}
+    mark = CurveSurface._mark
+
+    def keep(curve: CurveSurface, words: str, **place: tuple[int, int]) -> None:
+        line = texts.get(words, (0, 0, 0)).get_rect(**place)
+        marks[words] = line.inflate(0, -4)  # a line is higher than its letters
+        mark(curve, words, **place)
+
+    monkeypatch.setattr(CurveSurface, "_mark", keep)
+    texts = Texts()
+    texts.scale_to(400, 300)
+    rgb = photograph(320, 180, seconds=1.0)
+    losses.add(1.0, rgb, _colored(rgb).chroma)
+    numbers = set()
+    for size in ((60, 40), (128, 72), (200, 112), (300, 72), (128, 200), (617, 317)):
+        marks.clear()
+        CurveSurface(texts).draw(size, losses)
+        for words, place in marks.items():
+            assert place.collidelist([r for w, r in marks.items() if w != words]) == -1, size
+        numbers.add(len(marks))
+    assert numbers == {0, 4, 7, 8, 11}, "as many as there is room for"
 
 
 def test_a_resized_window_and_another_camera_size(open_window: Open) -> None:
