@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tinct.cameras.camera import Camera, CameraCounts, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
 from tinct.errors import OptionError, OutputError
+from tinct.photographs import read_picture
 from tinct.photographs.xmp import SOURCE_TYPE
 from tinct.runtime import Colorizer
 from tinct.runtime.compose import compose_rgb
@@ -403,6 +405,19 @@ def test_recordings_and_snapshots_say_that_they_were_colored(
         (picture,) = tmp_path.glob("*.png")
         assert (SOURCE_TYPE.encode() in picture.read_bytes()) == bool(colored_by)
         picture.unlink()
+
+
+def test_a_snapshot_says_of_which_shape_its_pixels_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    colored = _colored(100.0)
+    colored.frame = replace(colored.frame, aspect=Fraction(4, 3))
+    with Outputs() as outputs:
+        outputs.snapshot(colored, lambda words: None)
+    (picture,) = tmp_path.glob("*.png")
+    across, down = read_picture(picture).metadata.dpi or (1, 1)
+    assert down / across == pytest.approx(4 / 3, rel=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
