@@ -58,13 +58,13 @@ export const texts = {
   strokeNumber: (number: number, color: string) => `Hint ${number}: a stroke of ${color}. Arrow keys move it, Enter changes it, Delete removes it.`,
   panel: "What color is this?",
   likely: "Likely colors",
-  likelyColor: (color: string, probability: number) => `${color}, ${Math.round(100 * probability)} % likely`,
+  likelyColor: (color: string, probability: number) => `${color}, ${percent(probability)} likely`,
   recent: "Colors used before",
   recentColor: (color: string) => `${color}, used before`,
   hue: "Hue",
   hueAt: (degrees: number) => `${Math.round(degrees)} degrees`,
   strength: "Strength",
-  percent: (share: number) => (share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`),
+  percent,
   pick: "Eyedropper",
   picking: "Click a color in this photograph, or choose another one first. Escape ends it.",
   remove: "Remove",
@@ -134,6 +134,10 @@ export const texts = {
   notKept: "This browser keeps nothing here (its disk may be full, or the window private): a reload loses what is open.",
   noBrowser: "This page needs a browser with WebAssembly, workers and OffscreenCanvas: any of the last years.",
 } as const;
+
+function percent(share: number): string {
+  return share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+}
 
 function listed(text: string, more: readonly string[]): string {
   return [text, ...more].join("; ");
