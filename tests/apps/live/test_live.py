@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -218,6 +219,21 @@ def test_a_virtual_camera_without_a_device(call: Call) -> None:
     assert code == 1
     assert "virtual camera" in lines[-1]
     assert "Traceback" not in "".join(lines)
+
+
+def test_a_virtual_camera_has_square_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[np.ndarray] = []
+
+    def open_camera(width: int, height: int, fps: float) -> SimpleNamespace:
+        return SimpleNamespace(width=width, height=height, send=sent.append, close=lambda: None)
+
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", SimpleNamespace(Camera=open_camera))
+    colored = _colored(1.0)
+    colored.frame = replace(colored.frame, aspect=Fraction(4, 3))
+    with Outputs() as outputs:
+        outputs.add_virtual_camera(None)
+        outputs.show(colored)
+    assert [picture.shape for picture in sent] == [(32, 64, 3)]
 
 
 # -- the live_colorizer

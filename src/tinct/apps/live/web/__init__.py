@@ -126,7 +126,7 @@ class _ServedPicture:
         """The picture as JPEG, its luma that of the camera."""
         with self._lock:
             if self._jpeg is None:
-                planes = self._colored.planes
+                planes = self._colored.square_planes
                 self._jpeg = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=_QUALITY)
             return self._jpeg
 
