@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from studio_page import agreement, choose, save, set_range, wait_shown
 
 from tinct.photographs import read_picture
@@ -69,6 +70,21 @@ def test_tiffs_stand_upright(page: Any, tmp_path: Path, orientation: int) -> Non
     expected = read_picture(path).pixels
     seen = np.array(page.evaluate(_BEFORE)).reshape(*expected.shape[:2], 4)[..., :3]
     assert np.array_equal(seen, expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_webp_stands_upright(page: Any, tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "side.webp"
+    Image.fromarray((_COLORS * 255).astype(np.uint8)).save(path, lossless=True, exif=exif)
+    choose(page, path)
+    wait_shown(page)
+    expected = read_picture(path).pixels
+    seen = np.array(page.evaluate(_BEFORE)).reshape(*expected.shape[:2], 4)[..., :3]
+    assert np.array_equal(seen, expected)
+    result = read_picture(save(page, "png"))
+    assert result.pixels.shape[:2] == expected.shape[:2]
 
 
 def test_a_tiff_is_colored_as_in_python(page: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import type { ModelName, ReferencePicture } from "../messages";
 import { PictureError } from "../messages";
 import { Recent } from "../recent";
 import { describe, encode } from "./network";
+import { uprightFile } from "./orientation";
 import { decode, eachStrip, readGray } from "./picture";
 
 const kept = new Recent<string, Reference>(8);
@@ -20,7 +21,7 @@ const kept = new Recent<string, Reference>(8);
  * @throws PictureError If it cannot be read, or is gray.
  */
 export function referenceOf(picture: ReferencePicture, model: ModelName): Promise<Reference> {
-  return kept.get(`${model} ${picture.number}`, () => readReference(picture.file, model));
+  return kept.get(`${model} ${picture.number}`, () => uprightFile(picture.file).then((file) => readReference(file, model)));
 }
 
 async function readReference(file: File, model: ModelName): Promise<Reference> {

@@ -12,6 +12,7 @@ import { Recent } from "../recent";
 import { colorFrame } from "./camera-frame";
 import { Coloring } from "./coloring";
 import { load } from "./network";
+import { uprightFile } from "./orientation";
 import { context2d, type Gray, Picture } from "./picture";
 import { referenceOf } from "./references";
 import { readTiff } from "./tiff";
@@ -170,7 +171,7 @@ async function colored(request: ForPicture): Promise<{ picture: Picture; chroma:
 /** Read a picture and run the network on it, as far as that is not done. */
 async function encoded({ picture: number, file, edits }: ForPicture): Promise<{ picture: Picture; coloring: Coloring }> {
   const { model } = edits.settings;
-  const entry = await opened.get(number, async () => ({ picture: await Picture.read(file) }));
+  const entry = await opened.get(number, async () => ({ picture: await Picture.read(await uprightFile(file)) }));
   if (entry.coloring?.model !== model) entry.coloring = await Coloring.of(entry.picture.luma, model);
   return { picture: entry.picture, coloring: entry.coloring };
 }
