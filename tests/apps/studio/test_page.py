@@ -111,12 +111,13 @@ def test_pictures_on_their_side_come_out_upright(page: Any, tmp_path: Path) -> N
     exif = Image.Exif()
     exif[0x0112] = 6
     pixels = np.linspace(0, 255, 60 * 90).astype(np.uint8).reshape(60, 90)
-    Image.fromarray(pixels).save(tmp_path / "side.jpg", exif=exif)
+    Image.fromarray(pixels).save(tmp_path / "side.jpg", exif=exif, dpi=(204, 98))
     choose(page, tmp_path / "side.jpg")
     wait_shown(page)
     with Image.open(io.BytesIO(save(page, "jpeg"))) as result:
         assert result.size == (60, 90)
         assert result.getexif()[0x0112] == 1
+        assert result.info["dpi"] == (98, 204)
 
 
 def _file(path: Path, data: bytes) -> Path:

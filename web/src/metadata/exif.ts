@@ -2,11 +2,14 @@
 import { viewOf } from "./bytes";
 
 const ORIENTATION = 0x0112;
+const X_RESOLUTION = 0x011a;
+const Y_RESOLUTION = 0x011b;
 const EXIF_IFD = 0x8769;
 const PIXEL_X = 0xa002;
 const PIXEL_Y = 0xa003;
 const SHORT = 3;
 const LONG = 4;
+const RATIONAL = 5;
 const LITTLE_ENDIAN = 0x4949;
 const FIRST_IFD = 4; // where its place stands
 
@@ -19,6 +22,11 @@ export function orientationOf(exif: Uint8Array): number {
     if (view.getUint16(at, little) === ORIENTATION && view.getUint16(at + 2, little) === SHORT) return view.getUint16(at + 8, little);
   }
   return 1;
+}
+
+/** Tell whether the width of a picture is its height in the file. */
+export function isOnItsSide(exif: Uint8Array): boolean {
+  return orientationOf(exif) >= 5;
 }
 
 /**
@@ -52,7 +60,17 @@ export function upright(exif: Uint8Array, size: readonly [number, number]): Uint
     return found;
   }
 
-  const links = patch(view.getUint32(FIRST_IFD, little), new Map([[ORIENTATION, 1]]));
+  /** Let two numbers of a directory change places, which stand elsewhere in the file. */
+  function exchange(ifd: number, tags: readonly number[]): void {
+    const places = [...entriesOf(view, ifd, little)].filter((at) => tags.includes(view.getUint16(at, little)) && view.getUint16(at + 2, little) === RATIONAL);
+    if (places.length !== tags.length) return;
+    const numbers = places.map((at) => view.getUint32(at + 8, little)).reverse();
+    places.forEach((at, index) => view.setUint32(at + 8, numbers[index]!, little));
+  }
+
+  const first = view.getUint32(FIRST_IFD, little);
+  if (isOnItsSide(exif)) exchange(first, [X_RESOLUTION, Y_RESOLUTION]);
+  const links = patch(first, new Map([[ORIENTATION, 1]]));
   const inner = links.get(EXIF_IFD);
   if (inner !== undefined) patch(inner, new Map([[PIXEL_X, size[0]], [PIXEL_Y, size[1]]]));
   return result;
