@@ -37,7 +37,7 @@ def _colored(number: int) -> ColoredFrame:
 
 
 def _change(options: dict[str, Any]) -> None:
-    if options != {"vividness": 0.5}:
+    if dict(options.items()) != {"vividness": 0.5}:
         raise OptionError("no sense")
 
 
@@ -266,6 +266,9 @@ def test_urls() -> None:
         ('{"vividness": 0.5}', {}, 200),
         ('{"vividness": 5}', {}, 400),
         ("nonsense", {}, 400),
+        ("[0.5]", {}, 400),
+        ("null", {}, 400),
+        ("", {"Content-Length": "many"}, 400),
         (" " * 2000, {}, 400),
         ('{"vividness": 0.5}', {"Content-Type": "text/plain"}, 400),
         ('{"vividness": 0.5}', {"Origin": "http://elsewhere.example"}, 403),
