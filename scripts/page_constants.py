@@ -19,7 +19,7 @@ from onnx.utils import Extractor
 
 from tinct import __version__, color, gamut
 from tinct.apps.studio.pictures import MODELS
-from tinct.apps.studio.server import NAME_HEADER, TOKEN_HEADER
+from tinct.apps.studio.server import LOSSES_HEADER, NAME_HEADER, TOKEN_HEADER
 from tinct.photographs import in_color, xmp
 from tinct.photographs.formats import FORMATS
 from tinct.runtime import (
@@ -43,7 +43,11 @@ def constants() -> dict[str, Any]:
     """Return everything that the page takes from Python."""
     return {
         "version": __version__,
-        "studio": {"tokenHeader": TOKEN_HEADER, "nameHeader": NAME_HEADER},
+        "studio": {
+            "tokenHeader": TOKEN_HEADER,
+            "nameHeader": NAME_HEADER,
+            "lossesHeader": LOSSES_HEADER,
+        },
         "suffixes": list(FORMATS),
         "xmp": {
             "sourceType": xmp.SOURCE_TYPE,

@@ -6,6 +6,9 @@ export type ModelName = keyof typeof models;
 
 /** Beyond this a browser's canvas, which encodes the result, is not to be had everywhere. */
 export const MOST_PIXELS = 100e6;
+/** Of a side: no browser has a longer canvas, nor is there a longer JPEG. */
+export const LONGEST_SIDE = 65535;
+export const LONGEST_WEBP = 16383;
 
 /** How large a picture is shown: for the row of pictures, while something is dragged, at rest. */
 export type ViewSize = "thumbnail" | "draft" | "fine";
@@ -102,6 +105,8 @@ export interface Exported {
   readonly blob: Blob;
   readonly width: number;
   readonly height: number;
+  /** Whether what is transparent was composed over white. */
+  readonly isFlattened: boolean;
 }
 
 /** Return how chroma depends on luma in a picture, for who composes it elsewhere. */
@@ -202,6 +207,8 @@ export type Failure =
   | "unreadable"
   | "unreadableHeic"
   | "tooLarge"
+  /** For the format that it was to be saved in: WebP. */
+  | "tooLong"
   | "grayReference"
   | "noModel"
   | "noStudio"

@@ -51,6 +51,14 @@ describe("metadata", () => {
     expect(Array.from(fixed.slice(18, 26))).toEqual([0, 1, 0, 0, 0, 0, 0, 0]);
     expect(EXIF[19]).toBe(6);
   });
+  test("resolutions across and down change places where a picture is turned from its side", () => {
+    const rational = (tag: number, at: number): number[] => [0x01, tag, 0, 5, 0, 0, 0, 1, 0, 0, 0, at];
+    const [turned, across, down] = [[0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0], rational(0x1a, 50), rational(0x1b, 58)];
+    const exif = Uint8Array.of(0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 3, ...turned, ...across, ...down, 0, 0, 0, 0, 0, 0, 0, 204, 0, 0, 0, 1, 0, 0, 0, 98, 0, 0, 0, 1);
+    const fixed = upright(exif, [10, 20]);
+    expect(Array.from(fixed.slice(22, 46))).toEqual([...rational(0x1a, 58), ...rational(0x1b, 50)]);
+    expect(upright(fixed, [10, 20])).toEqual(fixed);
+  });
   test("damage of any place is no error", () => {
     for (const [read, file] of [[readJpeg, writeJpeg(JPEG, METADATA)], [readPng, writePng(PNG, METADATA)]] as const) {
       for (let length = 0; length < file.length; length++) expect(() => read(file.slice(0, length))).not.toThrow();

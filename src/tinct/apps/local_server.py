@@ -100,14 +100,24 @@ class LocalHandler(BaseHTTPRequestHandler):
         """Answer with one line."""
         self.send_body(f"{text}\n".encode(), "text/plain; charset=utf-8", status)
 
-    def send_body(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-        """Answer with a body of this media type."""
-        self.send_head(kind, len(body), status)
+    def send_body(
+        self,
+        body: bytes,
+        kind: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer with a body of this media type, and headers of its own."""
+        self.send_head(kind, len(body), status, headers)
         if self.command != "HEAD":
             self.wfile.write(body)
 
     def send_head(
-        self, kind: str, length: int | None = None, status: HTTPStatus = HTTPStatus.OK
+        self,
+        kind: str,
+        length: int | None = None,
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Begin an answer; one of unknown length ends when the connection does."""
         self.send_response(status)
@@ -119,7 +129,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("X-Content-Type-Options", "nosniff")
-        for name, value in self.headers_of_all.items():
+        for name, value in {**self.headers_of_all, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
 

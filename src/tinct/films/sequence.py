@@ -34,7 +34,7 @@ from tinct.films.timecode import later_timecode
 from tinct.frame_format import FrameFormat
 from tinct.photographs import Picture, encode_picture, losses, read_picture
 from tinct.photographs.formats import format_of_path
-from tinct.photographs.metadata import Metadata
+from tinct.photographs.metadata import Metadata, dpi_of_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 _SHOWN_GAPS = 3
-_DPI = 72  # pixels per inch across, where the shape of pixels is said by them
 USUAL_RATE = Fraction(24)
 """Pictures a second where neither the user nor a picture says it."""
 _RGB = {8: "rgb24", 10: "gbrp10le", 12: "gbrp12le", 16: "rgb48le"}
@@ -268,7 +267,7 @@ def picture_encoder(
     target = None if kind is not None else format_of_path(pattern)
     aspect = facts.aspect or Fraction(1)
     aspect = 1 / aspect if facts.form.turns % 2 else aspect
-    dpi = None if aspect == 1 else (_DPI, float(_DPI * aspect))
+    dpi = dpi_of_shape(aspect)
 
     def encode(frame: FilmFrame, colored: VideoFrame) -> bytes:
         bits = scan_depth(colored.format.components[0].bits)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 CM_PER_INCH = 2.54
 METERS_PER_INCH = 0.0254
 IPTC_RESOURCE = 0x0404
+_DPI_ACROSS = 72  # where a resolution only says of which shape pixels are
 _THUMBNAIL_RESOURCES = (0x0409, 0x040C)
 _RESOURCE_SIGNATURES = (b"8BIM", b"AgHg", b"DCSR", b"MeSa", b"PHUT")
 
@@ -39,6 +41,15 @@ def sensible_dpi(x: float, y: float) -> tuple[float, float] | None:
     if not (1 < x <= 100_000 and 1 < y <= 100_000):
         return None
     return round(x, 2), round(y, 2)  # 11811 a meter were 300 an inch
+
+
+def dpi_of_shape(aspect: Fraction) -> tuple[float, float] | None:
+    """Say by a resolution of which shape pixels are; None where they are square.
+
+    Args:
+        aspect: Width over height of a pixel.
+    """
+    return None if aspect == 1 else (_DPI_ACROSS, float(_DPI_ACROSS * aspect))
 
 
 def text_of(raw: bytes) -> str:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -27,6 +29,7 @@ from tinct.cameras.camera import Camera, CameraCounts, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
 from tinct.errors import OptionError, OutputError
+from tinct.photographs import read_picture
 from tinct.photographs.xmp import SOURCE_TYPE
 from tinct.runtime import Colorizer
 from tinct.runtime.compose import compose_rgb
@@ -218,6 +221,21 @@ def test_a_virtual_camera_without_a_device(call: Call) -> None:
     assert "Traceback" not in "".join(lines)
 
 
+def test_a_virtual_camera_has_square_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[np.ndarray] = []
+
+    def open_camera(width: int, height: int, fps: float) -> SimpleNamespace:
+        return SimpleNamespace(width=width, height=height, send=sent.append, close=lambda: None)
+
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", SimpleNamespace(Camera=open_camera))
+    colored = _colored(1.0)
+    colored.frame = replace(colored.frame, aspect=Fraction(4, 3))
+    with Outputs() as outputs:
+        outputs.add_virtual_camera(None)
+        outputs.show(colored)
+    assert [picture.shape for picture in sent] == [(32, 64, 3)]
+
+
 # -- the live_colorizer
 
 
@@ -403,6 +421,19 @@ def test_recordings_and_snapshots_say_that_they_were_colored(
         (picture,) = tmp_path.glob("*.png")
         assert (SOURCE_TYPE.encode() in picture.read_bytes()) == bool(colored_by)
         picture.unlink()
+
+
+def test_a_snapshot_says_of_which_shape_its_pixels_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    colored = _colored(100.0)
+    colored.frame = replace(colored.frame, aspect=Fraction(4, 3))
+    with Outputs() as outputs:
+        outputs.snapshot(colored, lambda words: None)
+    (picture,) = tmp_path.glob("*.png")
+    across, down = read_picture(picture).metadata.dpi or (1, 1)
+    assert down / across == pytest.approx(4 / 3, rel=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -9,12 +9,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from pictures import photograph
 
 from tinct.apps.live.live_colorizer import ColoredFrame
@@ -34,7 +37,7 @@ def _colored(number: int) -> ColoredFrame:
 
 
 def _change(options: dict[str, Any]) -> None:
-    if options != {"vividness": 0.5}:
+    if dict(options.items()) != {"vividness": 0.5}:
         raise OptionError("no sense")
 
 
@@ -125,6 +128,25 @@ def test_single_picture(server: PictureServer) -> None:
     status, kind, body = _get(server, "/picture.jpg")
     assert (status, kind) == (200, "image/jpeg")
     assert _decode(body).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "shape"), [(Fraction(4, 3), (48, 85, 3)), (Fraction(8, 9), (54, 64, 3))]
+)
+def test_pixels_that_are_not_square_become_so(
+    aspect: Fraction, shape: tuple[int, int, int]
+) -> None:
+    colored = _colored(1)
+    colored.frame = replace(colored.frame, aspect=aspect)
+    server = PictureServer(Address("127.0.0.1", 0), "a film", lambda: {}, _change)
+    try:
+        server.show(colored)
+        picture = _decode(_get(server, "/picture.jpg")[2])
+    finally:
+        server.close()
+    assert picture.shape == shape
+    plain = cv2.resize(_decode(simplejpeg.encode_jpeg_yuv_planes(*colored.planes)), shape[1::-1])
+    assert np.abs(picture.astype(int) - plain).mean() < 3
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/../page.html", "/stream.mjpg/x"])
@@ -244,6 +266,9 @@ def test_urls() -> None:
         ('{"vividness": 0.5}', {}, 200),
         ('{"vividness": 5}', {}, 400),
         ("nonsense", {}, 400),
+        ("[0.5]", {}, 400),
+        ("null", {}, 400),
+        ("", {"Content-Length": "many"}, 400),
         (" " * 2000, {}, 400),
         ('{"vividness": 0.5}', {"Content-Type": "text/plain"}, 400),
         ('{"vividness": 0.5}', {"Origin": "http://elsewhere.example"}, 403),

@@ -24,6 +24,8 @@ from tinct.apps.live.loss_curve import LossCurve
 from tinct.apps.live.outputs import Outputs
 from tinct.apps.live.panels import PANELS, Box, arrange, axis_ticks, parse_panels, split_at_gaps
 from tinct.apps.live.window import HELP, KEYS, LiveWindow
+from tinct.apps.live.window_curve import CurveSurface
+from tinct.apps.live.window_text import Texts
 from tinct.cameras.camera import Camera, CapturedFrame
 from tinct.cameras.capture import CaptureOptions
 from tinct.cameras.find import find_source
@@ -79,8 +81,13 @@ def _screen() -> np.ndarray:
 
 def _press(window: LiveWindow, *keys: str) -> list[str]:
     for key in keys:
-        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
+        _post(pygame.KEYDOWN, key)
+        _post(pygame.KEYUP, key)
     return window.events()
+
+
+def _post(kind: int, key: str) -> None:
+    pygame.event.post(pygame.event.Event(kind, key=pygame.key.key_code(key)))
 
 
 def _picture(window: LiveWindow, name: str) -> np.ndarray:
@@ -146,6 +153,33 @@ def test_a_narrow_and_a_tiny_window(open_window: Open) -> None:
         for place in window.places:
             assert place.picture.left >= 0
             assert place.picture.left + place.picture.width <= size[0]
+
+
+def test_marks_of_the_curve_do_not_overlap(
+    open_window: Open, losses: LossCurve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window()
+    marks: dict[str, Any] = {}
+    mark = CurveSurface._mark
+
+    def keep(curve: CurveSurface, words: str, **place: tuple[int, int]) -> None:
+        line = texts.get(words, (0, 0, 0)).get_rect(**place)
+        marks[words] = line.inflate(0, -4)  # a line is higher than its letters
+        mark(curve, words, **place)
+
+    monkeypatch.setattr(CurveSurface, "_mark", keep)
+    texts = Texts()
+    texts.scale_to(400, 300)
+    rgb = photograph(320, 180, seconds=1.0)
+    losses.add(1.0, rgb, _colored(rgb).chroma)
+    numbers = set()
+    for size in ((60, 40), (128, 72), (200, 112), (300, 72), (128, 200), (617, 317)):
+        marks.clear()
+        CurveSurface(texts).draw(size, losses)
+        for words, place in marks.items():
+            assert place.collidelist([r for w, r in marks.items() if w != words]) == -1, size
+        numbers.add(len(marks))
+    assert numbers == {0, 4, 7, 8, 11}, "as many as there is room for"
 
 
 def test_a_resized_window_and_another_camera_size(open_window: Open) -> None:
@@ -217,6 +251,16 @@ def test_keys_mean_something(open_window: Open, key: str, action: str) -> None:
     assert _press(open_window(), key) == [action]
 
 
+def test_a_key_that_is_held_means_the_same_once_but_for_vividness(open_window: Open) -> None:
+    window = open_window()
+    for key, meant in (("r", ["record"]), ("up", ["more vivid"] * 3), ("down", ["less vivid"] * 3)):
+        for _ in range(3):  # as it is repeated
+            _post(pygame.KEYDOWN, key)
+        assert window.events() == meant
+        _post(pygame.KEYUP, key)
+    assert _press(window, "r", "r") == ["record", "record"]
+
+
 def test_full_screen_and_back(open_window: Open) -> None:
     window = open_window(size=(640, 480))
     colored = _colored(photograph(64, 48))
@@ -254,7 +298,8 @@ def test_keys_steer_the_run(
         if numbers["frames"]["shown"] >= 3 and live_run.numbers()["seconds"] > 0.15 * len(seen):
             seen.append(numbers["options"] | {"paused": camera.paused})
             key = next(keys)
-            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
+            _post(pygame.KEYDOWN, key)
+            _post(pygame.KEYUP, key)
         return events()
 
     monkeypatch.setattr(window, "events", type_now_and_then)
@@ -272,6 +317,35 @@ def test_keys_steer_the_run(
     written = sorted(path.suffix for path in tmp_path.iterdir())
     assert written == [".mp4", ".png"]
     assert losses.points
+
+
+def test_no_first_picture_is_awaited_in_a_pause(
+    open_window: Open, losses: LossCurve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, connect = find_source("test://?size=96x64&rate=40", CaptureOptions())
+    window = open_window(size=(400, 300))
+    events, set_status, said = window.events, window.set_status, []
+
+    def type_when_it_is_time() -> list[str]:
+        if not camera.paused and live_run.numbers()["frames"]["shown"] >= 3:
+            _post(pygame.KEYDOWN, "space")
+        elif camera.paused and not live_run.numbers()["now"]["rate"]:
+            _post(pygame.KEYDOWN, "q")
+        return events()
+
+    def keep(lines: list[str], toast: str) -> None:
+        said.append("\n".join(lines))
+        set_status(lines, toast)
+
+    monkeypatch.setattr(window, "events", type_when_it_is_time)
+    monkeypatch.setattr(window, "set_status", keep)
+    with Outputs() as outputs, Camera(name, connect) as camera:
+        live_colorizer = LiveColorizer(camera, Colorizer("nano", threads=1))
+        live_run = LiveRun(camera, live_colorizer, outputs, window, losses)
+        with live_colorizer:
+            live_run.run(60)
+    assert said[-1].startswith("PAUSED")
+    assert "waiting" not in said[-1]
 
 
 def test_a_whole_run_with_the_window(capsys: pytest.CaptureFixture[str]) -> None:

@@ -315,6 +315,13 @@ def test_a_port_in_use_is_one_line(call: Call, client: Client) -> None:
     assert lines == [f"tinct: error: 127.0.0.1:{client.port}: Address already in use"]
 
 
+def test_a_name_that_is_no_host_is_one_line(call: Call) -> None:
+    code, _, [line] = call("serve", "--model", "nano", "--host", "nowhere.invalid")
+    assert code == 1
+    assert line.startswith("tinct: error: nowhere.invalid:8000: ")
+    assert "Unknown error" not in line
+
+
 @pytest.mark.slow
 def test_a_signal_lets_it_finish(tmp_path: Any) -> None:
     command = [sys.executable, "-m", "tinct", "serve", "--model", "nano", "--port", "0"]

@@ -111,12 +111,13 @@ def test_pictures_on_their_side_come_out_upright(page: Any, tmp_path: Path) -> N
     exif = Image.Exif()
     exif[0x0112] = 6
     pixels = np.linspace(0, 255, 60 * 90).astype(np.uint8).reshape(60, 90)
-    Image.fromarray(pixels).save(tmp_path / "side.jpg", exif=exif)
+    Image.fromarray(pixels).save(tmp_path / "side.jpg", exif=exif, dpi=(204, 98))
     choose(page, tmp_path / "side.jpg")
     wait_shown(page)
     with Image.open(io.BytesIO(save(page, "jpeg"))) as result:
         assert result.size == (60, 90)
         assert result.getexif()[0x0112] == 1
+        assert result.info["dpi"] == (98, 204)
 
 
 def _file(path: Path, data: bytes) -> Path:
@@ -256,6 +257,19 @@ def test_a_network_that_is_not_to_be_had_keeps_no_others_waiting(page: Any, tmp_
     page.click("#pictures li:nth-child(2) button")
     choose(page, paths[2])
     page.locator("#progress", has_text="3 of 3 colored").wait_for()
+    page.unroute("**/models/base*.onnx")
+
+
+def test_a_problem_of_a_picture_is_over_when_it_is_shown(page: Any) -> None:
+    page.route("**/models/base*.onnx", lambda route: route.fulfill(status=422))
+    page.reload()  # a network that was fetched before stays
+    choose(page, EXAMPLES[1])
+    wait_shown(page)
+    page.check("[name=model][value=base]")
+    page.locator("#problem", has_text="could not be fetched").wait_for()
+    page.click("#undo")
+    wait_shown(page)
+    assert page.inner_text("#problem") == ""
     page.unroute("**/models/base*.onnx")
 
 
@@ -403,6 +417,25 @@ def test_a_sheet_shows_before_and_after(page: Any) -> None:
     assert np.ptp(before.astype(int), axis=2).mean() + 3 < np.ptp(after.astype(int), axis=2).mean()
 
 
+def test_what_is_transparent_is_seen_over_white_on_both_sides(page: Any, tmp_path: Path) -> None:
+    gray = np.full((40, 50), 60, np.uint8)
+    alpha = np.full_like(gray, 255)
+    alpha[:, 20:30] = 0
+    Image.fromarray(np.dstack([gray, alpha]), "LA").save(tmp_path / "cut-out.png")
+    choose(page, tmp_path / "cut-out.png")
+    wait_shown(page)
+    for side in (0, 100):
+        set_range(page, "#divider", side)
+        with Image.open(io.BytesIO(page.locator("#frame").screenshot())) as seen:
+            pixels = np.asarray(seen.convert("RGB"))[seen.height // 4]
+        assert (pixels[len(pixels) // 2] == 255).all(), side
+        assert (pixels[len(pixels) // 8] < 128).all(), side
+    with Image.open(io.BytesIO(save(page, "sheet"))) as sheet:
+        pixels = np.asarray(sheet)
+    assert pixels.shape[:2] == (80, 50)
+    assert (pixels[:, 25] > 250).all(), "before and after"
+
+
 def test_all_pictures_are_saved_as_a_zip(page: Any, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -434,15 +467,31 @@ def test_what_is_lost_in_saving_is_said(page: Any, tmp_path: Path) -> None:
     gray = np.full((40, 50), 99, np.uint8)
     Picture(gray, metadata=Metadata(xmp=xmp)).save(tmp_path / "long.png")
     Picture(gray).save(tmp_path / "other.avif")
-    choose(page, tmp_path / "long.png", tmp_path / "other.avif")
-    page.locator("#progress", has_text="2 of 2 colored").wait_for()
+    Picture(np.dstack([gray] * 4)).save(tmp_path / "glass.png")
+    choose(page, tmp_path / "long.png", tmp_path / "other.avif", tmp_path / "glass.png")
+    page.locator("#progress", has_text="3 of 3 colored").wait_for()
     with zipfile.ZipFile(io.BytesIO(save(page, "jpeg", "#save-all"))) as archive:
         result = read_picture(archive.read("long-color.jpg"))
     assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
-    page.locator("#caption", has_text="Saved 2 files").wait_for()
+    page.locator("#caption", has_text="Saved 3 files").wait_for()
     said = page.inner_text("#caption").split("; ")
     assert said[1] == "1 of them: XMP that is too long for a JPEG was left out"
     assert said[2].startswith("1 of them: what the file said of the picture")
+    assert said[3] == "1 of them: JPEG has no transparency: composed over white"
+
+
+def test_what_is_too_long_is_one_line(page: Any, tmp_path: Path) -> None:
+    for width in (16400, 65536):
+        Picture(np.full((3, width), 99, np.uint8)).save(tmp_path / f"{width}.png")
+    choose(page, tmp_path / "16400.png", tmp_path / "65536.png")
+    page.locator("#progress", has_text="1 of 2 colored").wait_for()
+    wait_shown(page)
+    said = page.inner_text("#problem")
+    assert said.startswith("65536.png: too large for a browser"), "and is not said to be a failure"
+    page.select_option("#save-as", "webp")
+    page.click("#save")
+    page.locator("#problem", has_text="16400.png: WebP cannot hold more than 16383").wait_for()
+    assert read_picture(save(page, "jpeg")).size == (16400, 3)
 
 
 def test_zoom_to_single_pixels(page: Any, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from studio_page import agreement, choose, save, set_range, wait_shown
 
 from tinct.photographs import read_picture
@@ -71,12 +72,28 @@ def test_tiffs_stand_upright(page: Any, tmp_path: Path, orientation: int) -> Non
     assert np.array_equal(seen, expected)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_webp_stands_upright(page: Any, tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "side.webp"
+    Image.fromarray((_COLORS * 255).astype(np.uint8)).save(path, lossless=True, exif=exif)
+    choose(page, path)
+    wait_shown(page)
+    expected = read_picture(path).pixels
+    seen = np.array(page.evaluate(_BEFORE)).reshape(*expected.shape[:2], 4)[..., :3]
+    assert np.array_equal(seen, expected)
+    result = read_picture(save(page, "png"))
+    assert result.pixels.shape[:2] == expected.shape[:2]
+
+
 def test_a_tiff_is_colored_as_in_python(page: Any, tmp_path: Path) -> None:
     path = tmp_path / "scan.tif"
     tifffile.imwrite(path, (_RAMP * 65535).astype(np.uint16), photometric="minisblack")
     choose(page, path)
     wait_shown(page)
     set_range(page, "#vividness", 0.9)
+    wait_shown(page)  # what is shown later would say so in place of what was saved
     result = read_picture(save(page, "png")).pixels[..., :3]
     gray = np.rint(_RAMP * 65535 / 257).astype(np.uint8)
     assert agreement(result, Colorizer("nano", vividness=0.9, threads=1)(gray)) >= 0.999

@@ -139,6 +139,35 @@ def test_what_is_only_tried_is_not_kept(page: Any) -> None:
     assert page.locator("#hints li").count() == 0
 
 
+def test_escape_closes_the_panel_wherever_the_keyboard_is(page: Any) -> None:
+    choose(page, EXAMPLES[1])
+    wait_shown(page)
+    before = page.evaluate(PIXELS)
+    place(page, 0.4, 0.8)
+    page.eval_on_selector(
+        "#hue", "input => { input.value = 20; input.dispatchEvent(new Event('input')) }"
+    )
+    page.focus("#divider")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#panel", state="hidden")
+    wait_shown(page)
+    assert page.evaluate(PIXELS) == before
+    assert page.evaluate("document.activeElement.id") == "divider"
+
+
+def test_nothing_is_undone_while_the_camera_is_looked_at(page: Any) -> None:
+    choose(page, EXAMPLES[1])
+    wait_shown(page)
+    place(page, 0.4, 0.8)
+    choose_likely(page, 2)
+    page.click("#show-camera")
+    page.keyboard.press("Control+z")
+    page.click("#show-photographs")
+    assert page.locator("#hints li").count() == 1
+    page.keyboard.press("Control+z")
+    assert page.locator("#hints li").count() == 0
+
+
 def test_the_wheel_has_what_the_lightness_can_show(page: Any) -> None:
     choose(page, EXAMPLES[1])
     wait_shown(page)

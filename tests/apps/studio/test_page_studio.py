@@ -68,6 +68,21 @@ def test_a_scan_keeps_its_16_bits_its_pages_and_its_metadata(
     assert np.array_equal(page_two.pixels, page_expected.pixels), "not seen, but in color"
     assert read_picture(save(page, "png")).pixels.dtype == np.uint16
     assert read_picture(save(page, "jpeg")).metadata.dpi == (600, 600)
+    said = page.inner_text("#caption").split("; ")
+    assert said[0] == "Saved scan-color.jpg"
+    assert "JPEG is written with 8 bits: 16-bit samples were rounded" in said
+
+
+def test_a_webp_on_its_side_has_the_colors_of_python(open_page: Open, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "side.webp"
+    with Image.open(EXAMPLES[1]) as photo:
+        photo.rotate(90, expand=True).save(path, lossless=True, exif=exif)
+    page = open_page([path])
+    wait_shown(page)
+    result = read_picture(save(page, "png")).pixels
+    assert agreement(result, Colorizer("nano", threads=1)(path).pixels) >= 0.999
 
 
 def test_a_dropped_scan_and_a_broken_one(open_page: Open, tmp_path: Path) -> None:

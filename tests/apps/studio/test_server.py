@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
@@ -19,7 +19,13 @@ from studio_page import ROOT
 from tinct.apps.cli import main
 from tinct.apps.studio import page as page_module
 from tinct.apps.studio import run
-from tinct.apps.studio.server import MOST_BYTES, NAME_HEADER, TOKEN_HEADER, StudioServer
+from tinct.apps.studio.server import (
+    LOSSES_HEADER,
+    MOST_BYTES,
+    NAME_HEADER,
+    TOKEN_HEADER,
+    StudioServer,
+)
 from tinct.errors import InputError, OutputError
 from tinct.files import digest_of
 from tinct.photographs import Picture, read_picture
@@ -185,6 +191,20 @@ def test_finishes_a_picture_as_tinct_image_does(serve: Serve, page: Path, tmp_pa
     assert np.array_equal(result.pages[0].pixels, expected.pages[0].pixels)
     assert result.metadata.dpi == (600, 600)
     assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
+
+
+def test_says_what_a_finished_picture_lacks(serve: Serve, page: Path, tmp_path: Path) -> None:
+    glass = np.full((60, 90, 4), 99, np.uint8)
+    Picture(glass).save(tmp_path / "glass.png")
+    file = (tmp_path / "glass.png").read_bytes()
+    server = serve(page, [])
+    chroma = Colorizer("nano", threads=1).chroma(glass[..., 0])
+    for format, losses in (
+        ("png", []),
+        ("jpeg", ["JPEG has no transparency: composed over white"]),
+    ):
+        response, _ = post(server, "/finished", order(chroma, file, format=format))
+        assert json.loads(unquote(response.headers[LOSSES_HEADER])) == losses
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 /** Metadata of a picture, taken from the file of the original into that of the result. */
-import { upright } from "./exif";
+import { isOnItsSide, upright } from "./exif";
 import { readJpeg, tooLong, writeJpeg } from "./jpeg";
 import { readPng, writePng } from "./png";
 import { isWebp, readWebp, writeWebp } from "./webp";
@@ -41,6 +41,7 @@ export function withMetadata(
   const metadata: Metadata = {
     ...original,
     ...(original.exif === undefined ? {} : { exif: upright(original.exif, size) }),
+    ...(original.density === undefined ? {} : { density: uprightDensity(original.density, original.exif) }),
     xmp: markColored(original.xmp, model),
   };
   if (isWebp(result)) return { bytes: writeWebp(result, metadata, size), leftOut: [] };
@@ -48,4 +49,8 @@ export function withMetadata(
   const leftOut = tooLong(metadata);
   const marked = leftOut.includes("XMP") ? { ...metadata, xmp: markColored(undefined, model) } : metadata; // the mark stays
   return { bytes: writeJpeg(result, marked), leftOut };
+}
+
+function uprightDensity([across, down]: readonly [number, number], exif: Uint8Array | undefined): readonly [number, number] {
+  return exif !== undefined && isOnItsSide(exif) ? [down, across] : [across, down];
 }

@@ -66,9 +66,14 @@ export class HintEditor {
     if (!this.isPicking) this.close();
   }
 
+  /** Give the eyedropper back, or else close the panel. */
+  leave(): void {
+    if (this.isPicking) this.stopPicking();
+    else this.close();
+  }
+
   /** Give the eyedropper back, with a color or without. */
-  stopPicking(): void {
-    if (!this.isPicking) return;
+  private stopPicking(): void {
     this.actions.onReturn(this.edited!.picture); // as long as it is picking that leaves the panel
     this.setPicking(false);
   }

@@ -49,9 +49,6 @@ export class HintPanel {
     this.removeButton.addEventListener("click", () => actions.onRemove());
     element("pick", HTMLButtonElement).addEventListener("click", () => actions.onPick());
     element("done", HTMLButtonElement).addEventListener("click", () => actions.onDone());
-    this.dialog.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") actions.onDone();
-    });
   }
 
   /**

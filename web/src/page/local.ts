@@ -4,6 +4,7 @@ import { studio } from "../constants.json";
 import type { Settings } from "../messages";
 import { PictureError } from "../messages";
 import type { Reader } from "../worker/client";
+import type { Losses } from "./saving";
 
 const TOKEN_KEY = "tinct-token";
 const PLANES = ["slopeCb", "offsetCb", "slopeCr", "offsetCr"] as const;
@@ -57,22 +58,24 @@ export class Studio implements Reader {
    * @throws PictureError
    */
   async read(file: File): Promise<File> {
-    const blob = await this.post("readable", file.name, file);
+    const blob = await (await this.post("readable", file.name, file)).blob();
     return new File([blob], file.name, { type: "image/png", lastModified: file.lastModified });
   }
 
   /**
-   * Let the machine write a picture in color: with its own bits and metadata.
+   * Let the machine write a picture in color: with its own bits and metadata; says what is not in it.
    *
    * @throws PictureError
    */
-  async finish(file: File, format: string, settings: Settings, chroma: ChromaModel): Promise<Blob> {
+  async finish(file: File, format: string, settings: Settings, chroma: ChromaModel): Promise<{ blob: Blob; losses: Losses }> {
     const { width: columns, height: rows } = chroma.slopeCb;
     const head = new TextEncoder().encode(JSON.stringify({ format, model: settings.model, settings, rows, columns }));
     const length = new DataView(new ArrayBuffer(4));
     length.setUint32(0, head.length, true);
     const planes = PLANES.map((name) => chroma[name].data as Float32Array<ArrayBuffer>);
-    return this.post("finished", file.name, new Blob([length, head, ...planes, file]));
+    const response = await this.post("finished", file.name, new Blob([length, head, ...planes, file]));
+    const losses = JSON.parse(decodeURIComponent(response.headers.get(studio.lossesHeader)!)) as Losses;
+    return { blob: await response.blob(), losses };
   }
 
   /**
@@ -81,12 +84,12 @@ export class Studio implements Reader {
    * @throws PictureError
    */
   async keep(blob: Blob, name: string): Promise<string> {
-    return JSON.parse(await (await this.post("kept", name, blob)).text()) as string;
+    return (await (await this.post("kept", name, blob)).json()) as string;
   }
 
-  private async post(path: string, name: string, body: Blob): Promise<Blob> {
+  private post(path: string, name: string, body: Blob): Promise<Response> {
     const headers = { [studio.nameHeader]: encodeURIComponent(name) };
-    return (await ask(path, this.token, { method: "POST", headers, body })).blob();
+    return ask(path, this.token, { method: "POST", headers, body });
   }
 }
 

@@ -49,6 +49,7 @@ export class Page {
   });
   private readonly saver: Saver;
   private readonly camera = new Camera(this.client, DEFAULT_SETTINGS, (text) => this.showProblem(text));
+  private readonly photographs = element("photographs", HTMLElement);
   private readonly start = element("start", HTMLElement);
   private readonly workplace = element("studio", HTMLElement);
   private readonly forAllButton = element("for-all", HTMLButtonElement);
@@ -57,6 +58,8 @@ export class Page {
   private readonly undoButton = element("undo", HTMLButtonElement);
   private readonly redoButton = element("redo", HTMLButtonElement);
   private selected: OpenPicture | undefined;
+  /** The picture that could not be shown, of which the page says so. */
+  private troubled: OpenPicture | undefined;
   private isFilling = false;
 
   /** @param studio What serves this page, where it is `tinct studio`. */
@@ -141,6 +144,7 @@ export class Page {
   /** Show what went wrong; nothing, where the text is empty. */
   showProblem(text: string): void {
     this.problem.textContent = text;
+    this.troubled = undefined;
   }
 
   private showStatus(text: string): void {
@@ -149,6 +153,7 @@ export class Page {
 
   private showReady(picture: OpenPicture, size: Point): void {
     this.showStatus(texts.ready(picture.file.name, ...size));
+    if (picture === this.troubled) this.showProblem("");
     if (picture.state !== "failed") return;
     picture.state = "stale"; // what can be shown can be colored in the row as well
     void this.fillGallery();
@@ -329,8 +334,8 @@ export class Page {
   // Everything else
 
   private pressKey(event: KeyboardEvent): void {
-    if (event.key === "Escape") this.hintEditor.stopPicking();
-    if (!(event.ctrlKey || event.metaKey)) return;
+    if (event.key === "Escape") this.hintEditor.leave();
+    if (!(event.ctrlKey || event.metaKey) || this.photographs.hidden) return;
     const key = event.key.toLowerCase();
     if (key === "z") this.step(event.shiftKey ? "redo" : "undo");
     else if (key === "y") this.step("redo");
@@ -354,8 +359,10 @@ export class Page {
   /** A picture could not be shown. It is forgotten only where it never was a picture here: another browser, or `tinct studio`, may read it yet. */
   private fail(picture: OpenPicture, error: unknown): void {
     const reason = this.report(picture, error);
+    if (reason === null) return;
+    this.troubled = picture;
     const failure = failureOf(error);
-    if (reason === null || failure === "noModel") return;
+    if (failure === "noModel") return;
     const isUnreadable = UNREADABLE.has(failure);
     if (isUnreadable && picture.state === "new") void this.store.remove(picture.number);
     this.gallery.showFailed(picture, reason);

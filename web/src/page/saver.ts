@@ -136,8 +136,7 @@ export class Saver {
     if (this.studio !== null && kind.what === "picture") {
       try {
         const chroma = await this.client.ask({ kind: "chroma", ...asked });
-        const blob = await this.studio.finish(file, kind.text, settings, chroma);
-        return { blob, name: nameOf(file.name, kind.ending), losses: [] };
+        return { name: nameOf(file.name, kind.ending), ...(await this.studio.finish(file, kind.text, settings, chroma)) };
       } catch (error) {
         if (kind.type === null) throw error;
         console.warn(texts.lossOfStudio, error);

@@ -44,7 +44,11 @@ export async function described(name: string, source: File, exported: Exported, 
   const metadata = readMetadata(before!);
   const { bytes, leftOut } = withMetadata(after!, metadata ?? {}, model, [exported.width, exported.height]);
   const blob = new Blob([bytes], { type: exported.blob.type });
-  const losses = [...(metadata === null ? [texts.lossOfMetadata] : []), ...leftOut.map(texts.lossOfLength)];
+  const losses = [
+    ...(exported.isFlattened ? [texts.lossOfTransparency] : []),
+    ...(metadata === null ? [texts.lossOfMetadata] : []),
+    ...leftOut.map(texts.lossOfLength),
+  ];
   return { blob, name: nameOf(name, kind.ending), losses };
 }
 

@@ -1,6 +1,6 @@
 /** Every text of the page, in one place, so that others can translate it. */
 import { models } from "../constants.json";
-import { MOST_PIXELS } from "../messages";
+import { LONGEST_SIDE, LONGEST_WEBP, MOST_PIXELS } from "../messages";
 
 export const texts = {
   title: "tinct: color for gray photographs",
@@ -58,13 +58,13 @@ export const texts = {
   strokeNumber: (number: number, color: string) => `Hint ${number}: a stroke of ${color}. Arrow keys move it, Enter changes it, Delete removes it.`,
   panel: "What color is this?",
   likely: "Likely colors",
-  likelyColor: (color: string, probability: number) => `${color}, ${Math.round(100 * probability)} % likely`,
+  likelyColor: (color: string, probability: number) => `${color}, ${percent(probability)} likely`,
   recent: "Colors used before",
   recentColor: (color: string) => `${color}, used before`,
   hue: "Hue",
   hueAt: (degrees: number) => `${Math.round(degrees)} degrees`,
   strength: "Strength",
-  percent: (share: number) => (share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`),
+  percent,
   pick: "Eyedropper",
   picking: "Click a color in this photograph, or choose another one first. Escape ends it.",
   remove: "Remove",
@@ -107,6 +107,7 @@ export const texts = {
   saving: "Writing the picture at full size…",
   saved: (name: string, losses: readonly string[]) => listed(`Saved ${name}`, losses),
   lossOfMany: (count: number, loss: string) => `${count} of them: ${loss}`,
+  lossOfTransparency: "JPEG has no transparency: composed over white",
   lossOfMetadata: "what the file said of the picture (EXIF) could not be read and was left out",
   lossOfLength: (part: string) => `${part} that is too long for a JPEG was left out`,
   lossOfStudio: "written by the browser, because tinct studio failed: with 8 bits, one page and fewer metadata",
@@ -122,7 +123,8 @@ export const texts = {
   unreadableHeic: (name: string) =>
     `${name}: HEIC, which this browser cannot read: Safari can, and tinct studio opens it in any browser.`,
   refused: (_name: string, detail: string) => detail,
-  tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels). tinct on the command line colors it.`,
+  tooLarge: (name: string) => `${name}: too large for a browser (more than ${MOST_PIXELS / 1e6} megapixels, or ${LONGEST_SIDE} pixels in a row or column). tinct on the command line colors it.`,
+  tooLong: (name: string) => `${name}: WebP cannot hold more than ${LONGEST_WEBP} pixels in a row or column. JPEG and PNG can.`,
   noModel: () =>
     "The network could not be fetched. Once it has been, the page works offline: try again with a connection, or close all pages of tinct and open one again, which may be newer.",
   failed: (name: string) => `${name}: failed; perhaps memory ran out. Close other pages and try again.`,
@@ -132,6 +134,10 @@ export const texts = {
   notKept: "This browser keeps nothing here (its disk may be full, or the window private): a reload loses what is open.",
   noBrowser: "This page needs a browser with WebAssembly, workers and OffscreenCanvas: any of the last years.",
 } as const;
+
+function percent(share: number): string {
+  return share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+}
 
 function listed(text: string, more: readonly string[]): string {
   return [text, ...more].join("; ");

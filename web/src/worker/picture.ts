@@ -2,7 +2,7 @@
 import { clamp } from "../arithmetic";
 import type { Bytes } from "../color/plane";
 import type { Area, ViewSize } from "../messages";
-import { MOST_PIXELS, PictureError } from "../messages";
+import { LONGEST_SIDE, MOST_PIXELS, PictureError } from "../messages";
 
 const HEIC = /\.(heic|heif|hif)$/i;
 const STRIP_PIXELS = 1 << 20; // read at a time, so that pixels of 4 bytes exist of a strip alone
@@ -11,12 +11,18 @@ const VIEW_PIXELS: Record<ViewSize, number> = { thumbnail: 40e3, draft: 400e3, f
 /** Of BT.601 luma in 32768ths, as OpenCV has them, which add up to one; and a half, so that it rounds. */
 const [LUMA_RED, LUMA_GREEN, LUMA_BLUE, LUMA_BITS, LUMA_HALF] = [9798, 19235, 3735, 15, 16384] as const;
 
-export class Picture {
-  private readonly views = new Map<ViewSize, Bytes>();
+/** What is left of a picture without its colors, at some size. */
+export interface Gray {
+  readonly luma: Bytes;
+  /** Opacity; null where nothing is transparent. */
+  readonly alpha: Uint8Array | null;
+}
+
+export class Picture implements Gray {
+  private readonly views = new Map<ViewSize, Gray>();
 
   private constructor(
     readonly luma: Bytes,
-    /** Opacity at full size; null where nothing is transparent. */
     readonly alpha: Uint8Array | null,
     private readonly fine: OffscreenCanvas,
     private readonly file: File,
@@ -26,9 +32,8 @@ export class Picture {
   static async read(file: File): Promise<Picture> {
     const bitmap = await decode(file);
     try {
-      const { width, height } = bitmap;
-      const [data, alpha] = readLuma(bitmap);
-      return new Picture({ width, height, data }, alpha, scaled(bitmap, VIEW_PIXELS.fine), file);
+      const { luma, alpha } = readGray(bitmap);
+      return new Picture(luma, alpha, scaled(bitmap, VIEW_PIXELS.fine), file);
     } finally {
       bitmap.close();
     }
@@ -52,12 +57,12 @@ export class Picture {
     return createImageBitmap(this.file, left, top, width, height);
   }
 
-  /** Return luma at the size of a view. */
-  view(size: ViewSize): Bytes {
+  /** Return it in gray at the size of a view. */
+  view(size: ViewSize): Gray {
     let view = this.views.get(size);
     if (view === undefined) {
       const canvas = size === "fine" ? this.fine : scaled(this.fine, VIEW_PIXELS[size]);
-      view = { width: canvas.width, height: canvas.height, data: readLuma(canvas)[0] };
+      view = readGray(canvas);
       this.views.set(size, view);
     }
     return view;
@@ -69,10 +74,18 @@ export async function decode(file: File): Promise<ImageBitmap> {
   const bitmap = await createImageBitmap(file).catch((error: unknown) => {
     throw new PictureError(HEIC.test(file.name) ? "unreadableHeic" : "unreadable", String(error));
   });
-  const { width, height } = bitmap;
-  if (width * height <= MOST_PIXELS) return bitmap;
-  bitmap.close();
-  throw new PictureError("tooLarge", `${width} x ${height}`);
+  try {
+    checkSize(bitmap);
+  } catch (error) {
+    bitmap.close();
+    throw error;
+  }
+  return bitmap;
+}
+
+/** @throws PictureError No browser has room for a picture of this size. */
+export function checkSize({ width, height }: { readonly width: number; readonly height: number }): void {
+  if (width * height > MOST_PIXELS || Math.max(width, height) > LONGEST_SIDE) throw new PictureError("tooLarge", `${width} x ${height}`);
 }
 
 /** Draw a picture so that it has no more pixels than these. */
@@ -94,19 +107,19 @@ export function context2d(canvas: OffscreenCanvas): OffscreenCanvasRenderingCont
 }
 
 /** Return BT.601 luma, and alpha where anything is transparent. */
-export function readLuma(source: ImageBitmap | OffscreenCanvas): [Uint8Array, Uint8Array | null] {
+export function readGray(source: ImageBitmap | OffscreenCanvas): Gray {
   const { width, height } = source;
-  const luma = new Uint8Array(width * height);
+  const data = new Uint8Array(width * height);
   let alpha: Uint8Array | null = null;
-  eachStrip(source, ({ data }, top) => {
+  eachStrip(source, (strip, top) => {
     // Pixel by pixel, not byte by byte; red is the lowest byte.
-    const pixels = new Uint32Array(data.buffer);
+    const pixels = new Uint32Array(strip.data.buffer);
     const begin = top * width;
-    if (writeLuma(pixels, luma.subarray(begin, begin + pixels.length))) return;
+    if (writeLuma(pixels, data.subarray(begin, begin + pixels.length))) return;
     alpha ??= new Uint8Array(width * height).fill(255);
     pixels.forEach((pixel, index) => (alpha![begin + index] = pixel >>> 24));
   });
-  return [luma, alpha];
+  return { luma: { width, height, data }, alpha };
 }
 
 /** Give the pixels of a picture some rows at a time: these, the number of the first, and how many. */

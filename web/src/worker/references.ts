@@ -10,7 +10,8 @@ import type { ModelName, ReferencePicture } from "../messages";
 import { PictureError } from "../messages";
 import { Recent } from "../recent";
 import { describe, encode } from "./network";
-import { decode, eachStrip, readLuma } from "./picture";
+import { uprightFile } from "./orientation";
+import { decode, eachStrip, readGray } from "./picture";
 
 const kept = new Recent<string, Reference>(8);
 
@@ -20,14 +21,14 @@ const kept = new Recent<string, Reference>(8);
  * @throws PictureError If it cannot be read, or is gray.
  */
 export function referenceOf(picture: ReferencePicture, model: ModelName): Promise<Reference> {
-  return kept.get(`${model} ${picture.number}`, () => readReference(picture.file, model));
+  return kept.get(`${model} ${picture.number}`, () => uprightFile(picture.file).then((file) => readReference(file, model)));
 }
 
 async function readReference(file: File, model: ModelName): Promise<Reference> {
   const bitmap = await decode(file);
   try {
     const { width, height } = bitmap;
-    const encoded = await encode(workingLuma({ width, height, data: readLuma(bitmap)[0] }, models[model]), model);
+    const encoded = await encode(workingLuma(readGray(bitmap).luma, models[model]), model);
     const [rows, columns] = encoded.scores.dims.slice(2) as [number, number];
     const [onMap, examined] = shrinkColors(bitmap, [[columns, rows], examinedSize([width, height])]);
     if (!isInColor(examined!)) throw new PictureError("grayReference");

@@ -3,7 +3,8 @@
  * decodes it is fetched when the first TIFF comes.
  */
 import type { GeoTIFFImage } from "geotiff";
-import { MOST_PIXELS, PictureError } from "../messages";
+import { PictureError } from "../messages";
+import { checkSize } from "./picture";
 
 /** Values of PhotometricInterpretation. */
 const [WHITE_IS_ZERO, BLACK_IS_ZERO, RGB] = [0, 1, 2] as const;
@@ -31,7 +32,7 @@ export async function readTiff(file: File): Promise<File> {
     const { fromArrayBuffer } = await import("geotiff");
     const image = await (await fromArrayBuffer(await file.arrayBuffer())).getImage();
     const [width, height] = [image.getWidth(), image.getHeight()];
-    if (width * height > MOST_PIXELS) throw new PictureError("tooLarge", `${width} x ${height}`);
+    checkSize({ width, height });
     const scan = scanOf(width, height, Number((await image.fileDirectory.loadValue("Orientation")) ?? 1));
     const photometric = Number(image.fileDirectory.getValue("PhotometricInterpretation"));
     const isGray = photometric === WHITE_IS_ZERO || photometric === BLACK_IS_ZERO;

@@ -2,18 +2,18 @@
 import { models } from "../constants.json";
 import type { ChromaModel } from "../color/chroma-model";
 import { composer } from "../color/compose";
-import type { Bytes } from "../color/plane";
 import { drawWheel } from "../hints/wheel";
 import type {
   Detail, DetailRequest, Exported, ExportRequest, ForPicture, ModelName, Point, Reply, Request, Result, Suggestions,
   SuggestRequest, View, ViewRequest, WhereRequest,
 } from "../messages";
-import { PictureError } from "../messages";
+import { LONGEST_WEBP, PictureError } from "../messages";
 import { Recent } from "../recent";
 import { colorFrame } from "./camera-frame";
 import { Coloring } from "./coloring";
 import { load } from "./network";
-import { context2d, Picture } from "./picture";
+import { uprightFile } from "./orientation";
+import { context2d, type Gray, Picture } from "./picture";
 import { referenceOf } from "./references";
 import { readTiff } from "./tiff";
 
@@ -102,17 +102,20 @@ async function where(request: WhereRequest): Promise<Point> {
 
 async function exported(request: ExportRequest): Promise<Exported> {
   const { picture, chroma } = await colored(request);
+  // Browsers write a file without a picture then.
+  if (request.type === "image/webp" && Math.max(picture.width, picture.height) > LONGEST_WEBP) throw new PictureError("tooLong", request.type);
   const canvas = request.what === "sheet" ? await sheet(picture, chroma) : full(picture, chroma, request.what === "layer");
   const { width, height } = canvas;
-  if (request.type === "image/jpeg" && picture.alpha !== null) {
+  const isFlattened = request.type === "image/jpeg" && picture.alpha !== null; // JPEG has no transparency
+  if (isFlattened) {
     const context = context2d(canvas);
-    context.globalCompositeOperation = "destination-over"; // JPEG has no transparency: over white
+    context.globalCompositeOperation = "destination-over";
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
   }
   const blob = await canvas.convertToBlob({ type: request.type, quality: QUALITY });
   if (blob.type !== request.type) throw new PictureError("failed", `${request.type} cannot be written`);
-  return { blob, width, height };
+  return { blob, width, height, isFlattened };
 }
 
 /** Color a picture at full size, strip by strip. */
@@ -142,10 +145,10 @@ async function sheet(picture: Picture, chroma: ChromaModel): Promise<OffscreenCa
   return canvas;
 }
 
-function composed(luma: Bytes, chroma: ChromaModel): ImageData {
+function composed({ luma, alpha }: Gray, chroma: ChromaModel): ImageData {
   const { width, height } = luma;
   const pixels = new ImageData(width, height);
-  composer(luma, null, chroma)({ left: 0, top: 0, width, height }, pixels.data);
+  composer(luma, alpha, chroma)({ left: 0, top: 0, width, height }, pixels.data);
   return pixels;
 }
 
@@ -156,7 +159,7 @@ async function prepare(model: ModelName): Promise<null> {
   const coloring = await Coloring.of(luma, model);
   const hints = [{ points: [[9, 9]] as const, color: "#2e7d32", radius: 9 }];
   const settings = { model, vividness: models[model].defaultVividness, caution: 0, saturation: 1 };
-  composed(luma, await coloring.chroma({ settings, references: [], hints }));
+  composed({ luma, alpha: null }, await coloring.chroma({ settings, references: [], hints }));
   return null;
 }
 
@@ -168,7 +171,7 @@ async function colored(request: ForPicture): Promise<{ picture: Picture; chroma:
 /** Read a picture and run the network on it, as far as that is not done. */
 async function encoded({ picture: number, file, edits }: ForPicture): Promise<{ picture: Picture; coloring: Coloring }> {
   const { model } = edits.settings;
-  const entry = await opened.get(number, async () => ({ picture: await Picture.read(file) }));
+  const entry = await opened.get(number, async () => ({ picture: await Picture.read(await uprightFile(file)) }));
   if (entry.coloring?.model !== model) entry.coloring = await Coloring.of(entry.picture.luma, model);
   return { picture: entry.picture, coloring: entry.coloring };
 }

@@ -56,6 +56,18 @@ class ColoredFrame:
             cb, cr = self._planes
         return self.luma, cb, cr
 
+    @property
+    def square_planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """The planes enlarged to square pixels, for whom nothing tells what shape they have."""
+        aspect = self.frame.aspect
+        if aspect == 1:
+            return self.planes
+        luma, cb, cr = self.planes
+        height, width = luma.shape
+        size = (round(width * max(aspect, 1)), round(height / min(aspect, 1)))
+        half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+        return _resized(luma, size), _resized(cb, half), _resized(cr, half)
+
 
 class LiveColorizer:
     """Takes the latest picture, colors it, and hands it over before it takes the next.
@@ -211,3 +223,7 @@ class LiveColorizer:
             self._film, self._format = FilmColorizer(self._colorizer, format), format
         self._film.options, self._film.steady = self.options, self.steady
         return self._film
+
+
+def _resized(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(plane, size), np.uint8)

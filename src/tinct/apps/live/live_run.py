@@ -188,13 +188,14 @@ class LiveRun:
         frames, latency, options = numbers["frames"], numbers["latency_ms"], numbers["options"]
         stages = "  ".join(f"{name} {1000 * time:.1f}" for name, time in now.stages.items())
         size = "x".join(map(str, numbers["size"] or ()))
+        waiting = "waiting for the first picture" if self._last is None else ""
         caution = f"{options['cautious']:.2f}" if options["cautious"] else "off"
         return [
             f"{'PAUSED' if self._camera.paused else f'{now.rate:.1f} frames/s'}"
             f"  captured {frames['captured']}  dropped {frames['dropped']}"
             f"  shown {frames['shown']}  latency {latency['p50']:.1f} ms"
             f"  p95 {latency['p95']:.1f}  p99 {latency['p99']:.1f}",
-            f"ms: {stages}" if stages else "waiting for the first picture",
+            f"ms: {stages}" if stages else waiting,
             f"{size}  {numbers['model']} on {numbers['device']}"
             f"  vividness {options['vividness']:.2f}  cautious {caution}"
             f"  steady {'on' if options['steady'] else 'off'}"

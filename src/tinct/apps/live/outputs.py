@@ -14,6 +14,7 @@ from tinct.apps.live.recorder import Recorder
 from tinct.errors import OutputError
 from tinct.files import reason_of
 from tinct.photographs import Picture, write_picture
+from tinct.photographs.metadata import Metadata, dpi_of_shape
 from tinct.runtime.compose import compose_rgb
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ class Outputs:
         def write() -> str:
             rgb = compose_rgb(colored.luma, colored.chroma)
             try:
-                picture = Picture(rgb, colored_by=self._colored_by)
+                metadata = Metadata(dpi=dpi_of_shape(colored.frame.aspect))
+                picture = Picture(rgb, metadata=metadata, colored_by=self._colored_by)
                 write_picture(picture, path, overwrite=True)
             except OutputError:
                 path.unlink()

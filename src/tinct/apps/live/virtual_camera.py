@@ -41,7 +41,7 @@ class VirtualCamera:
         Raises:
             DeviceError: The system has no loopback device.
         """
-        rgb: Any = planes_to_rgb(*colored.planes)
+        rgb: Any = planes_to_rgb(*colored.square_planes)
         height, width = rgb.shape[:2]
         if self._camera is None:
             try:

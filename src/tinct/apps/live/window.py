@@ -40,6 +40,7 @@ HELP = (
     ("q, escape", "quit"),
 )
 
+_REPEATED = ("up", "down")  # keys that mean the same again and again while they are held
 _BACKGROUND, _INK, _SOFT, _LIVE = (18, 20, 24), (236, 236, 236), (168, 173, 183), (226, 74, 66)
 _SHADE = (8, 9, 11, 215)
 _BLIND = ("dummy", "offscreen", "evdev")  # what SDL falls back to where there is no display
@@ -82,6 +83,7 @@ class LiveWindow:
         self._lines: tuple[str, ...] = ()
         self._toast = ""
         self._with_help = self._is_full = False
+        self._held: set[int] = set()  # keys
         self._aspect, self._rows = 16 / 9, 0
         self.places: list[Place] = []
         self._wanted = Wanted(frozenset(), (1, 1))
@@ -104,7 +106,12 @@ class LiveWindow:
             if event.type == pygame.QUIT:
                 actions.append("quit")
             elif event.type == pygame.KEYDOWN:
-                actions += self._press(pygame.key.name(event.key))
+                name = pygame.key.name(event.key)
+                if name in _REPEATED or event.key not in self._held:
+                    actions += self._press(name)
+                self._held.add(event.key)
+            elif event.type == pygame.KEYUP:
+                self._held.discard(event.key)
             elif event.type in (pygame.VIDEORESIZE, pygame.WINDOWEXPOSED):
                 self._dirty = True
         return actions

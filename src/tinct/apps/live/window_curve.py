@@ -15,7 +15,6 @@ _PAPER, _GRID, _INK, _SOFT, _LINE = (
     (28, 31, 37), (52, 56, 64), (232, 232, 232), (150, 155, 165), (86, 180, 233)
 )  # fmt: skip
 _GAP = 1.0  # seconds without a loss, as in a pause, over which no line is drawn
-_SMALLEST = 20  # pixels of a side with axes; below, there is only the number
 _INTERVAL = 0.1  # seconds between drawings: faster than anybody reads
 _NUM_STEPS = 4  # of the axis of time
 
@@ -56,14 +55,19 @@ class CurveSurface:
         ticks = axis_ticks(max(loss for _, loss in curve.points))
         left = max(self._texts.width(f"{tick:.4g}") for tick in ticks) + high
         plot = self._pygame.Rect(left, high + 6, width - left - high, height - 3 * high)
-        if plot.width < _SMALLEST or plot.height < _SMALLEST:
-            self._write_middle(f"{curve.current:.4f}")
+        if plot.width < self._width_of_mark(curve.seconds) or plot.height < high:
+            self._write_middle(f"{curve.current:.4f}")  # no room for axes
             return
         self._draw_axes(plot, ticks, curve.seconds)
         self._draw_line(plot, curve, ticks[-1])
-        words = f"{curve.current:.4f}   mean squared error of ab / 127.5, the paper's loss"
-        if self._texts.width(words) > width - left:
-            words = f"{curve.current:.4f}   MSE of ab / 127.5"
+        for name in (
+            "   mean squared error of ab / 127.5, the paper's loss",
+            "   MSE of ab / 127.5",
+            "",
+        ):
+            words = f"{curve.current:.4f}{name}"
+            if self._texts.width(words) <= width - left:
+                break
         self._surface.blit(self._texts.get(words, _INK), (left, 4))
 
     def _draw_line(self, plot: Any, curve: LossCurve, top: float) -> None:
@@ -82,17 +86,24 @@ class CurveSurface:
         self._pygame.draw.circle(self._surface, _LINE, points[-1], 4)
 
     def _draw_axes(self, plot: Any, ticks: list[float], seconds: float) -> None:
-        for tick in ticks:
+        # Where marks would overlap, those of the ends stand alone.
+        step = 1 if plot.height >= (len(ticks) - 1) * self._texts.line else len(ticks) - 1
+        for tick in ticks[::step]:
             y = round(plot.bottom - tick / ticks[-1] * plot.height)
             self._pygame.draw.line(self._surface, _GRID, (plot.left, y), (plot.right, y))
             self._mark(f"{tick:.4g}", midright=(plot.left - 6, y))
-        for step in range(_NUM_STEPS + 1):
-            share = step / _NUM_STEPS
+        step = 1 if plot.width >= _NUM_STEPS * self._width_of_mark(seconds) else _NUM_STEPS
+        for number in range(0, _NUM_STEPS + 1, step):
+            share = number / _NUM_STEPS
             x = round(plot.left + share * plot.width)
             self._pygame.draw.line(self._surface, _GRID, (x, plot.bottom), (x, plot.bottom + 5))
             self._mark(f"{(share - 1) * seconds:.0f} s", midtop=(x, plot.bottom + 6))
         self._pygame.draw.line(self._surface, _SOFT, plot.topleft, plot.bottomleft)
         self._pygame.draw.line(self._surface, _SOFT, plot.bottomleft, plot.bottomright)
+
+    def _width_of_mark(self, seconds: float) -> int:
+        """Return the width of the widest mark of the axis of time, with what is free beside it."""
+        return self._texts.width(f"{-seconds:.0f} s") + self._texts.line // 2
 
     def _mark(self, words: str, **place: tuple[int, int]) -> None:
         text = self._texts.get(words, _SOFT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import uvicorn
@@ -52,8 +51,8 @@ def run_server(
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         listener = socket.create_server((address.host, address.port), family=family)
-    except OSError as error:  # its text names the address once more
-        reason = os.strerror(error.errno) if error.errno else reason_of(error)
+    except OSError as error:
+        reason = reason_of(error).partition(" (while ")[0]  # the address is named once more there
         raise OutputError(f"{address.host}:{address.port}: {reason}") from error
     with listener:
         url = Address(address.host, listener.getsockname()[1]).url

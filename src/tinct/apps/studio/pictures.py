@@ -22,7 +22,7 @@ import numpy as np
 from tinct.errors import InputError
 from tinct.files import make_folder, write_atomically
 from tinct.photographs import Picture, read_picture
-from tinct.photographs.write import encode_picture
+from tinct.photographs.write import encode_picture, encode_with_losses
 from tinct.runtime import Colorizer, ColorOptions
 from tinct.runtime.compose import color_picture
 from tinct.runtime.upsample import ChromaModel
@@ -69,8 +69,8 @@ def readable(data: bytes, name: str) -> bytes:
     return encode_picture(Picture(pixels, metadata=replace(picture.metadata, icc=None)), "png")
 
 
-def finish(data: bytes, name: str) -> bytes:
-    """Return the file of a picture in color.
+def finish(data: bytes, name: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return the file of a picture in color, and what was lost or doubtful, one sentence each.
 
     Args:
         data: The length of a head, 4 bytes, the lowest first; the head, JSON; the planes of a
@@ -85,7 +85,8 @@ def finish(data: bytes, name: str) -> bytes:
     picture = color_picture(read_picture(file, gray=True, name=name), colored.model, colored.chroma)
     if picture.pages:
         picture = _colorizer(colored.model).color_pages(picture, colored.options)
-    return encode_picture(picture, colored.format)
+    file, lost = encode_with_losses(picture, colored.format)
+    return file, (*picture.warnings, *lost)
 
 
 def keep(data: bytes, name: str, folder: Path) -> str:

@@ -16,7 +16,7 @@ from hmac import compare_digest
 from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from tinct.apps.local_server import DEFAULT_HOST, Address, LocalHandler, LocalServer
 from tinct.apps.studio.page import page_files
@@ -27,6 +27,8 @@ from tinct.files import open_source
 TOKEN_HEADER = "X-Tinct-Token"
 NAME_HEADER = "X-Tinct-Name"
 """Name of the file in the body, percent-encoded."""
+LOSSES_HEADER = "X-Tinct-Losses"
+"""What is not in the file of the answer, or doubtful: a JSON list of sentences, percent-encoded."""
 FOLDER = "tinct-studio"
 """Where pictures are written to unless the user says where."""
 MOST_BYTES = 1 << 30
@@ -213,7 +215,9 @@ class _Handler(LocalHandler):
         self.send_body(readable(body, name), "image/png")
 
     def _finish(self, body: bytes, name: str) -> None:
-        self.send_body(finish(body, name), "application/octet-stream")
+        file, losses = finish(body, name)
+        headers = {LOSSES_HEADER: quote(json.dumps(losses))}
+        self.send_body(file, "application/octet-stream", headers=headers)
 
     def _keep(self, body: bytes, name: str) -> None:
         written = keep(body, name, self.server.folder)

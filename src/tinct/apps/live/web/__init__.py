@@ -126,7 +126,7 @@ class _ServedPicture:
         """The picture as JPEG, its luma that of the camera."""
         with self._lock:
             if self._jpeg is None:
-                planes = self._colored.planes
+                planes = self._colored.square_planes
                 self._jpeg = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=_QUALITY)
             return self._jpeg
 
@@ -167,14 +167,18 @@ class _Handler(LocalHandler):
         """
         kind = self.headers.get_content_type()
         self.close_connection = True  # whatever is refused is not read
-        size = int(self.headers.get("Content-Length") or 0)
+        length = self.headers.get("Content-Length", "")
+        size = int(length) if length.isascii() and length.isdigit() else 0
         if not self.is_asked_by_name() or not self.is_of_own_page():
             self.send_text(HTTPStatus.FORBIDDEN, "the own page alone changes options")
         elif self.path != "/options" or kind != "application/json" or not 0 < size <= _MOST_BYTES:
             self.send_text(HTTPStatus.BAD_REQUEST, "only JSON is taken, at /options")
         else:
             try:
-                self.server.pictures.change(json.loads(self.rfile.read(size)))
+                options = json.loads(self.rfile.read(size))
+                if not isinstance(options, dict):
+                    raise OptionError("options are an object")
+                self.server.pictures.change(options)
             except (ValueError, TypeError, OptionError) as error:
                 self.send_text(HTTPStatus.BAD_REQUEST, str(error))
             else:
