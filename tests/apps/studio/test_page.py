@@ -468,16 +468,19 @@ def test_what_is_lost_in_saving_is_said(page: Any, tmp_path: Path) -> None:
     Picture(gray, metadata=Metadata(xmp=xmp)).save(tmp_path / "long.png")
     Picture(gray).save(tmp_path / "other.avif")
     Picture(np.dstack([gray] * 4)).save(tmp_path / "glass.png")
-    choose(page, tmp_path / "long.png", tmp_path / "other.avif", tmp_path / "glass.png")
-    page.locator("#progress", has_text="3 of 3 colored").wait_for()
+    Picture(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    names = ("long.png", "other.avif", "glass.png", "deep.png")
+    choose(page, *(tmp_path / name for name in names))
+    page.locator("#progress", has_text="4 of 4 colored").wait_for()
     with zipfile.ZipFile(io.BytesIO(save(page, "jpeg", "#save-all"))) as archive:
         result = read_picture(archive.read("long-color.jpg"))
     assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
-    page.locator("#caption", has_text="Saved 3 files").wait_for()
+    page.locator("#caption", has_text="Saved 4 files").wait_for()
     said = page.inner_text("#caption").split("; ")
     assert said[1] == "1 of them: XMP that is too long for a JPEG was left out"
     assert said[2].startswith("1 of them: what the file said of the picture")
     assert said[3] == "1 of them: JPEG has no transparency: composed over white"
+    assert said[4] == "1 of them: 8 of its 16 bits are kept, by tinct studio all"
 
 
 def test_what_is_too_long_is_one_line(page: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import type { Metadata } from "./metadata";
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const XMP = ascii("XML:com.adobe.xmp\0\0\0\0\0"); // not compressed, no language
 const AFTER_HEADER = SIGNATURE.length + 25; // IHDR is first and has 13 bytes
+const BITS = SIGNATURE.length + 16; // of a sample, behind width and height in IHDR
 
 /** Return the metadata of a PNG, or null of anything else. */
 export function readPng(bytes: Uint8Array): Metadata | null {
@@ -24,6 +25,11 @@ export function readPng(bytes: Uint8Array): Metadata | null {
     at += 12 + length;
   }
   return found;
+}
+
+/** Tell whether a file is a PNG of 16 bits a sample, of which browsers keep 8. */
+export function isDeepPng(bytes: Uint8Array): boolean {
+  return startsWith(bytes, SIGNATURE) && bytes[BITS] === 16;
 }
 
 /** Write metadata into a PNG that has none of it. */

@@ -2,6 +2,8 @@
 import { downloadZip } from "client-zip";
 import type { Exported, ExportRequest, ModelName, SavedType } from "../messages";
 import { readMetadata, withMetadata } from "../metadata/metadata";
+import { isDeepPng } from "../metadata/png";
+import { TIFF } from "../worker/client";
 import { texts } from "./texts";
 
 /** What can be saved of a picture: a text of texts.ts, and how its file is made and named. */
@@ -46,7 +48,8 @@ export async function described(name: string, source: File, exported: Exported, 
   const blob = new Blob([bytes], { type: exported.blob.type });
   const losses = [
     ...(exported.isFlattened ? [texts.lossOfTransparency] : []),
-    ...(metadata === null ? [texts.lossOfMetadata] : []),
+    ...(kind.what === "picture" && isDeepPng(before!) ? [texts.lossOfDepth] : []),
+    ...(metadata === null ? [TIFF.test(name) ? texts.lossOfTiff : texts.lossOfMetadata] : []),
     ...leftOut.map(texts.lossOfLength),
   ];
   return { blob, name: nameOf(name, kind.ending), losses };

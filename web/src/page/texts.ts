@@ -108,6 +108,8 @@ export const texts = {
   saved: (name: string, losses: readonly string[]) => listed(`Saved ${name}`, losses),
   lossOfMany: (count: number, loss: string) => `${count} of them: ${loss}`,
   lossOfTransparency: "JPEG has no transparency: composed over white",
+  lossOfDepth: "8 of its 16 bits are kept, by tinct studio all",
+  lossOfTiff: "of a TIFF its first page counts, with 8 bits and without metadata: tinct studio keeps all of it",
   lossOfMetadata: "what the file said of the picture (EXIF) could not be read and was left out",
   lossOfLength: (part: string) => `${part} that is too long for a JPEG was left out`,
   lossOfStudio: "written by the browser, because tinct studio failed: with 8 bits, one page and fewer metadata",

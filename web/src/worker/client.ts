@@ -18,7 +18,8 @@ export interface Reader {
   readonly read: (file: File) => Promise<File>;
 }
 
-const TIFF = /\.tiff?$/i;
+/** Names of TIFFs. */
+export const TIFF = /\.tiff?$/i;
 
 export class WorkerClient {
   /** Another one may read more than the worker itself, which reads TIFF. */
