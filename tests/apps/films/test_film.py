@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -912,6 +913,28 @@ def test_closing_the_terminal_leaves_a_film_that_plays(
     assert 10 <= len(read_film(tmp_path / "out.partial.mkv").times) < 200
     kept = json.loads((tmp_path / "out.mkv.parts/index.json").read_text())["segments"]
     assert {segment["frames"] for segment in kept} == {10}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_run_that_is_broken_off_gives_the_same_film(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """By an error, or by a second Ctrl-C before what is finished has become a film."""
+    monkeypatch.setattr(film_frames, "SEGMENT", 6)
+    source = make_film(tmp_path / "in.mkv", Film(frames=20))
+    _color(call, source, "-o", "whole.mkv", *_LOSSLESS)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        stop_after(patch, 15, error)
+        patch.setattr(color_film, "join", fail)
+        with suppress(MemoryError):
+            assert call("video", source, "-o", "out.mkv", *_LOSSLESS)[0] == 130
+    lines = _color(call, source, "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [f"{source}: goes on after 12 frames that are finished"]
+    assert packets(tmp_path / "out.mkv") == packets(tmp_path / "whole.mkv")
 
 
 def test_a_set_of_finished_frames_becomes_a_film(
