@@ -18,6 +18,7 @@ from tinct import __version__
 from tinct.apps.console import Verbosity, print_error, print_message, set_verbosity
 from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.errors import MissingExtraError, OptionError, TinctError
+from tinct.signals import endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,8 +50,6 @@ _FAILED = 1
 _MISUSED = 2
 _SIGNALED = 128  # and the number of the signal, as shells have it
 _INTERRUPTED = _SIGNALED + 2  # SIGINT
-# Windows has no SIGHUP: the terminal was closed
-_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,9 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 when something failed, 2 when it was called wrongly, 130 after Ctrl-C.
     """
-    for number in _ENDINGS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, _terminate)
+    for number in endings():
+        signal.signal(number, _terminate)
     _open_standard_streams()
     set_verbosity(Verbosity.NORMAL)
     try:
@@ -237,7 +235,7 @@ def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     When a terminal is closed, its shell and the system may send a signal each, and what is printed
     on it from then on is an error.
     """
-    for ending in _ENDINGS:
+    for ending in endings():
         signal.signal(ending, signal.SIG_IGN)
     if number != signal.SIGTERM:
         for descriptor in (1, 2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -112,6 +113,17 @@ def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveG
     assert len(fates) == 20
     assert {fate.status for fate in fates} == {"done"}
     assert set(results_in(tmp_path / "out")) == {item.place for item in todo}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+def test_processes_leave_signals_of_the_terminal_to_the_first(tmp_path: Path) -> None:
+    """From their beginning, when they have not been told to."""
+    with closing(ProcessCrew(work_for(tmp_path / "out"), 1)) as crew:
+        (process,) = multiprocessing.active_children()
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(process.pid or 0, number)
+        (loaded,) = crew.starting()
+        loaded.result(timeout=120)
 
 
 def _outputs(folder: Path) -> Iterator[Path]:
