@@ -249,7 +249,8 @@ def _replace(data: bytes, target: str, mode: int | None, overwrite: bool) -> Non
         else:
             _name_if_free(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(FileNotFoundError):  # Ctrl-C came when it had its name
+            os.unlink(temporary)
         raise
 
 
