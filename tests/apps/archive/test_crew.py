@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -124,6 +125,24 @@ def test_processes_leave_signals_of_the_terminal_to_the_first(tmp_path: Path) ->
             os.kill(process.pid or 0, number)
         (loaded,) = crew.starting()
         loaded.result(timeout=120)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals")
+def test_a_process_that_is_killed_while_it_has_nothing_to_do_is_replaced(
+    tmp_path: Path, save_gray: SaveGray
+) -> None:
+    todo = [Item(str(save_gray(tmp_path / "scan.jpg")), "scan.jpg")]
+    with closing(ProcessCrew(work_for(tmp_path / "out"), 1)) as crew:
+        (loaded,) = crew.starting()
+        loaded.result(timeout=120)
+        assert crew.has_room()
+        (worker,) = crew.workers()
+        (process,) = multiprocessing.active_children()
+        process.kill()
+        while not worker._broken:
+            time.sleep(0.01)
+        ((_, (fate,)),) = give_out(crew, [(0, todo)])
+    assert fate.status == "done"
 
 
 def _outputs(folder: Path) -> Iterator[Path]:

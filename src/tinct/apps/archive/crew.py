@@ -152,7 +152,12 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
         self, worker: ProcessPoolExecutor, items: Sequence[Item], is_retried: bool
     ) -> Future[list[Fate]]:
         """Have items colored by a process."""
-        return worker.submit(color_here, items, is_retried)
+        try:
+            return worker.submit(color_here, items, is_retried)
+        except BrokenProcessPool as error:  # it has ended while it had nothing to do
+            ended: Future[list[Fate]] = Future()
+            ended.set_exception(error)
+            return ended
 
     def dismiss(self, worker: ProcessPoolExecutor) -> None:
         """End a process."""
