@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from archives import results_in, rows_of
 
 from tinct.apps.archive.crew import Crew, ProcessCrew, give_out
 from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work
+from tinct.apps.archive.worker import Worker
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.films.options import FilmOptions
 from tinct.apps.photographs.batch import BatchOptions
@@ -120,9 +120,9 @@ def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveG
 def test_processes_leave_signals_of_the_terminal_to_the_first(tmp_path: Path) -> None:
     """From their beginning, when they have not been told to."""
     with closing(ProcessCrew(work_for(tmp_path / "out"), 1)) as crew:
-        (process,) = multiprocessing.active_children()
+        (worker,) = crew.workers()
         for number in (signal.SIGINT, signal.SIGHUP):
-            os.kill(process.pid or 0, number)
+            os.kill(next(iter(worker._processes)), number)
         (loaded,) = crew.starting()
         loaded.result(timeout=120)
 
@@ -137,12 +137,21 @@ def test_a_process_that_is_killed_while_it_has_nothing_to_do_is_replaced(
         loaded.result(timeout=120)
         assert crew.has_room()
         (worker,) = crew.workers()
-        (process,) = multiprocessing.active_children()
-        process.kill()
+        os.kill(next(iter(worker._processes)), signal.SIGKILL)
         while not worker._broken:
             time.sleep(0.01)
         ((_, (fate,)),) = give_out(crew, [(0, todo)])
     assert fate.status == "done"
+
+
+def test_a_worker_that_is_told_to_end_leaves_the_rest_to_others(
+    tmp_path: Path, save_gray: SaveGray
+) -> None:
+    """It finishes what it is writing, and may have colored the next one by then."""
+    worker = Worker(work_for(tmp_path / "out"))
+    worker.finish_writing()
+    with pytest.raises(ProcessCrew.ended):
+        worker.color([Item(str(save_gray(tmp_path / "scan.jpg")), "scan.jpg")], is_retried=False)
 
 
 def _outputs(folder: Path) -> Iterator[Path]:

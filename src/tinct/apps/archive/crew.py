@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
 from tinct.apps.archive.item import Fate, Item, Work
-from tinct.apps.archive.worker import color_here, load_here, prepare_process
+from tinct.apps.archive.worker import LeavingError, color_here, load_here, prepare_process
 from tinct.apps.console import print_warning
 from tinct.errors import TinctError
 from tinct.signals import FROM_TERMINAL, withheld
@@ -129,7 +129,7 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
     that it has.
     """
 
-    ended = (BrokenProcessPool,)
+    ended = (BrokenProcessPool, LeavingError)
 
     def __init__(self, work: Work, size: int) -> None:
         """Start the processes.
