@@ -89,11 +89,13 @@ def work_for(target: Path, model_hash: str | None = None) -> Work:
 
 
 def test_a_worker_with_another_model_file_does_not_work(tmp_path: Path) -> None:
-    with (
-        closing(ProcessCrew(work_for(tmp_path, "of another file"), 1)) as crew,
-        pytest.raises(ModelError, match="this is another model file"),
-    ):
-        list(give_out(crew, [(0, items(1))]))
+    with closing(ProcessCrew(work_for(tmp_path, "of another file"), 1)) as crew:
+        (worker,) = crew.workers()
+        (process,) = worker._processes.values()
+        with pytest.raises(ModelError, match="this is another model file"):
+            list(give_out(crew, [(0, items(1))]))
+        assert process.is_alive()
+    assert not process.is_alive()
 
 
 def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveGray) -> None:

@@ -77,17 +77,16 @@ class Crew(ABC, Generic[W]):
             TinctError: A worker cannot load the network.
         """
         for loaded in [future for future in self._starting if future.done()]:
-            worker = self._starting.pop(loaded)
             if isinstance(loaded.exception(), self.ended):
                 self._num_lost += 1
                 if self._num_lost > _MOST_IN_A_ROW:
                     raise TinctError("workers end while they load the network: not enough memory?")
-                self.dismiss(worker)
+                self.dismiss(self._starting.pop(loaded))
                 self._call_one()
             else:
-                loaded.result()
+                loaded.result()  # of one that raises, the worker is still to be sent home
                 self._num_lost = 0
-                self._free.append(worker)
+                self._free.append(self._starting.pop(loaded))
         for finished in [future for future in self._busy if future.done()]:
             worker = self._busy.pop(finished)
             if isinstance(finished.exception(), self.ended):
