@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _CLOSED = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # the terminal; not on Windows
 FROM_TERMINAL = [signal.SIGINT, *_CLOSED]
 """Signals that a terminal sends to all processes of a program."""
+_HAS_MASK = hasattr(signal, "pthread_sigmask")
 
 
 def endings() -> list[signal.Signals]:
@@ -25,22 +26,31 @@ def endings() -> list[signal.Signals]:
 
 @contextmanager
 def withheld(signals: Iterable[signal.Signals]) -> Iterator[None]:
-    """Withhold signals for a while, from the processes begun meanwhile for good.
-
-    One that is just beginning could do no more than die of them, with a traceback, before it is
-    told to leave them to the process that has begun it.
+    """Withhold signals for a while, from what would make other errors of them.
 
     Args:
         signals: They come when the block is over; on Windows at once, as ever.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if not _HAS_MASK:
         yield
         return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # which would let Ctrl-C through when it begins
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def withheld_from_processes(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Withhold signals from processes that are begun in a block, for good, see ``withheld``.
+
+    One that is just beginning could do no more than die of them, with a traceback, before it is
+    told to leave them to the process that has begun it.
+    """
+    if _HAS_MASK:
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # which would let Ctrl-C through when it begins
+    with withheld(signals):
+        yield

@@ -606,6 +606,40 @@ def test_stopping_waits_for_no_photograph_that_does_not_come(
     assert not (tmp_path / "out.png").exists()
 
 
+_STOPPED_WHILE_LOADING = """
+import signal, sys
+from tinct.apps import cli
+
+class Finder:
+    # As a module in C has it, whose errors become those of the import.
+    def find_spec(name, *_):
+        if name == "onnxruntime":
+            sys.meta_path.remove(Finder)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except SystemExit:
+                raise ImportError("initialization failed")
+
+sys.meta_path.insert(0, Finder)
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.usefixtures("photo")
+def test_stopping_while_libraries_are_loaded_is_no_error(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _STOPPED_WHILE_LOADING, "photo.jpg"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (143, b"")
+
+
 def test_one_photograph_is_one_line_with_verbose_as_well(call: Call, photo: Path) -> None:
     for options in ([], ["--overwrite"], []):
         _, _, lines = call("image", str(photo), "-v", *options)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import math
-import multiprocessing
 import os
 import signal
 import sys
@@ -351,7 +350,7 @@ def test_a_process_that_makes_batches_leaves_signals_to_the_first(
 
     def iterate_and_signal(loader):
         batches = iterate(loader)
-        (process,) = multiprocessing.active_children()
+        (process,) = batches._workers
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(process.pid, number)
         return batches

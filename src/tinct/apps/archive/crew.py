@@ -20,7 +20,7 @@ from tinct.apps.archive.item import Fate, Item, Work
 from tinct.apps.archive.worker import LeavingError, color_here, load_here, prepare_process
 from tinct.apps.console import print_warning
 from tinct.errors import TinctError
-from tinct.signals import FROM_TERMINAL, withheld
+from tinct.signals import FROM_TERMINAL, withheld_from_processes
 
 _TOGETHER = 8
 """Photographs that a worker is given at once: asking for more costs a thousandth of a second."""
@@ -144,7 +144,7 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
         """Start a process."""
         # Forked, it would inherit the locks of threads that it does not have.
         worker = ProcessPoolExecutor(1, get_context("spawn"), prepare_process)
-        with withheld(FROM_TERMINAL):  # this process decides about them
+        with withheld_from_processes(FROM_TERMINAL):  # this process decides about them
             return worker, worker.submit(load_here, self._work)
 
     def give(
