@@ -68,6 +68,14 @@ def open_source(source: str | Path, name: str) -> BinaryIO:
     return file
 
 
+def is_pipe(source: str | Path) -> bool:
+    """Tell whether a name is that of a named pipe, whose reader waits for as long as it takes."""
+    try:
+        return stat.S_ISFIFO(os.stat(source).st_mode)
+    except (OSError, ValueError):  # there is none, or it is no name of a file
+        return False
+
+
 def file_facts(path: Path, base: Path) -> bytes:
     """Return name below ``base``, size and time of change: what differs if the file does.
 
@@ -241,7 +249,8 @@ def _replace(data: bytes, target: str, mode: int | None, overwrite: bool) -> Non
         else:
             _name_if_free(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(FileNotFoundError):  # Ctrl-C came when it had its name
+            os.unlink(temporary)
         raise
 
 

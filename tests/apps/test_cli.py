@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -577,6 +578,66 @@ def test_stopping_leaves_whole_files_only(
     assert report["totals"]["done"] + report["totals"]["stopped"] == 200
     done = [Path(file["output"]).name for file in report["files"] if file["status"] == "done"]
     assert done == written
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["-", "pipe.bmp"])
+def test_stopping_waits_for_no_photograph_that_does_not_come(
+    tmp_path: Path, save_gray: SaveGray, environment: dict[str, str], name: str
+) -> None:
+    data = save_gray(tmp_path / "large.bmp", 1500, 1000).read_bytes()
+    os.mkfifo(tmp_path / "pipe.bmp")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tinct", "image", name, "-o", "out.png"],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        with process.stdin if name == "-" else (tmp_path / name).open("wb") as sender:
+            sender.write(data[:-1])
+            sender.flush()  # far more than a pipe holds: somebody is reading
+            time.sleep(1)  # until all but the rest is read
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 143
+        assert b"Traceback" not in process.stderr.read()
+    assert not (tmp_path / "out.png").exists()
+
+
+_STOPPED_WHILE_LOADING = """
+import signal, sys
+from tinct.apps import cli
+
+class Finder:
+    # As a module in C has it, whose errors become those of the import.
+    def find_spec(name, *_):
+        if name == "onnxruntime":
+            sys.meta_path.remove(Finder)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except SystemExit:
+                raise ImportError("initialization failed")
+
+sys.meta_path.insert(0, Finder)
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.usefixtures("photo")
+def test_stopping_while_libraries_are_loaded_is_no_error(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _STOPPED_WHILE_LOADING, "photo.jpg"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (143, b"")
 
 
 def test_one_photograph_is_one_line_with_verbose_as_well(call: Call, photo: Path) -> None:

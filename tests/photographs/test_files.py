@@ -462,6 +462,23 @@ def test_an_interrupted_write_leaves_nothing(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(("name", "overwrite"), [("replace", True), ("unlink", False)])
+def test_a_write_that_is_interrupted_at_its_end_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, overwrite: bool
+) -> None:
+    finish = getattr(os, name)
+
+    def finish_and_interrupt(*paths: str) -> None:
+        finish(*paths)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, name, finish_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(b"data", tmp_path / "a", overwrite=overwrite)
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"data"
+
+
 def run(program: str, *arguments: str) -> str:
     """Run a program in its own process; nothing may appear on stderr."""
     done = subprocess.run(

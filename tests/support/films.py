@@ -161,14 +161,16 @@ def packets(path: Path) -> list[tuple[int | None, int | None, bytes]]:
         return [(packet.pts, packet.dts, bytes(packet)) for packet in held if packet.size]
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
-    """Make Ctrl-C come when so many frames have been colored."""
+def stop_after(
+    monkeypatch: pytest.MonkeyPatch, frames: int, error: type[BaseException] = KeyboardInterrupt
+) -> None:
+    """Make Ctrl-C, or an error, come when so many frames have been colored."""
     color = film_frames.RememberingColorizer.color
 
     def stopping(self: Any, *arguments: Any) -> Any:
         for number, item in enumerate(color(self, *arguments)):
             if number == frames:
-                raise KeyboardInterrupt
+                raise error
             yield item
 
     monkeypatch.setattr(film_frames.RememberingColorizer, "color", stopping)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from tinct import __version__
 from tinct.apps.console import Verbosity, print_error, print_message, set_verbosity
 from tinct.apps.film_suffixes import FILM_SUFFIXES
 from tinct.errors import MissingExtraError, OptionError, TinctError
+from tinct.signals import endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,9 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 when something failed, 2 when it was called wrongly, 130 after Ctrl-C.
     """
-    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP: the terminal was closed
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _terminate)
+    for number in endings():
+        signal.signal(number, _terminate)
     _open_standard_streams()
     set_verbosity(Verbosity.NORMAL)
     try:
@@ -229,5 +230,15 @@ def _word_for(option: Any) -> str | None:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave by way of all the clean-up that Ctrl-C has."""
+    """Leave by way of all the clean-up that Ctrl-C has, which nothing breaks off.
+
+    When a terminal is closed, its shell and the system may send a signal each, and what is printed
+    on it from then on is an error.
+    """
+    for ending in endings():
+        signal.signal(ending, signal.SIG_IGN)
+    if number != signal.SIGTERM:
+        for descriptor in (1, 2):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
     raise SystemExit(_SIGNALED + number)

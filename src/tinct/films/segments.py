@@ -129,7 +129,13 @@ class SegmentEncoder:
 
 
 class Parts:
-    """The folder of the finished segments of one film."""
+    """The folder of the finished segments of one film.
+
+    Attributes:
+        folder: Its name.
+        segments: What the index says about each.
+        is_whole: Whether the film ends with the last one.
+    """
 
     def __init__(
         self, folder: Path, identity: Mapping[str, object], ignored: Collection[str] = ()
@@ -148,9 +154,11 @@ class Parts:
         self.folder = folder
         self._identity = dict(identity)
         self.segments: list[Segment] = []
+        self.is_whole = False
         try:
             index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
             known, listed = index["identity"], [Segment(**item) for item in index["segments"]]
+            is_whole = index.get("is_whole", True)  # an older index does not say
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -162,7 +170,7 @@ class Parts:
                 f"{folder}: the beginning of a run with other {', '.join(other)}; "
                 "--overwrite begins anew"
             )
-        self.segments = listed
+        self.segments, self.is_whole = listed, is_whole
 
     @property
     def frames(self) -> int:
@@ -202,6 +210,15 @@ class Parts:
         self.segments.append(segment)
         self._write_index()
 
+    def finish(self) -> None:
+        """Note that the film ends with the last segment.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        self.is_whole = True
+        self._write_index()
+
     def load(self, number: int) -> Packets:
         """Read a segment.
 
@@ -233,9 +250,9 @@ class Parts:
 
     def drop_last(self) -> None:
         """Forget the last segment: it is not whole."""
-        self._path(len(self.segments) - 1).unlink(missing_ok=True)
         self.segments.pop()
         self._write_index()
+        self._path(len(self.segments)).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the folder and all that is in it.
@@ -249,6 +266,7 @@ class Parts:
         index = {
             "identity": self._identity,
             "segments": [asdict(segment) for segment in self.segments],
+            "is_whole": self.is_whole,
         }
         text = json.dumps(index, indent=1)
         write_atomically(text.encode(), self.folder / _INDEX, overwrite=True)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-import onnxruntime
 from numpy.typing import NDArray
 
 from tinct.cores import count_cores
 from tinct.errors import DeviceError, ModelError, OptionError, install_command
+from tinct.signals import FROM_TERMINAL, withheld
+
+with withheld([*FROM_TERMINAL, signal.SIGTERM]):  # they would become errors of the import
+    import onnxruntime
 
 _OPENVINO = "openvino"
 _PROVIDERS = {

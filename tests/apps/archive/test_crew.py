@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -20,6 +21,7 @@ from archives import results_in, rows_of
 
 from tinct.apps.archive.crew import Crew, ProcessCrew, give_out
 from tinct.apps.archive.item import Basis, Choices, Fate, Item, Work
+from tinct.apps.archive.worker import Worker
 from tinct.apps.colorizer_options import ColorizerOptions
 from tinct.apps.films.options import FilmOptions
 from tinct.apps.photographs.batch import BatchOptions
@@ -87,11 +89,13 @@ def work_for(target: Path, model_hash: str | None = None) -> Work:
 
 
 def test_a_worker_with_another_model_file_does_not_work(tmp_path: Path) -> None:
-    with (
-        closing(ProcessCrew(work_for(tmp_path, "of another file"), 1)) as crew,
-        pytest.raises(ModelError, match="this is another model file"),
-    ):
-        list(give_out(crew, [(0, items(1))]))
+    with closing(ProcessCrew(work_for(tmp_path, "of another file"), 1)) as crew:
+        (worker,) = crew.workers()
+        (process,) = worker._processes.values()
+        with pytest.raises(ModelError, match="this is another model file"):
+            list(give_out(crew, [(0, items(1))]))
+        assert process.is_alive()
+    assert not process.is_alive()
 
 
 def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveGray) -> None:
@@ -112,6 +116,44 @@ def test_processes_that_are_killed_are_replaced(tmp_path: Path, save_gray: SaveG
     assert len(fates) == 20
     assert {fate.status for fate in fates} == {"done"}
     assert set(results_in(tmp_path / "out")) == {item.place for item in todo}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+def test_processes_leave_signals_of_the_terminal_to_the_first(tmp_path: Path) -> None:
+    """From their beginning, when they have not been told to."""
+    with closing(ProcessCrew(work_for(tmp_path / "out"), 1)) as crew:
+        (worker,) = crew.workers()
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(next(iter(worker._processes)), number)
+        (loaded,) = crew.starting()
+        loaded.result(timeout=120)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals")
+def test_a_process_that_is_killed_while_it_has_nothing_to_do_is_replaced(
+    tmp_path: Path, save_gray: SaveGray
+) -> None:
+    todo = [Item(str(save_gray(tmp_path / "scan.jpg")), "scan.jpg")]
+    with closing(ProcessCrew(work_for(tmp_path / "out"), 1)) as crew:
+        (loaded,) = crew.starting()
+        loaded.result(timeout=120)
+        assert crew.has_room()
+        (worker,) = crew.workers()
+        os.kill(next(iter(worker._processes)), signal.SIGKILL)
+        while not worker._broken:
+            time.sleep(0.01)
+        ((_, (fate,)),) = give_out(crew, [(0, todo)])
+    assert fate.status == "done"
+
+
+def test_a_worker_that_is_told_to_end_leaves_the_rest_to_others(
+    tmp_path: Path, save_gray: SaveGray
+) -> None:
+    """It finishes what it is writing, and may have colored the next one by then."""
+    worker = Worker(work_for(tmp_path / "out"))
+    worker.finish_writing()
+    with pytest.raises(ProcessCrew.ended):
+        worker.color([Item(str(save_gray(tmp_path / "scan.jpg")), "scan.jpg")], is_retried=False)
 
 
 def _outputs(folder: Path) -> Iterator[Path]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -818,9 +821,9 @@ def test_other_options_do_not_take_up_a_run(
 _STOPPED = """
 import signal, sys, threading
 from tinct.apps import cli
-from tinct.apps.films import frames
+from tinct.apps.films import color_film, frames
 frames.SEGMENT = 10
-add = frames.Parts.add
+add, join = frames.Parts.add, color_film.join
 
 def add_and_stop(self, *arguments):
     frames.Parts.add = add
@@ -828,7 +831,12 @@ def add_and_stop(self, *arguments):
     # To the main thread: the system may choose any other, and then it waits for the next frame.
     signal.pthread_kill(threading.main_thread().ident, signal.NAME)
 
-frames.Parts.add = add_and_stop
+def join_while_stopped_again(*arguments, **options):
+    if signal.NAME != signal.SIGINT:  # of which a second one means that nothing is to be waited for
+        signal.raise_signal(signal.NAME)
+    return join(*arguments, **options)
+
+frames.Parts.add, color_film.join = add_and_stop, join_while_stopped_again
 sys.exit(cli.main())
 """
 
@@ -848,6 +856,87 @@ def test_a_signal_leaves_a_film_that_plays(
     assert "Traceback" not in ended.stderr
     assert (tmp_path / "out.partial.mp4").exists(), ended.stderr
     assert 10 <= len(read_film(tmp_path / "out.partial.mp4").times) < 400
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+def test_a_film_that_was_begun_by_nohup_does_not_end_with_the_terminal(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=20))
+    stopped = _STOPPED.replace("NAME", "SIGHUP")
+    ended = subprocess.run(
+        [sys.executable, "-c", stopped, "video", str(source), "-o", "out.mkv"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(read_film(tmp_path / "out.mkv").times) == 20
+
+
+_ON_A_TERMINAL = """
+import sys, time
+from tinct.apps import cli
+from tinct.apps.films import frames
+frames.SEGMENT = 10
+add = frames.Parts.add
+
+def add_and_wait(self, *arguments):
+    add(self, *arguments)
+    time.sleep(0.5)  # in which the terminal is closed
+
+frames.Parts.add = add_and_wait
+sys.exit(cli.main())
+"""
+
+
+def test_closing_the_terminal_leaves_a_film_that_plays(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    fcntl, termios = (pytest.importorskip(name) for name in ("fcntl", "termios"))
+    source = make_film(tmp_path / "in.mkv", Film(frames=200))
+    here, there = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", _ON_A_TERMINAL, "video", str(source), "-o", "out.mkv"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=there,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(there, termios.TIOCSCTTY, 0),
+    ) as process:
+        os.close(there)
+        while not (tmp_path / "out.mkv.parts/index.json").exists():
+            os.read(here, 1 << 16)  # which fails when it has ended
+        os.close(here)
+        assert process.wait(timeout=60) == 129
+    assert 10 <= len(read_film(tmp_path / "out.partial.mkv").times) < 200
+    kept = json.loads((tmp_path / "out.mkv.parts/index.json").read_text())["segments"]
+    assert {segment["frames"] for segment in kept} == {10}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_run_that_is_broken_off_gives_the_same_film(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """By an error, or by a second Ctrl-C before what is finished has become a film."""
+    monkeypatch.setattr(film_frames, "SEGMENT", 6)
+    source = make_film(tmp_path / "in.mkv", Film(frames=20))
+    _color(call, source, "-o", "whole.mkv", *_LOSSLESS)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        stop_after(patch, 15, error)
+        patch.setattr(color_film, "join", fail)
+        with suppress(MemoryError):
+            assert call("video", source, "-o", "out.mkv", *_LOSSLESS)[0] == 130
+    lines = _color(call, source, "-o", "out.mkv", *_LOSSLESS)
+    assert lines == [f"{source}: goes on after 12 frames that are finished"]
+    assert packets(tmp_path / "out.mkv") == packets(tmp_path / "whole.mkv")
 
 
 def test_a_set_of_finished_frames_becomes_a_film(

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -322,17 +323,46 @@ def test_a_name_that_is_no_host_is_one_line(call: Call) -> None:
     assert "Unknown error" not in line
 
 
-@pytest.mark.slow
-def test_a_signal_lets_it_finish(tmp_path: Any) -> None:
-    command = [sys.executable, "-m", "tinct", "serve", "--model", "nano", "--port", "0"]
+@contextmanager
+def _server(folder: Path, before: str = "") -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start a server in a process of its own, and yield its port, too.
+
+    Args:
+        folder: Where it works.
+        before: What is done there first, in Python.
+    """
+    program = f"import sys\n{before}\nfrom tinct.apps import cli\nsys.exit(cli.main())"
+    command = [sys.executable, "-c", program, "serve", "--model", "nano", "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(SOURCES)}
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+        command, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment
     ) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
-        port = int(line.split("127.0.0.1:")[1].split("/")[0])
-        assert Client(port)("/color", photograph()).status == 200
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) in (0, 143, -signal.SIGTERM)
+        yield process, int(line.split("127.0.0.1:")[1].split("/")[0])
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_lets_it_finish(tmp_path: Path, name: str) -> None:
+    with _server(tmp_path) as (process, port):
+        assert Client(port)("/color", photograph()).status == 200
+        process.send_signal(getattr(signal, name))
+        assert process.wait(timeout=60) in (0, 143, -signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_client_that_takes_no_answer_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    soon = "from tinct.apps.serve import run; run._FAREWELL = 1"
+    with _server(tmp_path, soon) as (process, port), socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        noise = np.random.default_rng(0).integers(0, 256, (2000, 2000), np.uint8)
+        data = io.BytesIO()
+        Image.fromarray(noise).save(data, "PNG")
+        head = f"POST /color HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data.getvalue())}\r\n\r\n"
+        client.sendall(head.encode() + data.getvalue())
+        assert client.recv(1)  # the answer has begun, and is larger than what is in between holds
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) in (143, -signal.SIGTERM)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import signal
+import sys
 from dataclasses import replace
 
 import cv2
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from torch.utils.data import DataLoader
 
 from tinct.errors import InputError, MissingExtraError, ModelError, TrainingError
 from tinct.lab.networks import build
@@ -337,8 +340,31 @@ def test_learning_rate_rises_and_falls(make_config):
     assert {learning_rate(constant, step) for step in (0, 5, 11)} == {0.5}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_become_a_flag_and_handlers_come_back(number):
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+def test_a_process_that_makes_batches_leaves_signals_to_the_first(
+    make_config, tmp_path, monkeypatch
+):
+    """From its beginning, when it has not been told to."""
+    iterate = DataLoader.__iter__
+
+    def iterate_and_signal(loader):
+        batches = iterate(loader)
+        (process,) = batches._workers
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(process.pid, number)
+        return batches
+
+    monkeypatch.setattr(DataLoader, "__iter__", iterate_and_signal)
+    last = train(make_config(workers=1, steps=2), tmp_path)
+    assert load_checkpoint(last).step == 2
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_become_a_flag_and_handlers_come_back(name):
+    if not hasattr(signal, name):
+        pytest.skip("Windows has no SIGHUP")
+    number = getattr(signal, name)
     before = signal.getsignal(number)
     with stop_on_signal() as stopped:
         assert not stopped()

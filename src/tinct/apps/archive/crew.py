@@ -17,9 +17,10 @@ from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
 from tinct.apps.archive.item import Fate, Item, Work
-from tinct.apps.archive.worker import color_here, load_here, prepare_process
+from tinct.apps.archive.worker import LeavingError, color_here, load_here, prepare_process
 from tinct.apps.console import print_warning
 from tinct.errors import TinctError
+from tinct.signals import FROM_TERMINAL, withheld_from_processes
 
 _TOGETHER = 8
 """Photographs that a worker is given at once: asking for more costs a thousandth of a second."""
@@ -76,17 +77,16 @@ class Crew(ABC, Generic[W]):
             TinctError: A worker cannot load the network.
         """
         for loaded in [future for future in self._starting if future.done()]:
-            worker = self._starting.pop(loaded)
             if isinstance(loaded.exception(), self.ended):
                 self._num_lost += 1
                 if self._num_lost > _MOST_IN_A_ROW:
                     raise TinctError("workers end while they load the network: not enough memory?")
-                self.dismiss(worker)
+                self.dismiss(self._starting.pop(loaded))
                 self._call_one()
             else:
-                loaded.result()
+                loaded.result()  # of one that raises, the worker is still to be sent home
                 self._num_lost = 0
-                self._free.append(worker)
+                self._free.append(self._starting.pop(loaded))
         for finished in [future for future in self._busy if future.done()]:
             worker = self._busy.pop(finished)
             if isinstance(finished.exception(), self.ended):
@@ -128,7 +128,7 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
     that it has.
     """
 
-    ended = (BrokenProcessPool,)
+    ended = (BrokenProcessPool, LeavingError)
 
     def __init__(self, work: Work, size: int) -> None:
         """Start the processes.
@@ -144,13 +144,19 @@ class ProcessCrew(Crew[ProcessPoolExecutor]):
         """Start a process."""
         # Forked, it would inherit the locks of threads that it does not have.
         worker = ProcessPoolExecutor(1, get_context("spawn"), prepare_process)
-        return worker, worker.submit(load_here, self._work)
+        with withheld_from_processes(FROM_TERMINAL):  # this process decides about them
+            return worker, worker.submit(load_here, self._work)
 
     def give(
         self, worker: ProcessPoolExecutor, items: Sequence[Item], is_retried: bool
     ) -> Future[list[Fate]]:
         """Have items colored by a process."""
-        return worker.submit(color_here, items, is_retried)
+        try:
+            return worker.submit(color_here, items, is_retried)
+        except BrokenProcessPool as error:  # it has ended while it had nothing to do
+            ended: Future[list[Fate]] = Future()
+            ended.set_exception(error)
+            return ended
 
     def dismiss(self, worker: ProcessPoolExecutor) -> None:
         """End a process."""

@@ -40,6 +40,10 @@ THERE = "is there already, and not known to be tinct's (--overwrite replaces it)
 _RECOVERED = "the result was written by a process that ended before it could tell of it"
 
 
+class LeavingError(Exception):
+    """The process is about to end: what it has in hand is for another one."""
+
+
 class _ThereError(Exception):
     """There is a file where the result should go, and nothing is known of it."""
 
@@ -91,6 +95,9 @@ class Worker:
 
         Returns:
             What became of them, in their order.
+
+        Raises:
+            LeavingError: Nothing can be colored any more.
         """
         if items[0].is_film:
             return [self._color_film(item, is_retried) for item in items]
@@ -146,7 +153,10 @@ class Worker:
             failed: Future[Fate] = Future()
             failed.set_result(self._fate_of(item, error))
             return failed
-        return self._writers.submit(self._write, fate, data, is_retried)
+        try:
+            return self._writers.submit(self._write, fate, data, is_retried)
+        except RuntimeError as error:  # nothing more is written
+            raise LeavingError from error
 
     def _write(self, fate: Fate, data: bytes, is_retried: bool) -> Fate:
         start = time.perf_counter()

@@ -6,8 +6,6 @@ A film is read more than once: its pictures, its sound, and again when a run goe
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import urlopen
 
 from tinct.errors import InputError, OutputError
-from tinct.files import make_folder, reason_of
+from tinct.files import is_pipe, make_folder, reason_of
 from tinct.films.reader import is_address
 
 if TYPE_CHECKING:
@@ -56,19 +54,12 @@ def comes_from_elsewhere(source: str) -> bool:
         InputError: It has an address that makes no sense.
     """
     if not is_address(source):
-        return source == STDIN or _is_pipe(source)
+        return source == STDIN or is_pipe(source)
     try:
         parts = urlsplit(source)
     except ValueError as error:
         raise InputError(f"{source}: no address ({error})") from error
     return parts.scheme in _BY_FILE and not parts.path.lower().endswith(_PLAYLISTS)
-
-
-def _is_pipe(source: str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(source).st_mode)
-    except (OSError, ValueError):  # there is none, or it is no name of a file
-        return False
 
 
 def name_of_address(source: str) -> Path:
@@ -129,7 +120,7 @@ def _pieces(source: str) -> Iterator[bytes]:
     if source == STDIN:
         yield from iter(partial(sys.stdin.buffer.read, _PIECE), b"")
         return
-    if _is_pipe(source):
+    if is_pipe(source):
         with open(source, "rb") as pipe:
             yield from iter(partial(pipe.read, _PIECE), b"")
         return

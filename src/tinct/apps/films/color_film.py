@@ -323,6 +323,7 @@ def run(job: FilmJob) -> FilmRecord:
         raise
     if not parts.segments:
         raise InputError(f"{job.facts.name}: no frames in this part of it")
+    parts.finish()
     warnings = [*dict.fromkeys(job.reader.damage)]  # with key frames it has been read twice
     if parts.kept:
         warnings.append(f"{parts.kept} frames are in color already and stay so (--recolor: anew)")
@@ -355,12 +356,25 @@ def _open_parts(job: FilmJob) -> Parts:
     """
     identity, folder = _identity(job), job.folder
     try:
-        return Parts(folder, identity, ignored=("versions",) if job.options.resume else ())
+        parts = Parts(folder, identity, ignored=("versions",) if job.options.resume else ())
     except OutputError:
         if not job.options.overwrite:
             raise
-    remove_parts(folder)
-    return Parts(folder, identity)
+        remove_parts(folder)
+        parts = Parts(folder, identity)
+    _drop_short(parts)
+    return parts
+
+
+def _drop_short(parts: Parts) -> None:
+    """Forget a segment that a run has broken off, so that nothing shows where the next went on."""
+    from tinct.apps.films.frames import SEGMENT
+
+    if parts.is_whole or not parts.segments or parts.segments[-1].frames >= SEGMENT:
+        return
+    parts.drop_last()
+    if not parts.segments:
+        parts.remove()
 
 
 def _color(job: FilmJob, parts: Parts) -> None:
@@ -416,18 +430,13 @@ def _rest(job: FilmJob, parts: Parts) -> Iterator[FilmFrame]:
 
 def _keep_partial(job: FilmJob, parts: Parts) -> None:
     """Make a film of what an interrupted run has, and leave whole segments for the next."""
-    from tinct.apps.films.frames import SEGMENT
-
     if not parts.segments:
         return
     base = job.facts.time_base
     end = parts.segments[-1].end * base
     _join(job, parts, replace(job.cut, end=end), job.partial, overwrite=True)
     length = float(end - parts.segments[0].begin * base)
-    if parts.segments[-1].frames < SEGMENT:
-        parts.drop_last()  # the next run makes it whole, so that nothing shows where it went on
-    if not parts.segments:
-        parts.remove()
+    _drop_short(parts)
     print_message(
         f"{job.partial}: what is finished, {length:.1f} s; the same command goes on after "
         f"{parts.frames} frames"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from tinct.apps.photographs.plan import PhotographRecord
 from tinct.apps.photographs.sheet import make_sheet
 from tinct.errors import OutputError, TinctError
-from tinct.files import make_folder, reason_of
+from tinct.files import is_pipe, make_folder, reason_of
 from tinct.photographs import FORMATS, encode_with_losses, read_picture, write_picture
 from tinct.photographs.in_color import file_is_in_color, is_in_color
 
@@ -74,18 +74,32 @@ def run_batch(
     stop = threading.Event()
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="tinct")
     waiting: dict[Future[PhotographRecord], PhotographJob] = {}
+    arriving: list[PhotographJob] = []
     try:
         for job in jobs:
-            waiting[pool.submit(_color_file, job, color, options, stop)] = job
+            if _arrives(job):
+                arriving.append(job)
+            else:
+                waiting[pool.submit(_color_file, job, color, options, stop)] = job
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 on_record(waiting.pop(future), future.result())
+        for job in arriving:
+            on_record(job, _color_file(job, color, options, stop))
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         for future, job in waiting.items():
             if not (future.cancelled() or future.exception()):
                 on_record(job, future.result())
+
+
+def _arrives(job: PhotographJob) -> bool:
+    """Tell whether a picture comes from somebody who may keep us waiting for ever.
+
+    Ctrl-C breaks off the waiting of the first thread alone.
+    """
+    return job.source is None or (not job.is_from_folder and is_pipe(job.source))
 
 
 def _color_file(

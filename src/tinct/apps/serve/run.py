@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 
 import uvicorn
@@ -15,10 +16,12 @@ from tinct.cores import choose_jobs, choose_threads, prepare_threads
 from tinct.errors import OutputError
 from tinct.files import reason_of
 from tinct.runtime import Colorizer
+from tinct.signals import endings
 
 _MANY = 1 << 30  # photographs: more than can be in work at once
 _MORE_CONNECTIONS = 16  # than photographs in work and waiting: for health, and to be told no
 _KEEP_ALIVE = 5  # seconds that a connection may be idle
+_FAREWELL = 30  # seconds for those who have asked to take their answer when the server stops
 
 
 def run_server(
@@ -61,11 +64,15 @@ def run_server(
             log_level="warning",
             access_log=False,
             timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_FAREWELL,
             limit_concurrency=at_once * colorizer.batch_size + waiting + _MORE_CONNECTIONS,
         )
         print_message(
             f"tinct serve: {url}color by {name} on {colorizer.session.device}, {at_once} at once, "
             f"{waiting} may wait (Ctrl-C stops it)"
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        for number in set(endings()) - {signal.SIGTERM}:  # of which uvicorn knows nothing
+            signal.signal(number, lambda _, frame: server.handle_exit(signal.SIGTERM, frame))
+        server.run(sockets=[listener])
     return 0

@@ -28,6 +28,7 @@ from tinct.lab.train.objectives import check_objective
 from tinct.lab.train.processes import any_of, connected, make_fabric
 from tinct.lab.train.run import BEST, LAST, TRUNK, Run, learning_rate, make_batches
 from tinct.lab.train.validate import ValidationSet, sheet, validate
+from tinct.signals import FROM_TERMINAL, endings, withheld_from_processes
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def train(
 ) -> Path | None:
     """Train a network, and leave checkpoints, curves and sheets in ``folder``.
 
-    An interrupt (Ctrl-C or SIGTERM) of any of its processes saves the run and returns.
+    An interrupt (Ctrl-C, SIGTERM or SIGHUP) of any of its processes saves the run and returns.
 
     Args:
         config: The choices of the run.
@@ -220,7 +221,8 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Iterator[Batch]]:
         worker_init_fn=_quiet_worker,
         pin_memory=run.fabric.device.type == "cuda",
     )
-    loaded = iter(loader)
+    with withheld_from_processes([*FROM_TERMINAL, signal.SIGTERM]):
+        loaded = iter(loader)
     try:
         yield loaded
     finally:
@@ -265,7 +267,7 @@ def _validate(run: Run, record: Record | None, train_loss: float) -> CurveRow | 
 
 @contextmanager
 def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a flag, so that a step is never torn apart."""
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a flag, so that a step is never torn apart."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event.is_set
@@ -275,7 +277,7 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
         del number, frame
         event.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, *endings())}
     try:
         yield event.is_set
     finally:
