@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from archives import ThreadCrew, results_in, rows_of
 from filelock import FileLock
+from modules import forget
 from PIL import Image
 
 from tinct.apps.archive import run
@@ -506,9 +507,7 @@ def test_a_missing_extra_is_one_line(
     arguments: tuple[str, ...],
     extra: str,
 ) -> None:
-    for name in [*sys.modules]:
-        if name.startswith("tinct.apps.archive") or name.partition(".")[0] == module:
-            monkeypatch.delitem(sys.modules, name)
+    forget(monkeypatch, "tinct.apps.archive", module)
     monkeypatch.setitem(sys.modules, module, None)
     code, _, lines = call("archive", "scans", "-o", "out", *arguments)
     assert code == 1

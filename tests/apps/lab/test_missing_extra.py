@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from modules import forget
 
 from tinct.apps import cli
 
@@ -12,9 +13,7 @@ from tinct.apps import cli
 @pytest.fixture
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let imports of torch fail as where it is not installed."""
-    for name in [*sys.modules]:
-        if name.partition(".")[0] == "torch" or name.startswith("tinct.lab"):
-            monkeypatch.delitem(sys.modules, name)
+    forget(monkeypatch, "torch", "tinct.lab")
     monkeypatch.setitem(sys.modules, "torch", None)
 
 
