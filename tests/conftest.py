@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,13 @@ settings.register_profile(
 )
 settings.register_profile("search", deadline=None, max_examples=3000, database=None)
 settings.load_profile("repeatable")
+
+# Signals that whoever began the tests has ignored (nohup, a shell's &) would be ignored by all that
+# they begin; a handler is not handed on, and what they begin has the default again.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
