@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 _CLOSED = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # the terminal; not on Windows
 FROM_TERMINAL = [signal.SIGINT, *_CLOSED]
 """Signals that a terminal sends to all processes of a program."""
+STOPPING = [*FROM_TERMINAL, signal.SIGTERM]
+"""All that ask a program to end."""
 _HAS_MASK = hasattr(signal, "pthread_sigmask")
 
 

@@ -101,6 +101,11 @@ class EncoderPlan:
         )  # fmt: skip
 
     @property
+    def frame_tags(self) -> ColorTags:
+        """Color tags of the frames that it takes: of full range where they are still to narrow."""
+        return replace(self.tags, full_range=self.tags.full_range or self.narrows)
+
+    @property
     def holds_times(self) -> bool:
         """Whether the container has a time for each frame; else they come in equal steps."""
         return self.container not in _COUNTING
@@ -174,8 +179,8 @@ class FrameMarker:
             marks.append(("setsar", f"{plan.aspect.numerator}/{plan.aspect.denominator}"))
         if marks:
             self._graph = Graph()
-            is_full = plan.tags.full_range or plan.narrows
-            tags = f"colorspace={plan.tags.matrix}:range={2 if is_full else 1}"
+            given = plan.frame_tags
+            tags = f"colorspace={given.matrix}:range={2 if given.full_range else 1}"
             source = (
                 f"video_size={plan.width}x{plan.height}:pix_fmt={plan.pix_fmt}"
                 f":time_base={1 / plan.rate}:{tags}"

@@ -164,15 +164,14 @@ def check_header(reader: FilmSource, plan: EncoderPlan) -> tuple[EncoderPlan, li
         notes.append(f"{plan.container} holds no rotation: the new film is shown unturned")
     if reader.facts.timecode is not None and timecode is None:
         notes.append(f"its timecode ({reader.facts.timecode}) is not kept in {plan.container}")
+    what = f"{plan.codec} in {plan.container}"
     if plan.tags.full_range and found.color_range != ColorRange.JPEG:
         # Players would take it for limited range, and show it with more contrast.
-        what = f"{plan.codec} in {plan.container}"
         notes.append(f"{what} cannot say that the range is full: the limited one is written")
         plan = replace(plan, tags=replace(plan.tags, full_range=False), narrows=True)
     read = ColorTags.of(found)
     if read.name != plan.tags.name:
-        # Luma stays as it is: which matrix it is of matters to colors alone, and these are new.
-        what = f"{plan.codec} in {plan.container}"
+        # Luma stays as it is: which matrix it is of matters to colors alone.
         notes.append(
             f"{what} cannot say that the matrix is {plan.tags.name}: colors are written for "
             f"{read.name}"

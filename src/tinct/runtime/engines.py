@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from tinct.cores import count_cores
 from tinct.errors import DeviceError, ModelError, OptionError, install_command
-from tinct.signals import FROM_TERMINAL, withheld
+from tinct.signals import STOPPING, withheld
 
-with withheld([*FROM_TERMINAL, signal.SIGTERM]):  # they would become errors of the import
+with withheld(STOPPING):  # they would become errors of the import
     import onnxruntime
 
 _OPENVINO = "openvino"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,16 @@ def test_closing_the_window_quits(open_window: Open) -> None:
     assert window.events() == ["quit"]
 
 
+@contextmanager
+def _live(window: LiveWindow, losses: LossCurve) -> Iterator[tuple[Camera, LiveRun]]:
+    """Open a camera and color what it gives: ready to be run in the window."""
+    name, connect = find_source("test://?size=96x64&rate=40", CaptureOptions())
+    with Outputs() as outputs, Camera(name, connect) as camera:
+        live_colorizer = LiveColorizer(camera, Colorizer("nano", threads=1))
+        with live_colorizer:
+            yield camera, LiveRun(camera, live_colorizer, outputs, window, losses)
+
+
 def test_keys_steer_the_run(
     open_window: Open,
     losses: LossCurve,
@@ -287,8 +298,6 @@ def test_keys_steer_the_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     keys = iter(["s", "r", "up", "up", "c", "t", "space", "down", "space", "r", "q"])
-    options = CaptureOptions()
-    name, connect = find_source("test://?size=96x64&rate=40", options)
     window = open_window(size=(400, 300))
     seen = []
     events = window.events
@@ -303,11 +312,8 @@ def test_keys_steer_the_run(
         return events()
 
     monkeypatch.setattr(window, "events", type_now_and_then)
-    with Outputs() as outputs, Camera(name, connect) as camera:
-        live_colorizer = LiveColorizer(camera, Colorizer("nano", threads=1))
-        live_run = LiveRun(camera, live_colorizer, outputs, window, losses)
-        with live_colorizer:
-            live_run.run(60)
+    with _live(window, losses) as (camera, live_run):
+        live_run.run(60)
     assert [options["vividness"] for options in seen] == pytest.approx(
         [VIVIDNESS + step for step in (0, 0, 0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05)]
     )
@@ -322,7 +328,6 @@ def test_keys_steer_the_run(
 def test_no_first_picture_is_awaited_in_a_pause(
     open_window: Open, losses: LossCurve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, connect = find_source("test://?size=96x64&rate=40", CaptureOptions())
     window = open_window(size=(400, 300))
     events, set_status, said = window.events, window.set_status, []
 
@@ -339,11 +344,8 @@ def test_no_first_picture_is_awaited_in_a_pause(
 
     monkeypatch.setattr(window, "events", type_when_it_is_time)
     monkeypatch.setattr(window, "set_status", keep)
-    with Outputs() as outputs, Camera(name, connect) as camera:
-        live_colorizer = LiveColorizer(camera, Colorizer("nano", threads=1))
-        live_run = LiveRun(camera, live_colorizer, outputs, window, losses)
-        with live_colorizer:
-            live_run.run(60)
+    with _live(window, losses) as (camera, live_run):
+        live_run.run(60)
     assert said[-1].startswith("PAUSED")
     assert "waiting" not in said[-1]
 

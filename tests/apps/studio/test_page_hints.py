@@ -122,14 +122,19 @@ def test_a_click_and_a_color_undone_and_done_again(page: Any) -> None:
     assert page.is_disabled("#redo")
 
 
+def _try_hue(page: Any) -> None:
+    """Move the slider of hues, and do not let go of it."""
+    page.eval_on_selector(
+        "#hue", "input => { input.value = 20; input.dispatchEvent(new Event('input')) }"
+    )
+
+
 def test_what_is_only_tried_is_not_kept(page: Any) -> None:
     choose(page, EXAMPLES[1])
     wait_shown(page)
     before = page.evaluate(PIXELS)
     place(page, 0.4, 0.8)
-    page.eval_on_selector(
-        "#hue", "input => { input.value = 20; input.dispatchEvent(new Event('input')) }"
-    )
+    _try_hue(page)
     page.wait_for_selector('#viewer[data-shown="draft"]:not([aria-busy])')
     assert page.evaluate(PIXELS) != before
     page.keyboard.press("Escape")
@@ -144,9 +149,7 @@ def test_escape_closes_the_panel_wherever_the_keyboard_is(page: Any) -> None:
     wait_shown(page)
     before = page.evaluate(PIXELS)
     place(page, 0.4, 0.8)
-    page.eval_on_selector(
-        "#hue", "input => { input.value = 20; input.dispatchEvent(new Event('input')) }"
-    )
+    _try_hue(page)
     page.focus("#divider")
     page.keyboard.press("Escape")
     page.wait_for_selector("#panel", state="hidden")

@@ -386,9 +386,12 @@ def _color(job: FilmJob, parts: Parts) -> None:
     source = job.facts.form
     form = replace(job.plan.form(source), width=source.width, height=source.height)
     film = make_colorizer(job.color, form, steady=job.options.steady, jobs=job.options.jobs)
-    tags = replace(job.facts.tags, matrix=job.plan.tags.matrix)
     finish = Finish(
-        job.facts, form, tags, preview=job.options.preview, keep_tint=job.options.keep_tint
+        job.facts,
+        form,
+        job.plan.frame_tags,
+        preview=job.options.preview,
+        keep_tint=job.options.keep_tint,
     )
     film.key_frames = read_key_frames(job.options.key_frames, job.reader, film, finish)
     if parts.segments:

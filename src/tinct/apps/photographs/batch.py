@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tinct.apps.photographs.plan import PhotographRecord
-from tinct.apps.photographs.sheet import make_sheet
 from tinct.errors import OutputError, TinctError
 from tinct.files import is_pipe, make_folder, reason_of
 from tinct.photographs import FORMATS, encode_with_losses, read_picture, write_picture
@@ -257,6 +256,8 @@ def _write(
         return options.overwrite or path in job.replaced
 
     if job.sheet is not None:
+        from tinct.apps.photographs.sheet import make_sheet  # few ask for one
+
         make_folder(job.sheet.parent)
         label = job.target.name if job.result_stays and job.target else options.label
         sheet = make_sheet(before, after, ("gray, as given", label))

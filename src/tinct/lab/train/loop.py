@@ -28,7 +28,7 @@ from tinct.lab.train.objectives import check_objective
 from tinct.lab.train.processes import any_of, connected, make_fabric
 from tinct.lab.train.run import BEST, LAST, TRUNK, Run, learning_rate, make_batches
 from tinct.lab.train.validate import ValidationSet, sheet, validate
-from tinct.signals import FROM_TERMINAL, endings, withheld_from_processes
+from tinct.signals import STOPPING, endings, withheld_from_processes
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _batches(run: Run, photographs: Cache) -> Iterator[Iterator[Batch]]:
         worker_init_fn=_quiet_worker,
         pin_memory=run.fabric.device.type == "cuda",
     )
-    with withheld_from_processes([*FROM_TERMINAL, signal.SIGTERM]):
+    with withheld_from_processes(STOPPING):
         loaded = iter(loader)
     try:
         yield loaded
