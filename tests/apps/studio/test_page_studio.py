@@ -95,6 +95,22 @@ def test_a_dropped_scan_and_a_broken_one(open_page: Open, tmp_path: Path) -> Non
     assert read_picture(save(page, "tiff")).pixels.dtype == np.uint16
 
 
+def test_what_is_chosen_before_the_studio_answers_is_opened(
+    browser: Any, built: Path, serve: Callable[..., Any]
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    waiting: list[Any] = []
+    page.route("**/studio", lambda route: waiting.append(route))
+    with page.expect_request("**/studio"):
+        page.goto(serve(built, []).url)
+    choose(page, EXAMPLES[0])
+    waiting[0].continue_()
+    page.locator("#progress", has_text="1 of 1 colored").wait_for()
+    context.close()
+
+
 def test_a_reference_that_browsers_do_not_read(open_page: Open, tmp_path: Path) -> None:
     page = open_page([EXAMPLES[1]])
     wait_shown(page)

@@ -12,19 +12,20 @@ export interface IntakeActions {
   readonly onHints: Take;
 }
 
-/** @param readsAll Whether everything can be read that Python reads; else dialogs offer what browsers know to be pictures. */
-export function takeFiles({ onPhotographs, onReferences, onHints }: IntakeActions, readsAll: boolean): void {
+/** Take files, also those that were chosen before this runs. */
+export function takeFiles({ onPhotographs, onReferences, onHints }: IntakeActions): void {
   const give = (list: FileList | null | undefined, take: Take): void => {
     if (list && list.length > 0) take([...list]);
   };
   const inputs = { "files": onPhotographs, "more-files": onPhotographs, "reference-files": onReferences, "hint-file": onHints };
   for (const [id, take] of Object.entries(inputs)) {
     const input = element(id, HTMLInputElement);
-    if (readsAll && take !== onHints) input.accept = ["image/*", ...suffixes].join();
-    input.addEventListener("change", () => {
+    const takeChosen = (): void => {
       give(input.files, take);
       input.value = ""; // the same file may be chosen again
-    });
+    };
+    input.addEventListener("change", takeChosen);
+    takeChosen();
   }
   const side = element("reference", HTMLElement);
   document.addEventListener("paste", (event) => give(event.clipboardData?.files, onPhotographs));
@@ -40,4 +41,9 @@ export function takeFiles({ onPhotographs, onReferences, onHints }: IntakeAction
     document.body.classList.remove("dragging");
     give(event.dataTransfer?.files, side.contains(event.target as Node) ? onReferences : onPhotographs);
   });
+}
+
+/** Let dialogs offer everything that Python reads, not only what browsers know to be pictures. */
+export function offerAll(): void {
+  for (const id of ["files", "more-files", "reference-files"]) element(id, HTMLInputElement).accept = ["image/*", ...suffixes].join();
 }

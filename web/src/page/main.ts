@@ -1,6 +1,6 @@
 /** Starts the page. */
 import { element, fillTexts } from "./elements";
-import { takeFiles } from "./intake";
+import { offerAll, takeFiles } from "./intake";
 import { Studio } from "./local";
 import { Page } from "./page";
 import { texts } from "./texts";
@@ -11,16 +11,19 @@ async function main(): Promise<void> {
     element("problem", HTMLElement).textContent = texts.noBrowser;
     return;
   }
-  const studio = await Studio.find().catch((error: unknown) => {
+  const search = Studio.find().catch((error: unknown) => {
     console.warn(error);
     return undefined;
   });
-  const page = new Page(studio ?? null);
+  const opening = search.then((studio) => new Page(studio ?? null));
+  // What comes in while the studio has not answered waits; nothing that somebody chose is lost.
   takeFiles({
-    onPhotographs: (files) => page.open(files),
-    onReferences: (files) => void page.addReferences(files),
-    onHints: ([file]) => void page.openHints(file!),
-  }, studio instanceof Studio);
+    onPhotographs: (files) => void opening.then((page) => page.open(files)),
+    onReferences: (files) => void opening.then((page) => page.addReferences(files)),
+    onHints: ([file]) => void opening.then((page) => page.openHints(file!)),
+  });
+  const [studio, page] = await Promise.all([search, opening]);
+  if (studio instanceof Studio) offerAll();
   if (studio === undefined) page.showProblem(texts.noStudioAtAll);
   await page.reopen();
   // tinct studio has no service worker: that would go on showing this page when a newer tinct is installed.

@@ -85,17 +85,19 @@ export class Page {
     document.addEventListener("keydown", (event) => this.pressKey(event));
   }
 
-  /** Open the pictures that were open before, and those that `tinct studio` was given, of which the first is shown. */
+  /** Open the pictures that were open before, and those that `tinct studio` was given, of which the first is shown where none is. */
   async reopen(): Promise<void> {
     const kept = await this.store.read();
-    const opened = kept.map(([number, { file, edits }]) => this.gallery.add(file, edits, number));
+    const isOpen = new Set(this.gallery.pictures.map(({ number }) => number)); // chosen, and kept, while the store was read
+    const before = kept.filter(([number]) => !isOpen.has(number));
+    const opened = before.map(([number, { file, edits }]) => this.gallery.add(file, edits, number));
     const named = this.studio?.pictures ?? [];
     const found = named.map((one) => opened.find(({ file }) => isSame(file, one)));
-    this.begin(found[0] ?? opened[0]);
+    this.begin(found[0] ?? opened[0], this.selected === undefined);
     for (const [number, picture] of found.entries()) {
       if (picture !== undefined) continue;
       const file = await this.studio!.fetch(number).catch((error: unknown) => void this.showProblem(reasonOf(error, named[number]!.name)));
-      if (file !== undefined) this.open([file], number === 0 || this.selected === undefined);
+      if (file !== undefined) this.open([file], (number === 0 && isOpen.size === 0) || this.selected === undefined);
     }
   }
 
