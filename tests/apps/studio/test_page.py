@@ -477,7 +477,7 @@ def test_what_is_lost_in_saving_is_said(page: Any, tmp_path: Path) -> None:
     assert b"compositeWithTrainedAlgorithmicMedia" in (result.metadata.xmp or b"")
     page.locator("#caption", has_text="Saved 4 files").wait_for()
     said = page.inner_text("#caption").split("; ")
-    assert said[1] == "1 of them: XMP that is too long for a JPEG was left out"
+    assert said[1] == "1 of them: JPEG is written without XMP"
     assert said[2].startswith("1 of them: what the file said of the picture")
     assert said[3] == "1 of them: JPEG has no transparency: composed over white"
     assert said[4] == "1 of them: 8 of its 16 bits are kept, by tinct studio all"

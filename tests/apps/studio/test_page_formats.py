@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image
 from studio_page import agreement, choose, save, set_range, wait_shown
 
-from tinct.photographs import read_picture
+from tinct.photographs import Picture, read_picture
+from tinct.photographs.metadata import Comment, Metadata, photoshop_of_iptc
 from tinct.runtime import Colorizer
 
 _RAMP = np.linspace(0, 1, 60 * 90).reshape(60, 90)
@@ -85,6 +86,24 @@ def test_webp_stands_upright(page: Any, tmp_path: Path, orientation: int) -> Non
     assert np.array_equal(seen, expected)
     result = read_picture(save(page, "png"))
     assert result.pixels.shape[:2] == expected.shape[:2]
+
+
+def test_texts_and_iptc_are_kept_where_there_is_room(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "described.png"
+    iptc = photoshop_of_iptc(b"\x1c\x02\x78\0\x05Farms")
+    comments = (Comment("Title", "Café"), Comment("Place", "東京"))
+    metadata = Metadata(photoshop=iptc, comments=comments, dpi=(300, 300))
+    Picture((_RAMP * 255).astype(np.uint8), metadata=metadata).save(path)
+    choose(page, path)
+    wait_shown(page)
+    png = read_picture(save(page, "png")).metadata
+    assert (png.photoshop, png.comments, png.dpi) == (iptc, comments, (300, 300))
+    jpeg = read_picture(save(page, "jpeg")).metadata
+    texts = tuple(Comment("Comment", f"{keyword}: {text}") for keyword, text in comments)
+    assert (jpeg.photoshop, jpeg.comments, jpeg.dpi) == (iptc, texts, (300, 300))
+    webp = read_picture(save(page, "webp")).metadata
+    assert (webp.photoshop, webp.comments, webp.dpi) == (None, (), (300, 300))
+    page.locator("#caption", has_text="WEBP is written without IPTC, comments").wait_for()
 
 
 def test_a_tiff_is_colored_as_in_python(page: Any, tmp_path: Path) -> None:

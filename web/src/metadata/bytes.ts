@@ -17,6 +17,11 @@ export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }
 
+/** Read text of one byte a letter. */
+export function latin1(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
 export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
   return prefix.every((value, index) => bytes[index] === value);
 }

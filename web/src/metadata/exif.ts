@@ -4,6 +4,7 @@ import { viewOf } from "./bytes";
 const ORIENTATION = 0x0112;
 const X_RESOLUTION = 0x011a;
 const Y_RESOLUTION = 0x011b;
+const RESOLUTION_UNIT = 0x0128;
 const EXIF_IFD = 0x8769;
 const PIXEL_X = 0xa002;
 const PIXEL_Y = 0xa003;
@@ -12,6 +13,7 @@ const LONG = 4;
 const RATIONAL = 5;
 const LITTLE_ENDIAN = 0x4949;
 const FIRST_IFD = 4; // where its place stands
+const CM = 3; // as a unit of resolutions
 
 /** Return how a picture is turned, as EXIF counts it, 1..8; 1, which is upright, where that is not said. */
 export function orientationOf(exif: Uint8Array): number {
@@ -73,6 +75,31 @@ export function upright(exif: Uint8Array, size: readonly [number, number]): Uint
   const links = patch(first, new Map([[ORIENTATION, 1]]));
   const inner = links.get(EXIF_IFD);
   if (inner !== undefined) patch(inner, new Map([[PIXEL_X, size[0]], [PIXEL_Y, size[1]]]));
+  return result;
+}
+
+/** Return EXIF that says nothing but how many pixels a meter has, across and down. */
+export function exifOfDensity(density: readonly [number, number]): Uint8Array {
+  const entries = [[X_RESOLUTION, RATIONAL], [Y_RESOLUTION, RATIONAL], [RESOLUTION_UNIT, SHORT]] as const;
+  const begin = FIRST_IFD + 4;
+  const rationals = begin + 2 + 12 * entries.length + 4;
+  const result = new Uint8Array(rationals + 8 * density.length);
+  const view = viewOf(result);
+  view.setUint32(0, 0x4d4d002a); // big-endian
+  view.setUint32(FIRST_IFD, begin);
+  view.setUint16(begin, entries.length);
+  entries.forEach(([tag, type], index) => {
+    const at = begin + 2 + 12 * index;
+    view.setUint16(at, tag);
+    view.setUint16(at + 2, type);
+    view.setUint32(at + 4, 1);
+    if (type === RATIONAL) view.setUint32(at + 8, rationals + 8 * index);
+    else view.setUint16(at + 8, CM);
+  });
+  density.forEach((perMeter, index) => {
+    view.setUint32(rationals + 8 * index, Math.round(perMeter));
+    view.setUint32(rationals + 8 * index + 4, 100);
+  });
   return result;
 }
 

@@ -2,24 +2,38 @@
 import { isOnItsSide, upright } from "./exif";
 import { readJpeg, tooLong, writeJpeg } from "./jpeg";
 import { readPng, writePng } from "./png";
-import { isWebp, readWebp, writeWebp } from "./webp";
+import { isWebp, readWebp, withoutRoom, writeWebp } from "./webp";
 import { markColored } from "./xmp";
+
+/** A text beside the picture: a comment of a JPEG, a text chunk of a PNG. */
+export interface Comment {
+  /** "Comment" where the format knows none. */
+  readonly keyword: string;
+  /** UTF-8; of a JPEG the bytes as they are. */
+  readonly text: Uint8Array;
+}
 
 export interface Metadata {
   /** The TIFF structure of EXIF. */
   readonly exif?: Uint8Array;
   /** An XMP packet, UTF-8. */
   readonly xmp?: Uint8Array;
-  /** JPEG segments that are kept as they are: IPTC and comments, with marker and length. */
-  readonly segments?: readonly Uint8Array[];
+  /** Image resources of Photoshop, IPTC among them, without thumbnails. */
+  readonly photoshop?: Uint8Array;
+  readonly comments?: readonly Comment[];
   /** Pixels per meter, across and down. */
   readonly density?: readonly [number, number];
+  /** Names of what was not read. */
+  readonly lost?: readonly string[];
 }
 
+/** Metadata while they are read. */
+export type Found = { -readonly [key in keyof Metadata]: Metadata[key] };
+
 /** Read the metadata of a JPEG, PNG or WebP, of damaged ones what there is; null of anything else. */
-export function readMetadata(bytes: Uint8Array): Metadata | null {
+export async function readMetadata(bytes: Uint8Array): Promise<Metadata | null> {
   for (const read of [readJpeg, readPng, readWebp]) {
-    const metadata = read(bytes);
+    const metadata = await read(bytes);
     if (metadata !== null) return metadata;
   }
   return null;
@@ -44,11 +58,12 @@ export function withMetadata(
     ...(original.density === undefined ? {} : { density: uprightDensity(original.density, original.exif) }),
     xmp: markColored(original.xmp, model),
   };
-  if (isWebp(result)) return { bytes: writeWebp(result, metadata, size), leftOut: [] };
-  if (result[0] !== 0xff) return { bytes: writePng(result, metadata), leftOut: [] };
+  const { lost = [] } = original;
+  if (isWebp(result)) return { bytes: writeWebp(result, metadata, size), leftOut: [...lost, ...withoutRoom(metadata)] };
+  if (result[0] !== 0xff) return { bytes: writePng(result, metadata), leftOut: lost };
   const leftOut = tooLong(metadata);
   const marked = leftOut.includes("XMP") ? { ...metadata, xmp: markColored(undefined, model) } : metadata; // the mark stays
-  return { bytes: writeJpeg(result, marked), leftOut };
+  return { bytes: writeJpeg(result, marked), leftOut: [...lost, ...leftOut] };
 }
 
 function uprightDensity([across, down]: readonly [number, number], exif: Uint8Array | undefined): readonly [number, number] {

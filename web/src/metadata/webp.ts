@@ -1,6 +1,7 @@
 /** Metadata in the chunks of a WebP (RFC 9649). */
 import { ascii, concatenate, startsWith, viewOf } from "./bytes";
-import type { Metadata } from "./metadata";
+import { exifOfDensity } from "./exif";
+import type { Found, Metadata } from "./metadata";
 
 const RIFF = ascii("RIFF");
 const EXIF_PREFIX = ascii("Exif\0\0"); // some programs write it, though it belongs to JPEG
@@ -12,7 +13,7 @@ const HAS_ALPHA = 0x10;
 /** Return the metadata of a WebP, or null of anything else. */
 export function readWebp(bytes: Uint8Array): Metadata | null {
   if (!isWebp(bytes)) return null;
-  const found: { -readonly [key in keyof Metadata]: Metadata[key] } = {};
+  const found: Found = {};
   for (const { type, body } of chunksOf(bytes)) {
     if (type === "EXIF") found.exif ??= startsWith(body, EXIF_PREFIX) ? body.subarray(EXIF_PREFIX.length) : body;
     else if (type === "XMP ") found.xmp ??= body;
@@ -20,15 +21,21 @@ export function readWebp(bytes: Uint8Array): Metadata | null {
   return found;
 }
 
+/** Name what a WebP has no room for. */
+export function withoutRoom({ photoshop, comments }: Metadata): string[] {
+  return [...(photoshop === undefined ? [] : ["IPTC"]), ...(comments === undefined ? [] : ["comments"])];
+}
+
 /** Write metadata into a WebP of a size that has none of it. */
 export function writeWebp(bytes: Uint8Array, metadata: Metadata, size: readonly [number, number]): Uint8Array<ArrayBuffer> {
   const ofPicture = [...chunksOf(bytes)].filter(({ type }) => type !== "VP8X");
   const isTransparent = ofPicture.some(({ type, body }) => type === "ALPH" || (type === "VP8L" && (body[4]! & HAS_ALPHA) !== 0));
+  const exif = metadata.exif ?? (metadata.density && exifOfDensity(metadata.density)); // a WebP has no other place for a resolution
   const header = new Uint8Array(10);
-  header[0] = (metadata.exif ? HAS_EXIF : 0) | (metadata.xmp ? HAS_XMP : 0) | (isTransparent ? HAS_ALPHA : 0);
+  header[0] = (exif ? HAS_EXIF : 0) | (metadata.xmp ? HAS_XMP : 0) | (isTransparent ? HAS_ALPHA : 0);
   size.forEach((side, index) => [0, 8, 16].forEach((shift, byte) => (header[4 + 3 * index + byte] = (side - 1) >> shift)));
   const parts = [chunk("VP8X", header), ...ofPicture.map(({ type, body }) => chunk(type, body))];
-  if (metadata.exif !== undefined) parts.push(chunk("EXIF", metadata.exif));
+  if (exif !== undefined) parts.push(chunk("EXIF", exif));
   if (metadata.xmp !== undefined) parts.push(chunk("XMP ", metadata.xmp));
   return chunk("RIFF", concatenate(ascii("WEBP"), ...parts));
 }

@@ -43,14 +43,14 @@ export interface SavedFile {
  */
 export async function described(name: string, source: File, exported: Exported, model: ModelName, kind: SavedKind): Promise<SavedFile> {
   const [before, after] = await Promise.all([source, exported.blob].map(bytesOf));
-  const metadata = readMetadata(before!);
+  const metadata = await readMetadata(before!);
   const { bytes, leftOut } = withMetadata(after!, metadata ?? {}, model, [exported.width, exported.height]);
   const blob = new Blob([bytes], { type: exported.blob.type });
   const losses = [
     ...(exported.isFlattened ? [texts.lossOfTransparency] : []),
     ...(kind.what === "picture" && isDeepPng(before!) ? [texts.lossOfDepth] : []),
     ...(metadata === null ? [TIFF.test(name) ? texts.lossOfTiff : texts.lossOfMetadata] : []),
-    ...leftOut.map(texts.lossOfLength),
+    ...(leftOut.length > 0 ? [texts.lossOfParts(exported.blob.type, leftOut)] : []),
   ];
   return { blob, name: nameOf(name, kind.ending), losses };
 }

@@ -111,7 +111,7 @@ export const texts = {
   lossOfDepth: "8 of its 16 bits are kept, by tinct studio all",
   lossOfTiff: "of a TIFF its first page counts, with 8 bits and without metadata: tinct studio keeps all of it",
   lossOfMetadata: "what the file said of the picture (EXIF) could not be read and was left out",
-  lossOfLength: (part: string) => `${part} that is too long for a JPEG was left out`,
+  lossOfParts: (type: string, parts: readonly string[]) => `${type.replace("image/", "").toUpperCase()} is written without ${parts.join(", ")}`,
   lossOfStudio: "written by the browser, because tinct studio failed: with 8 bits, one page and fewer metadata",
   pictures: "Photographs",
   progress: (done: number, all: number) => `${done} of ${all} colored`,
