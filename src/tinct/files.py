@@ -68,6 +68,19 @@ def open_source(source: str | Path, name: str) -> BinaryIO:
     return file
 
 
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file as a whole.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with open_source(path, str(path)) as file:
+            return file.read()
+    except OSError as error:
+        raise InputError(f"{path}: {reason_of(error)}") from error
+
+
 def is_pipe(source: str | Path) -> bool:
     """Tell whether a name is that of a named pipe, whose reader waits for as long as it takes."""
     try:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.files import read_bytes
+
 if TYPE_CHECKING:
     from tinct.photographs.picture import Picture
 
@@ -99,11 +101,14 @@ def file_is_in_color(file: Path | bytes, picture: Picture) -> bool:
     Args:
         file: Its path, or its bytes.
         picture: What was read from it; of a color JPEG perhaps its luma alone.
+
+    Raises:
+        InputError: It has gone since.
     """
     if picture.source_format == "JPEG" and picture.pixels.ndim == 2:
         import simplejpeg
 
-        data = file if isinstance(file, bytes) else file.read_bytes()
+        data = file if isinstance(file, bytes) else read_bytes(file)
         try:
             if simplejpeg.decode_jpeg_header(data, strict=False)[2] == "Gray":
                 return False

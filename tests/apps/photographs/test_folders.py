@@ -205,6 +205,23 @@ def test_a_changed_input_is_done_again_and_no_other(
         assert picture.size == (100, 70)
 
 
+def test_an_input_that_changes_while_it_is_colored_is_done_again(
+    call: Call, album: Path, save_gray: SaveGray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_and_change(source: Path, **options: object) -> Picture:
+        picture = read_picture(source, **options)
+        save_gray(source, 100, 70)  # as a scanner that has not finished it
+        return picture
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tinct.apps.photographs.batch.read_picture", read_and_change)
+        assert call("album/a.jpg")[0] == 0
+    _, _, lines = call("album/a.jpg")
+    assert "done again: the input has changed" in lines[0]
+    with Image.open(album / "a-color.jpg") as picture:
+        assert picture.size == (100, 70)
+
+
 @pytest.mark.usefixtures("album")
 def test_what_others_have_changed_is_never_replaced(call: Call, tmp_path: Path) -> None:
     assert call("album")[0] == 0

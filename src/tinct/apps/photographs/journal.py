@@ -87,7 +87,7 @@ class Journal:
         entry = self._entry(job.target) or {}
         if entry.get("input") != os.path.abspath(job.source):
             return "it was made of another input"
-        if entry.get("input_state") != _state(job.source):
+        if entry.get("input_state") != job.source_state:
             return "the input has changed"
         if entry.get("model") != self._model_digest:
             return "the model has changed"
@@ -108,7 +108,8 @@ class Journal:
             return
         made_with: Entry = {
             "input": os.path.abspath(job.source),
-            "input_state": _state(job.source),
+            # Not as it is by now: a scanner may have been writing it while it was read.
+            "input_state": job.source_state,
             "model": self._model_digest,
             "options": self._options,
             "pages_in_color": pages_in_color,
@@ -165,11 +166,14 @@ def split_finished(
         overwrite: Whether all are to be done again.
 
     Returns:
-        The jobs to do, and the others, which are finished or have no place for their result: what
-        becomes of each, and why.
+        The jobs to do, which know how their inputs were before, and the others, which are finished
+        or have no place for their result: what becomes of each, and why.
     """
+    jobs = [
+        job if job.source is None else replace(job, source_state=_state(job.source)) for job in jobs
+    ]
     if overwrite:
-        return list(jobs), []
+        return jobs, []
     sources = {os.path.abspath(job.source) for job in jobs if job.source is not None}
     todo: list[PhotographJob] = []
     decided: list[tuple[PhotographJob, Status, str]] = []

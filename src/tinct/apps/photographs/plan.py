@@ -31,6 +31,7 @@ class PhotographJob:
     replaced: tuple[Path, ...] = ()  # outputs that are there and may be replaced
     result_stays: bool = False  # its result is there and stays; only the sheet is missing
     notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each
+    source_state: list[int] | None = field(default=None, compare=False)  # before it was read
 
     @property
     def input_name(self) -> str:
