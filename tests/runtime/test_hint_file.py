@@ -47,6 +47,14 @@ def test_a_file_for_a_smaller_copy_fits_the_whole_picture(tmp_path: Path) -> Non
         read_hints(write(tmp_path, table)).apply(Recorder(300, 400))  # type: ignore[arg-type]
 
 
+def test_the_edge_of_a_smaller_copy_is_the_edge_of_the_picture(tmp_path: Path) -> None:
+    corner = {"x": 100, "y": 100, "color": "red"}
+    table = {"tinct-hints": 1, "size": [100, 100], "hints": [corner]}
+    canvas = Recorder(111, 111)  # 100 * 1.11 is more than 111
+    read_hints(write(tmp_path, table)).apply(canvas)  # type: ignore[arg-type]
+    assert canvas.said == [([(111, 111)], "red", 0)]
+
+
 def entries(*hints: Any, **others: Any) -> dict[str, Any]:
     return {"tinct-hints": 1, "hints": list(hints), **others}
 
@@ -75,6 +83,7 @@ def entries(*hints: Any, **others: Any) -> dict[str, Any]:
         (entries(SPOT | {"radius": True}), "radius must be a number of pixels"),
         (entries(SPOT | {"colour": "red"}), "hint 1: unknown key 'colour'"),
         ('{"tinct-hints": 1, "hints": [{"x": NaN, "y": 1, "color": "red"}]}', "two numbers"),
+        (entries(SPOT | {"x": 10**400}), "a point must be two numbers, not [Infinity, 20"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(tmp_path: Path, table: Any, text: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinct.errors import InputError, OptionError
-from tinct.files import reason_of
+from tinct.files import read_bytes
 from tinct.runtime.color_names import parse_color
 
 if TYPE_CHECKING:
@@ -55,9 +55,13 @@ class HintFile:
             InputError: A hint is outside the picture, or the picture has another ratio of sides.
         """
         scale = self._scale(canvas.size)
+        width, height = self.size or canvas.size
         notes = []
         for number, hint in enumerate(self.hints, start=1):
-            points = [(x * scale[0], y * scale[1]) for x, y in hint.points]
+            # In this order what lies on the edge stays there, and never beyond it by rounding.
+            points = [
+                (x / width * canvas.size[0], y / height * canvas.size[1]) for x, y in hint.points
+            ]
             try:
                 note = canvas.stroke(points, hint.color, hint.radius * min(scale))
             except OptionError as error:
@@ -84,11 +88,10 @@ def read_hints(path: str | Path) -> HintFile:
     Raises:
         InputError: It is missing, damaged, or says what makes no sense.
     """
+    content = read_bytes(path)
     try:
-        content = Path(path).read_bytes()
-        table = json.loads(content)
-    except OSError as error:
-        raise InputError(f"{path}: {reason_of(error)}") from error
+        # Whole numbers, too: one of hundreds of digits is infinity then, which is refused.
+        table = json.loads(content, parse_int=float)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a file of hints: {error}".splitlines()[0]) from error
     if not isinstance(table, dict) or table.get("tinct-hints") != FORMAT:
@@ -124,7 +127,7 @@ def _hint(entry: Any, place: str) -> FileHint:
     points = entry["points"] if is_stroke else [[entry["x"], entry["y"]]]
     if not isinstance(points, list) or not points:
         raise InputError(f"{place}: points must be a list of [x, y]")
-    radius = entry.get("radius", 0)
+    radius = entry.get("radius", 0.0)
     if not _is_number(radius) or radius < 0:
         raise InputError(f"{place}: radius must be a number of pixels, not {radius!r}")
     color = entry.get("color")
@@ -144,4 +147,4 @@ def _pair(value: Any, place: str) -> tuple[float, float]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is float and math.isfinite(value)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from PIL import Image
 
 from tinct import color
 from tinct.apps.cli import main
+from tinct.apps.photographs.known_colors import read_known_colors
 from tinct.photographs import read_picture
 
 
@@ -155,6 +158,50 @@ def test_what_is_wrong_with_a_reference_is_one_line(
     assert text in error
     assert error.count("\n") == 1
     assert not output.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_reference_may_be_a_pipe(photo: Path, tmp_path: Path) -> None:
+    data = write_reference(tmp_path / "today.png", photo).read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True).start()
+    reading = threading.Thread(
+        target=read_known_colors, args=(None, [str(pipe)], 10**6), daemon=True
+    )
+    reading.start()
+    reading.join(20)  # who opens a pipe a second time waits for ever
+    assert not reading.is_alive()
+
+
+def test_what_is_doubtful_about_a_reference_is_said(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = read_picture(write_reference(tmp_path / "today.png", photo))
+    pages, cut = tmp_path / "pages.tif", tmp_path / "cut.jpg"
+    replace(page, pages=(page,)).save(pages)
+    page.save(cut)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    command = ["image", str(photo), "-o", str(tmp_path / "out.png"), "-m", "nano"]
+    assert main([*command, "--reference", str(pages), "--reference", str(cut)]) == 0
+    errors = capsys.readouterr().err
+    assert f"{pages}: only the first of 2 pages counts" in errors
+    assert f"{cut}: damaged, read as far as possible" in errors
+
+
+def test_the_limit_holds_for_references(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = tmp_path / "today.png"
+    with Image.open(write_reference(reference, photo)) as image:
+        image.resize((1200, 900)).save(reference)
+    command = ["image", str(photo), "-o", str(tmp_path / "out.png"), "--max-pixels", "1"]
+    assert main([*command, "--reference", str(reference)]) == 1
+    assert "1.08 megapixels, more than the limit of 1" in capsys.readouterr().err
+
+
+def test_hints_without_a_name_are_not_passed_over(photo: Path) -> None:
+    assert main(["image", str(photo), "--hints", ""]) == 1
 
 
 def test_choices_are_automatic(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

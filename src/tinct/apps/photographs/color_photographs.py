@@ -89,11 +89,11 @@ def color_photographs(
         batch = replace(batch, format=None if is_named else "jpeg", recolor=True)
     asked = None if batch.format is None else format_named(batch.format)
     ending = "-choices" if options.choices else "-color"
-    known = _read_known_colors(options, inputs)
+    known = _read_known_colors(options, inputs, batch.max_pixels)
     plan = make_plan(inputs, Naming(output, asked, options.sheets, ending))
     _check_report(options.report, output, plan.jobs)
     run = _PhotographRun(plan, color, batch, options)
-    if options.hints and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
+    if options.hints is not None and (len(plan.jobs) != 1 or plan.jobs[0].is_from_folder):
         raise OptionError(f"--hints {options.hints} is about one photograph: name that one alone")
     deciding = deciding_options(color, batch) | {"choices": options.choices}
     if known:
@@ -121,18 +121,24 @@ def color_photographs(
     return int("failed" in [record.status for record in run.records])
 
 
-def _read_known_colors(options: PhotographOptions, inputs: Sequence[str]) -> KnownColors | None:
+def _read_known_colors(
+    options: PhotographOptions, inputs: Sequence[str], max_pixels: int
+) -> KnownColors | None:
     """Read hints and references before anything else is done, if there are any."""
-    if options.choices and (options.hints or options.references):
-        option = "--hints" if options.hints else "--reference"
+    has_hints = options.hints is not None
+    if options.choices and (has_hints or options.references):
+        option = "--hints" if has_hints else "--reference"
         raise OptionError(f"--choices shows automatic colors: it goes without {option}")
-    if options.hints and len(inputs) != 1:
+    if has_hints and len(inputs) != 1:
         raise OptionError(f"--hints {options.hints} is about one photograph, not {len(inputs)}")
-    if not (options.hints or options.references):
+    if not (has_hints or options.references):
         return None
     from tinct.apps.photographs.known_colors import read_known_colors
 
-    return read_known_colors(options.hints, options.references)
+    known = read_known_colors(options.hints, options.references, max_pixels)
+    for text in known.warnings:
+        print_warning(text)
+    return known
 
 
 def _color(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinct.errors import InputError
-from tinct.files import digest_of
 from tinct.photographs import read_picture
 from tinct.photographs.in_color import is_in_color
 from tinct.runtime.hint_file import read_hints
@@ -25,8 +25,10 @@ class KnownColors:
 
     hints: HintFile | None
     references: tuple[Picture, ...]
-    digests: dict[str, object]
-    """Of the files, by the options that name them."""
+    warnings: tuple[str, ...]
+    """What is wrong with the references, one sentence each."""
+    digests: dict[str, Any]
+    """Of what was read, by the options that name it."""
 
     def color(self, picture: Picture, colorizer: Colorizer) -> Picture:
         """Color a photograph; a warning of the result says what of the hints was done otherwise.
@@ -46,28 +48,32 @@ class KnownColors:
         return replace(colored, warnings=(*colored.warnings, *notes))
 
 
-def read_known_colors(hints: str | None, references: Sequence[str]) -> KnownColors:
+def read_known_colors(hints: str | None, references: Sequence[str], max_pixels: int) -> KnownColors:
     """Read what users know, before anything else is done.
 
     Args:
         hints: A file of hints.
         references: Pictures in color.
+        max_pixels: Larger ones are refused.
 
     Raises:
         InputError: A file cannot be read or is damaged, or a reference is gray.
     """
     read = None if hints is None else read_hints(hints)
-    pictures = tuple(map(_read_reference, references))
-    digests: dict[str, object] = {}
+    pictures: list[Picture] = []
+    warnings: list[str] = []
+    digests: dict[str, Any] = {}
     if read is not None:
         digests["hints"] = read.digest
-    if references:
-        digests["references"] = [digest_of(path) for path in references]
-    return KnownColors(read, pictures, digests)
-
-
-def _read_reference(path: str) -> Picture:
-    picture = read_picture(path)
-    if not is_in_color(picture.pixels):
-        raise InputError(f"{path}: is gray: a reference says what color things are")
-    return picture
+    for path in references:
+        picture = read_picture(path, max_pixels=max_pixels)
+        if not is_in_color(picture.pixels):
+            raise InputError(f"{path}: is gray: a reference says what color things are")
+        pictures.append(picture)
+        warnings += [f"{path}: {text}" for text in picture.warnings]
+        if picture.pages:
+            warnings.append(f"{path}: only the first of {1 + len(picture.pages)} pages counts")
+        # Of what counts, not of the file, which may be a pipe and cannot be read again.
+        digest = hashlib.sha256(picture.pixels.data).hexdigest()
+        digests.setdefault("references", []).append(digest)
+    return KnownColors(read, tuple(pictures), tuple(warnings), digests)
