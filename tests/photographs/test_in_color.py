@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinct.photographs.in_color import is_in_color, own_color
+from tinct.errors import InputError
+from tinct.photographs import Picture
+from tinct.photographs.in_color import file_is_in_color, is_in_color, own_color
 
 _REFERENCES = Path(__file__).parent.parent / "references" / "photographs"
 _NAMES = ["astronaut.jpg", "chelsea.jpg", "coffee.jpg", "rocket.jpg"]
@@ -81,3 +83,9 @@ def test_a_strong_blue_tone_with_noise(name: str) -> None:
     copy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
     data = cv2.imencode(".jpg", copy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
     assert not is_in_color(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8))
+
+
+def test_a_file_that_has_gone_since_is_one_line(tmp_path: Path) -> None:
+    picture = Picture(np.zeros((8, 8), np.uint8), source_format="JPEG")
+    with pytest.raises(InputError, match=r"gone\.jpg: no such file"):
+        file_is_in_color(tmp_path / "gone.jpg", picture)

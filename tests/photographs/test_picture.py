@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tinct
-from tinct.errors import InputError, OptionError
+from tinct.errors import InputError, OptionError, OutputError
 from tinct.photographs import Picture, encode_picture, read_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (31, 47, 3), np.uint8)
@@ -53,6 +53,17 @@ def test_pillow_takes_it(channels: int) -> None:
 def test_notebooks_show_it() -> None:
     png = Picture(RGB)._repr_png_()
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), RGB)
+
+
+def test_a_file_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"")
+    with open(tmp_path / "there", "rb") as unwritable:
+        for file in (io.StringIO(), unwritable):
+            with pytest.raises(OutputError, match=r"^png: "):
+                Picture(RGB).save(file, format="png")  # type: ignore[arg-type]
+    picture = Picture(RGB)
+    picture.save(PurePath(tmp_path / "out.png"))
+    assert read_picture(PurePath(tmp_path / "out.png")).size == picture.size
 
 
 def test_saving_into_an_open_file() -> None:

@@ -12,7 +12,7 @@ from tinct.errors import InputError, ModelError, OptionError
 from tinct.lab.metrics.metrics import ciede2000
 from tinct.photographs import Picture
 from tinct.runtime import Colorizer
-from tinct.runtime.canvas import Canvas
+from tinct.runtime.canvas import Canvas, _spots
 from tinct.runtime.session import hints_path, model_path
 
 
@@ -123,6 +123,23 @@ def test_a_stroke_touches_what_lies_between_its_corners_and_nothing_else(canvas:
     assert red == [False, False, True]
 
 
+def test_points_may_be_an_array_or_come_one_by_one(canvas: Canvas) -> None:
+    points = [(20.0, 40.0), (200.0, 60.0)]
+    said = []
+    for given in (points, np.array(points), iter(points)):
+        canvas.clear()
+        canvas.stroke(given, "green")
+        said.append(canvas.wanted())
+    np.testing.assert_array_equal(said[1], said[0])
+    np.testing.assert_array_equal(said[2], said[0])
+
+
+def test_points_outside_a_narrow_picture_are_not_made() -> None:
+    step = np.array([1 / 32, 40], np.float32)  # of a picture of a single row
+    points = _spots(np.array([[0.5, 2500]], np.float32), 5000.0, step, (32, 128))
+    assert len(points) <= 65 * 257
+
+
 def test_many_points_are_thinned_out(canvas: Canvas) -> None:
     for x in range(20, 320, 40):
         canvas.hint(x, 120, "olive", radius=60)
@@ -160,6 +177,10 @@ def test_what_makes_no_sense_is_one_line(
     assert not len(canvas.wanted())
     with pytest.raises(OptionError, match="at least one point"):
         canvas.stroke([], "red")
+    with pytest.raises(OptionError, match="at least 1 pixel, not 0"):
+        canvas.preview(0)
+    with pytest.raises(OptionError, match="pairs of numbers, x and y"):
+        canvas.stroke([5, 5], "red")
 
 
 def test_confidence_rises_at_hints_and_falls_nowhere(canvas: Canvas) -> None:

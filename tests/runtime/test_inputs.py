@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import struct
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,24 @@ def test_bytes_and_open_files(colorizer: Colorizer, tmp_path: Path) -> None:
             picture = colorizer(source)
             assert isinstance(picture, tinct.Picture)
             np.testing.assert_array_equal(picture.pixels, wanted.pixels)
+
+
+def test_paths_of_any_kind(colorizer: Colorizer, photo: Path) -> None:
+    with os.scandir(photo.parent) as entries:
+        (entry,) = (entry for entry in entries if entry.name == photo.name)
+    assert colorizer(entry).size == colorizer(photo).size
+    assert colorizer.open(entry).size == colorizer(photo).size
+    with pytest.raises(InputError, match=f"^{photo.parent}: a folder"):
+        colorizer(PurePath(photo.parent))
+
+
+def test_a_damaged_picture_of_pillow_is_one_line(colorizer: Colorizer, tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with Image.open(path) as image, pytest.raises(InputError, match=r"PIL image: .*truncated"):
+        colorizer(image)
 
 
 def test_web_addresses_are_refused_in_one_line(colorizer: Colorizer) -> None:

@@ -96,6 +96,9 @@ def _dispatch(arguments: list[str]) -> int:
     """Run what the arguments ask for, with or without the name of a command."""
     if not arguments:
         return _run_command(["--help"])
+    if "" in arguments or any(text.startswith("--") and text.endswith("=") for text in arguments):
+        # As the name of a file or folder, it would be passed over, or be the current folder.
+        raise OptionError("an empty argument; is a variable of the shell not set?")
     if arguments[0] == "help" and not Path("help").exists():
         return _run_command([*arguments[1:], "--help"])
     if not is_shortcut(arguments[0]):

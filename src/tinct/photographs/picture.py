@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from os import PathLike, fspath
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.errors import OptionError
+from tinct.errors import OptionError, OutputError
+from tinct.files import reason_of
 from tinct.photographs.metadata import Metadata
 from tinct.photographs.pixels import planes_to_rgb
 
@@ -154,7 +155,7 @@ class Picture:
 
     def save(
         self,
-        target: str | Path | BinaryIO,
+        target: str | PathLike[str] | BinaryIO,
         quality: int | None = None,
         format: str | None = None,
         overwrite: bool = True,
@@ -178,12 +179,15 @@ class Picture:
         """
         from tinct.photographs.write import encode_with_losses, write_picture
 
-        if isinstance(target, str | Path):
+        if isinstance(target, str | PathLike):
             return write_picture(
-                self, target, format=format, quality=quality, overwrite=overwrite, mark=mark
+                self, fspath(target), format=format, quality=quality, overwrite=overwrite, mark=mark
             )
         if format is None:
             raise OptionError('an open file needs a format: save(file, format="png")')
         data, lost = encode_with_losses(self, format, quality, mark)
-        target.write(data)
+        try:
+            target.write(data)
+        except (OSError, TypeError, ValueError) as error:  # a full disk, opened as text, closed
+            raise OutputError(f"{format}: {reason_of(error)}") from error
         return lost

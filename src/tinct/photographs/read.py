@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
+from os import PathLike, fspath
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -30,7 +30,7 @@ _NEARLY = 0.04  # share of white by which black and white may be off, as JPEG le
 _DOTS = 0.99  # share of pixels that are black or white in a picture of dots
 
 
-Source = str | Path | bytes | bytearray | memoryview | BinaryIO
+Source = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """What a photograph is read from: a path, the bytes of a file, or an open binary file."""
 
 _HEAD_BYTES = 256  # as many as tell the format
@@ -126,8 +126,8 @@ def read_picture(
 
 
 def _name_of(source: Source) -> str:
-    if isinstance(source, str | Path):
-        return str(source)
+    if isinstance(source, str | PathLike):
+        return fspath(source)
     stated = getattr(source, "name", None)
     return stated if isinstance(stated, str) else "picture"
 
@@ -139,8 +139,8 @@ def _load(source: Source, name: str) -> tuple[bytes, str]:
         return data, _kind(data[:_HEAD_BYTES], name)
     if isinstance(source, str) and re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source):
         raise InputError(f"{name}: a web address, and tinct reads files: download it first")
-    if isinstance(source, str | Path):
-        with open_source(source, name) as file:
+    if isinstance(source, str | PathLike):
+        with open_source(fspath(source), name) as file:
             return _load_stream(file, name)
     return _load_stream(source, name)
 

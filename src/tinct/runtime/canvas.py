@@ -6,7 +6,7 @@ the difference between what was said and what the network thought goes to all pl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -127,11 +127,11 @@ class Canvas:
         self._check_inside(x, y)
         return self._say(np.array([[y, x]], np.float32), color, radius)
 
-    def stroke(self, points: Sequence[Point], color: Color, radius: float = 0.0) -> str | None:
+    def stroke(self, points: Iterable[Point], color: Color, radius: float = 0.0) -> str | None:
         """Say what color things along a line are.
 
         Args:
-            points: x and y of its corners, at least one.
+            points: x and y of its corners, at least one: pairs, or an array (P, 2).
             color: As with :meth:`hint`.
             radius: Half of its width in pixels.
 
@@ -141,11 +141,15 @@ class Canvas:
         Raises:
             OptionError: A point is outside the picture, there is none, or the color is none.
         """
-        if not points:
+        try:
+            places = [(float(x), float(y)) for x, y in points]
+        except (TypeError, ValueError) as error:
+            raise OptionError("the points of a stroke are pairs of numbers, x and y") from error
+        if not places:
             raise OptionError("a stroke needs at least one point")
-        for x, y in points:
+        for x, y in places:
             self._check_inside(x, y)
-        corners = np.array([(y, x) for x, y in points], np.float32)
+        corners = np.array([(y, x) for x, y in places], np.float32)
         return self._say(_along(corners, self._cell), color, radius)
 
     def area(self, mask: Any, color: Color) -> str | None:
@@ -230,7 +234,12 @@ class Canvas:
 
         Args:
             pixels: It has about so many, if the picture has more.
+
+        Raises:
+            OptionError: That is none.
         """
+        if pixels < 1:
+            raise OptionError(f"a preview needs at least 1 pixel, not {pixels}")
         if self._small is None or self._small[0] != pixels:
             width, height = self.size
             scale = min((pixels / (width * height)) ** 0.5, 1.0)
@@ -326,7 +335,7 @@ class Canvas:
         if not 0 <= radius <= max(self.size):
             raise OptionError(f"radius must be between 0 and {max(self.size)}, not {radius:g}")
         asked = parse_color(name)
-        points = _spots(middles, radius, self._cell)
+        points = _spots(middles, radius, self._cell, self._picture.shape)
         points = points[((points >= 0) & (points <= self.size[::-1])).all(axis=1)]
         points = points[:: -(-len(points) // (2 * MOST_POINTS))]
         luma = self._mean_luma(points)
@@ -411,9 +420,13 @@ def _along(corners: Floats, step: Floats) -> Floats:
     return np.concatenate(parts)
 
 
-def _spots(middles: Floats, radius: float, step: Floats) -> Floats:
-    """Return points that fill circles around middles (P, 2), a step (2,) apart."""
-    counts = np.floor(radius / step).astype(int)
+def _spots(middles: Floats, radius: float, step: Floats, shape: tuple[int, int]) -> Floats:
+    """Return points that fill circles around middles (P, 2), a step (2,) apart.
+
+    Those more steps away than a shape has are outside of it, and left out: of a picture with a side
+    of few pixels there would be millions.
+    """
+    counts = np.minimum(radius / step, shape).astype(int)
     rows, columns = (
         np.arange(-count, count + 1) * size for count, size in zip(counts, step, strict=True)
     )

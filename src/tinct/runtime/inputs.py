@@ -10,13 +10,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.errors import InputError
+from tinct.files import reason_of
 from tinct.photographs import Picture, read_picture
 from tinct.runtime.compose import Pixels, color_picture, compose_rgb
 from tinct.runtime.upsample import ChromaModel
@@ -59,7 +60,7 @@ def open_picture(image: Any, name: str) -> tuple[Pixels, Callable[[ChromaModel],
     Raises:
         InputError: It cannot be read, or is no picture.
     """
-    if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
+    if isinstance(image, str | PathLike | bytes | bytearray | memoryview) or hasattr(image, "read"):
         image = read_picture(image, gray=True)
     if isinstance(image, Picture):
         return image.pixels, partial(color_picture, image, name)
@@ -86,7 +87,7 @@ def read_pixels(image: Any) -> NDArray[Any]:
     Raises:
         InputError: It cannot be read, or is no picture.
     """
-    if isinstance(image, str | Path | bytes | bytearray | memoryview) or hasattr(image, "read"):
+    if isinstance(image, str | PathLike | bytes | bytearray | memoryview) or hasattr(image, "read"):
         image = read_picture(image)
     if isinstance(image, Picture) and image.chroma is not None:
         image = image.to_rgb()
@@ -192,13 +193,17 @@ def pillow_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], bytes | None]:
         profile that holds for them now, or None.
 
     Raises:
-        InputError: The mode holds values that are out of these ranges.
+        InputError: It cannot be loaded, or the mode holds values that are out of these ranges.
     """
     from tinct.photographs.icc import to_srgb
     from tinct.photographs.metadata import Metadata
     from tinct.photographs.picture import Decoded, UnreadableError
     from tinct.photographs.pillow_formats import picture_from_pillow
 
+    try:
+        image.load()
+    except Exception as error:  # a damaged file can make Pillow fail in any way
+        raise InputError(f"PIL image: {reason_of(error)}") from error
     if image.mode == "F":
         return np.rint(as_pixels(np.asarray(image)) * 255).astype(np.uint8), None
     try:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_a_changed_input_is_done_again_and_no_other(
 def test_an_input_that_changes_while_it_is_colored_is_done_again(
     call: Call, album: Path, save_gray: SaveGray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_and_change(source: Path, **options: object) -> Picture:
+    def read_and_change(source: Path, **options: Any) -> Picture:
         picture = read_picture(source, **options)
         save_gray(source, 100, 70)  # as a scanner that has not finished it
         return picture

@@ -200,10 +200,6 @@ def test_the_limit_holds_for_references(
     assert "1.08 megapixels, more than the limit of 1" in capsys.readouterr().err
 
 
-def test_hints_without_a_name_are_not_passed_over(photo: Path) -> None:
-    assert main(["image", str(photo), "--hints", ""]) == 1
-
-
 def test_choices_are_automatic(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["image", str(photo), "--choices", "--reference", "a.jpg"]) == 2
     assert "goes without --reference" in capsys.readouterr().err

@@ -60,7 +60,8 @@ Preset = Annotated[
     str | None, typer.Option(help="Of the encoder: ultrafast ... medium ... veryslow.")
 ]
 MaxPixels = Annotated[
-    float, typer.Option(min=0.0001, metavar="MEGAPIXELS", help="Refuse larger pictures.")
+    float,
+    typer.Option(min=0.0001, max=1e6, metavar="MEGAPIXELS", help="Refuse larger pictures."),
 ]
 Vividness = Annotated[
     float | None,

@@ -24,7 +24,8 @@ def serve(
     ] = 64,
     max_pixels: MaxPixels = 100.0,
     max_bytes: Annotated[
-        float, typer.Option(min=0.0001, metavar="MEGABYTES", help="Refuse larger files.")
+        float,
+        typer.Option(min=0.0001, max=1e6, metavar="MEGABYTES", help="Refuse larger files."),
     ] = 64.0,
     device: Device = "auto",
     threads: Threads = None,
