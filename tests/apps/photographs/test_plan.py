@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinct.apps.photographs.plan import Naming, PhotographJob, make_plan
+from tinct.apps.photographs.plan import Naming, PhotographJob, make_plan, number_until_free
 from tinct.errors import OptionError
 from tinct.photographs import format_named
 
@@ -86,6 +86,23 @@ def test_an_input_is_known_by_any_name(tmp_path: Path) -> None:
     (tmp_path / "link.jpg").symlink_to("photo.jpg")
     with pytest.raises(OptionError, match="overwrite an input"):
         make_plan(["photo.jpg"], Naming("link.jpg"))
+
+
+def test_one_name_in_many_boxes_is_numbered_without_beginning_anew() -> None:
+    asked: list[Path] = []
+
+    def identify(path: Path) -> str:
+        asked.append(path)
+        return str(path)
+
+    taken = {"scan.jpg": 1}
+    wanted = ["scan.jpg", "scan-3.jpg"]
+    names = []
+    for _ in range(100):
+        names.append(str(number_until_free(Path("scan.jpg"), wanted, taken, identify)))
+        taken[names[-1]] = 1
+    assert names == [f"scan-{number}.jpg" for number in (2, *range(4, 103))]
+    assert len(asked) < 500
 
 
 def test_current_folder_has_a_name(tmp_path: Path) -> None:

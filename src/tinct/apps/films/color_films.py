@@ -116,12 +116,12 @@ def make_names_differ(targets: Sequence[Path]) -> list[Path]:
         return os.path.normcase(path.absolute())
 
     wanted = {identify(target) for target in targets}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     named = []
     for target in targets:
         is_taken = identify(target) in taken
         name = number_until_free(target, wanted, taken, identify) if is_taken else target
-        taken.add(identify(name))
+        taken.setdefault(identify(name), 1)
         named.append(name)
     return named
 

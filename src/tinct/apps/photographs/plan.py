@@ -427,11 +427,11 @@ def _make_names_differ(plan: Plan) -> None:
     """Give outputs that would be the same file names of their own; refuse to overwrite inputs."""
     sources = {_identify(job.source) for job in plan.jobs if job.source is not None}
     wanted = Counter(_identify(path) for job in plan.jobs for path in job.outputs)
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     kept = []
     for planned in plan.jobs:
         job = _with_free_names(planned, wanted, taken, _identify)
-        taken |= {_identify(path) for path in job.outputs}
+        _take_names(job, taken, _identify)
         overwritten = next((path for path in job.outputs if _identify(path) in sources), None)
         if overwritten is None:
             kept.append(job)
@@ -462,17 +462,20 @@ def name_results(names: Sequence[str], naming: Naming) -> list[tuple[str, tuple[
     wanted = Counter(identify(path) for job in jobs for path in job.outputs)
     if len(wanted) == len(jobs):
         return [(job.output_name, ()) for job in jobs]
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     named = []
     for planned in jobs:
         job = _with_free_names(planned, wanted, taken, identify)
-        taken |= {identify(path) for path in job.outputs}
+        _take_names(job, taken, identify)
         named.append((job.output_name, job.notes))
     return named
 
 
 def _with_free_names(
-    job: PhotographJob, wanted: Counter[str], taken: set[str], identify: Callable[[Path], str]
+    job: PhotographJob,
+    wanted: Counter[str],
+    taken: dict[str, int],
+    identify: Callable[[Path], str],
 ) -> PhotographJob:
     """Rename the outputs of a job that others want as well.
 
@@ -482,7 +485,7 @@ def _with_free_names(
     Args:
         job: The job.
         wanted: How many outputs would be each file, before any is renamed.
-        taken: Files that outputs of earlier jobs are.
+        taken: Files that outputs of earlier jobs are, see ``number_until_free``.
         identify: Tells which file a path is.
     """
     target, sheet, source = job.target, job.sheet, job.source
@@ -494,19 +497,38 @@ def _with_free_names(
         target = number_until_free(target, wanted, taken, identify)
     if sheet is not None and (target != job.target or identify(sheet) in taken):
         sheet = target.with_name(f"{target.stem.removesuffix('-color')}-compare.jpg")
-        sheet = number_until_free(sheet, wanted, taken | {identify(target)}, identify)
+        taken.setdefault(identify(target), 1)
+        sheet = number_until_free(sheet, wanted, taken, identify)
     if target == job.target and sheet == job.sheet:
         return job
     note = f"written to {target}, as another picture becomes {job.target}"
     return replace(job, target=target, sheet=sheet, notes=(note,))
 
 
+def _take_names(job: PhotographJob, taken: dict[str, int], identify: Callable[[Path], str]) -> None:
+    """Give the outputs of a job to it."""
+    for path in job.outputs:
+        taken.setdefault(identify(path), 1)
+
+
 def number_until_free(
-    path: Path, wanted: Container[str], taken: Container[str], identify: Callable[[Path], str]
+    path: Path, wanted: Container[str], taken: dict[str, int], identify: Callable[[Path], str]
 ) -> Path:
-    """Put -2, -3, ... behind a name until no output is or wants to be that file."""
-    candidate, number = path, 1
+    """Put -2, -3, ... behind a name until no output is or wants to be that file.
+
+    Args:
+        path: The name.
+        wanted: Files that outputs would be, before any is renamed.
+        taken: Files that outputs are, each with the last number that was put behind it, which is
+            kept here: a thousand boxes may hold a ``scan001.jpg`` each.
+        identify: Tells which file a path is.
+    """
+    first = identify(path)
+    number = taken.get(first, 1)
+    candidate = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
     while identify(candidate) in taken or identify(candidate) in wanted:
         number += 1
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    if first in taken:  # and not only wanted by an output that is still to come
+        taken[first] = number
     return candidate
