@@ -417,6 +417,22 @@ def test_no_mark_leaves_it_out(call: Call, photo: Path) -> None:
 # -- choices
 
 
+@pytest.mark.parametrize("option", [["--vividness", "0.3"], ["--compare"]])
+def test_choices_go_without_what_they_would_pass_over(
+    call: Call, tmp_path: Path, photo: Path, option: list[str]
+) -> None:
+    code, _, lines = call("image", photo, "--choices", *option)
+    assert code == 2
+    assert f"without {option[0]}" in lines[0]
+    assert _pictures(tmp_path) == ["photo.jpg"]
+
+
+def test_choices_have_the_format_that_is_asked_for(call: Call, tmp_path: Path, photo: Path) -> None:
+    assert call("image", photo, "--choices", "--format", "png", *NANO)[0] == 0
+    with Image.open(tmp_path / "photo-choices.png") as sheet:
+        assert sheet.format == "PNG"
+
+
 def test_choices_is_one_sheet_and_nothing_else(
     call: Call, tmp_path: Path, photo: Path, save_gray: SaveGray
 ) -> None:

@@ -84,9 +84,13 @@ def color_photographs(
     if options.report == STREAM and (output == STREAM or (output is None and STREAM in inputs)):
         raise OptionError("--json -: standard output takes the picture already")
     if options.choices:
-        # Sheets are JPEGs, unless a suffix says otherwise
+        if options.sheets or color.vividness is not None:
+            option = "--compare" if options.sheets else "--vividness"
+            raise OptionError(f"--choices shows every vividness on one sheet: without {option}")
+        # Sheets are JPEGs, unless an option or a suffix says otherwise
         is_named = output is not None and PurePath(output).suffix.lower() in FORMATS
-        batch = replace(batch, format=None if is_named else "jpeg", recolor=True)
+        kind = batch.format or (None if is_named else "jpeg")
+        batch = replace(batch, format=kind, recolor=True)
     asked = None if batch.format is None else format_named(batch.format)
     ending = "-choices" if options.choices else "-color"
     known = _read_known_colors(options, inputs, batch.max_pixels)
