@@ -145,6 +145,29 @@ def test_own_results_are_never_inputs(call: Call, tmp_path: Path, save_gray: Sav
     assert any("2 that tinct has written" in line for line in lines)
 
 
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_scan_with_the_name_of_a_result_is_a_scan(
+    call: Call, tmp_path: Path, photo: Path, save_gray: SaveGray, options: tuple[str, ...]
+) -> None:
+    second = save_gray(tmp_path / "photo-color.jpg").read_bytes()
+    code, _, lines = call("image", *NANO, *options, photo, "photo-color.jpg")
+    assert code == 1
+    assert "photo-color.jpg would overwrite an input; choose another place with -o" in lines[0]
+    assert (tmp_path / "photo-color.jpg").read_bytes() == second
+    assert _pictures(tmp_path) == ["photo-color-color.jpg", "photo-color.jpg", "photo.jpg"]
+
+
+def test_results_are_known_by_their_mark_where_the_journal_is_gone(
+    call: Call, tmp_path: Path, photo: Path
+) -> None:
+    assert call("image", *NANO, photo)[0] == 0
+    (tmp_path / ".tinct-journal.jsonl").unlink()
+    code, _, lines = call("image", *NANO, photo, "photo-color.jpg")
+    assert code == 0
+    assert "2 skipped" in lines[-1]
+    assert _pictures(tmp_path) == ["photo-color.jpg", "photo.jpg"]
+
+
 def test_a_photograph_is_no_result_because_of_its_name(
     call: Call, tmp_path: Path, save_gray: SaveGray
 ) -> None:

@@ -227,6 +227,21 @@ def results_in(folder: Path) -> frozenset[str]:
     return frozenset(name for name, entry in entries if entry.get("state") == _state(folder / name))
 
 
+def names_written_in(folder: Path) -> frozenset[str]:
+    """Return the names under which tinct has written files into a folder, changed since or not."""
+    return frozenset(_read(folder))
+
+
+def says_colored(path: Path) -> bool:
+    """Tell whether a file says itself that a model has colored it, where its journal is gone."""
+    from tinct.photographs.xmp import SOURCE_TYPE  # XML: few runs come here
+
+    try:
+        return SOURCE_TYPE.encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
 def _read(folder: Path) -> dict[str, Entry]:
     """Read the journal of a folder; lines that cannot be understood are passed over."""
     entries: dict[str, Entry] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tinct.apps.film_suffixes import FILM_SUFFIXES, UNFINISHED
-from tinct.apps.photographs.journal import JOURNAL_NAME, results_in
+from tinct.apps.photographs.journal import JOURNAL_NAME, names_written_in, results_in, says_colored
 from tinct.errors import OptionError
 from tinct.files import reason_of
 from tinct.photographs.formats import FORMATS, Format, format_of_path
@@ -410,12 +410,23 @@ def _identify(path: Path) -> str:
 
 
 def _leave_out_results(plan: Plan) -> None:
-    """Take out inputs that are results of others: ``tinct *.jpg`` again means the same pictures."""
+    """Take out inputs that are results of others: ``tinct *.jpg`` again means the same pictures.
+
+    A name alone says nothing: an archive may have scanned ``house.jpg`` and ``house-color.jpg``.
+    """
     makers = {_identify(path): job for job in plan.jobs for path in job.outputs}
+    written: dict[Path, frozenset[str]] = {}  # by folder
     kept = []
     for job in plan.jobs:
         maker = makers.get(_identify(job.source)) if job.source is not None else None
-        if maker is None or maker is job:
+        if job.source is None or maker is None or maker is job:
+            kept.append(job)
+            continue
+        folder = job.source.parent
+        if folder not in written:
+            written[folder] = names_written_in(folder)
+        is_there = os.path.isfile(job.source)
+        if is_there and job.source.name not in written[folder] and not says_colored(job.source):
             kept.append(job)
         else:
             reason = f"it is the result for {maker.input_name}"
@@ -436,11 +447,11 @@ def _make_names_differ(plan: Plan) -> None:
         if overwritten is None:
             kept.append(job)
             continue
-        reason = f"its result {overwritten} would overwrite an input"
+        reason = f"its result {overwritten} would overwrite an input; choose another place with -o"
         plan.decided.append(PhotographRecord(job.input_name, str(job.target), "failed", reason))
     if plan.jobs and not kept:
         first = plan.decided[-len(plan.jobs)]
-        raise OptionError(f"{first.input}: {first.reason}; choose another place with -o")
+        raise OptionError(f"{first.input}: {first.reason}")
     plan.jobs = kept
 
 
