@@ -105,6 +105,20 @@ def test_delta_cf_has_no_sign(rng):
     assert difference.excludes_zero
 
 
+@pytest.mark.parametrize("others", [[], [np.nan, np.nan]])
+def test_one_photograph_has_no_interval_and_proves_no_difference(others):
+    rows = {
+        "a": scores_of(psnr_rgb=[20.0, *others], cf=[10.0, *others], cf_true=[30.0, *others]),
+        "b": scores_of(psnr_rgb=[25.0, *others], cf=[20.0, *others], cf_true=[30.0, *others]),
+    }
+    found = summarize(rows, "a")["b"]
+    assert found.metrics["psnr_rgb"] == Estimate(25.0)
+    assert found.metrics["delta_cf"] == Estimate(10.0)
+    assert found.differences["psnr_rgb"] == Estimate(5.0)
+    assert found.differences["delta_cf"] == Estimate(-10.0)
+    assert not found.differences["psnr_rgb"].excludes_zero
+
+
 def test_missing_scores_are_left_out_and_metrics_without_any_are_absent():
     scores = scores_of(edge_ab_mse=[np.nan, 16.0, 16.0], edge_psnr_ab=[np.nan] * 3)
     (summary,) = summarize({"row": scores}, "row").values()

@@ -272,7 +272,9 @@ def _cell(estimate: Estimate, decimals: int) -> str:
 
 
 def _difference_cell(estimate: Estimate, decimals: int) -> str:
-    low, high = estimate.low or 0.0, estimate.high or 0.0
     value = f"{estimate.value:+.{decimals}f}"
+    if estimate.low is None or estimate.high is None:
+        return value
     mark = "**" if estimate.excludes_zero else ""
-    return f"{mark}{value}{mark} [{low:+.{decimals}f}, {high:+.{decimals}f}]"
+    interval = f"{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}"
+    return f"{mark}{value}{mark} [{interval}]"

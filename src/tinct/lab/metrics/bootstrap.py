@@ -90,7 +90,8 @@ def resample_means(table: NDArray[np.float64]) -> NDArray[np.float64]:
             drawn for all scores, and in every call with as many photographs.
 
     Returns:
-        (1 + ROUNDS, scores), NaN where no photograph with such a score was drawn.
+        (1 + ROUNDS, scores), NaN where no photograph with such a score was drawn; (1, scores) of a
+        single photograph.
     """
     has_score = np.isfinite(table).astype(np.float64)
     filled = np.nan_to_num(table, nan=0.0)
@@ -107,7 +108,7 @@ def resample_means(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
     whole = means(everyone)[None]
     if len(table) == 1:  # nothing else can be drawn, and SciPy refuses to try
-        return np.repeat(whole, 1 + ROUNDS, axis=0)
+        return whole
     with warnings.catch_warnings():  # its own intervals, not used here, know no NaN
         warnings.simplefilter("ignore", DegenerateDataWarning)
         sampled = bootstrap(
@@ -134,7 +135,9 @@ def _metric_samples(
     if metric.of_worst:
         # Resampling says nothing about a maximum: no set drawn has a larger one.
         return np.asarray([scores[metric.scores[0]].max()])
-    return np.asarray(metric.combine(*(means[name] for name in metric.scores)))
+    samples = np.asarray(metric.combine(*(means[name] for name in metric.scores)))
+    known = min(np.isfinite(scores[name]).sum() for name in metric.scores)
+    return samples if known > 1 else samples[:1]  # of one photograph nobody knows the spread
 
 
 def _estimates(samples: Mapping[str, Samples]) -> dict[str, Estimate]:
@@ -166,5 +169,7 @@ def _estimate(samples: Samples) -> Estimate:
 def _fold(signed: Estimate) -> Estimate:
     """Turn a difference with its interval into a distance with its own."""
     ends = [abs(end) for end in (signed.low, signed.high) if end is not None]
+    if not ends:
+        return Estimate(abs(signed.value))
     low = min(ends) if signed.excludes_zero else 0.0
     return Estimate(abs(signed.value), low, max(ends))
