@@ -259,6 +259,21 @@ def test_lost_pixels_are_decoded_again(photographs, tmp_path):
     np.testing.assert_array_equal(again.photograph(0), wanted)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "size"), [(".rgb", 0), (".rgb", 1000), (".npz", 0), (".npz", 100)]
+)
+def test_what_is_left_of_a_file_is_no_cache(photographs, tmp_path, suffix, size):
+    first = open_cache(photographs.both, tmp_path, 64)
+    wanted = np.array(first.photograph(0))
+    path = first.paths[0].with_suffix(suffix)
+    whole = path.read_bytes()
+    path.unlink()  # first has it mapped
+    path.write_bytes(whole[:size])
+    again = open_cache(photographs.both, tmp_path, 64)
+    np.testing.assert_array_equal(again.photograph(0), wanted)
+    assert path.stat().st_size == len(whole)
+
+
 def test_full_disk_is_one_line_and_leaves_nothing(photographs, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))

@@ -17,6 +17,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -74,7 +75,7 @@ class Cache:
         Args:
             path: Of the index; the pixels lie beside it.
         """
-        with np.load(path) as index:
+        with path.open("rb") as file, np.load(file) as index:
             return cls(
                 (np.memmap(path.with_suffix(".rgb"), np.uint8, "r"),),
                 index["offsets"],
@@ -313,24 +314,32 @@ def _open_file(
         count = source.count()
         limit = None if count is not None and count <= limit else limit
     path = folder / f"{_key(source, short_side, limit)}.npz"
+    cache = _open_filled(path)
+    if cache is not None:
+        return cache
     with _alone(path):
-        if not _is_filled(path):
-            found = _fill(islice(source, limit), path, short_side, report)
-            if not found.names:
-                return found
-    return Cache.load(path)
+        cache = _open_filled(path)  # by another process, meanwhile
+        if cache is not None:
+            return cache
+        found = _fill(islice(source, limit), path, short_side, report)
+    return Cache.load(path) if found.names else found
 
 
-def _is_filled(path: Path) -> bool:
-    return path.exists() and path.with_suffix(".rgb").exists()
+def _open_filled(path: Path) -> Cache | None:
+    """Open a file that was filled before; None if there is none, or if some of it is missing.
+
+    A copy that broke off, or a machine that lost its power, leaves half a file.
+    """
+    try:
+        cache = Cache.load(path)
+    except (FileNotFoundError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+    return cache if cache.pixels[0].size == 3 * int(cache.shapes.prod(axis=1).sum()) else None
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Have the processes of a run wait while one of them fills the cache that all share."""
-    if _is_filled(path):
-        yield
-        return
     lock = path.with_suffix(".lock")
     with FileLock(lock):
         try:
