@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -8,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save_file
 
-from tinct.errors import TrainingError
+from tinct.errors import OutputError, TrainingError
 from tinct.lab.networks.nano import Nano, NanoConfig
 from tinct.lab.train.checkpoint import (
     Checkpoint,
@@ -106,7 +107,7 @@ def test_other_files_are_refused(tmp_path, content):
 
 
 def test_folders_and_cut_files_are_refused(checkpoint, tmp_path):
-    assert_refused(tmp_path, "not a checkpoint")
+    assert_refused(tmp_path, "not a checkpoint: a folder; name a checkpoint in it")
     path = tmp_path / "a.safetensors"
     save_checkpoint(checkpoint, path)
     path.write_bytes(path.read_bytes()[:-100])
@@ -135,12 +136,24 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(checkpoint, tmp_p
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(TrainingError, match="cannot be written: ") as caught:
+        with pytest.raises(
+            OutputError, match=r"a\.safetensors: larger than a file may be"
+        ) as caught:
             save_checkpoint(checkpoint, path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(TrainingError, match="cannot be written: "):
+    with pytest.raises(OutputError, match="there is no such folder"):
         save_checkpoint(checkpoint, tmp_path / "none" / "a.safetensors")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of Unix")
+def test_a_checkpoint_may_be_read_by_whom_the_umask_lets(checkpoint, tmp_path):
+    before = os.umask(0o027)
+    try:
+        save_checkpoint(checkpoint, tmp_path / "a.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o640

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -64,6 +65,30 @@ def test_train_says_where_everything_is(config, tmp_path, capsys, monkeypatch):
     assert "there is a run already" in last_words(capsys)[-1]
     assert main(["lab", "train", str(config), "--resume"]) == 0
     assert load_checkpoint(Path("runs/short/last.safetensors")).step == 3
+    last_words(capsys)
+    assert main(["lab", "train", str(config), "--resume"]) == 0
+    told = "runs/short/last.safetensors: the run has ended already; with more steps it goes on"
+    assert told in last_words(capsys)
+
+
+def test_the_next_command_is_one_in_any_folder(config, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert main(["lab", "train", str(config), "-o", ".", "--steps", "1"]) == 0
+    following = last_words(capsys)[-1].removeprefix("next: ").split("; then ")
+    assert shlex.split(following[0])[-1] == "my run.onnx"
+    assert main(shlex.split(following[0])[1:]) == 0
+    assert shlex.split(following[1])[-1] == "my run.onnx"
+
+
+def test_named_photographs_take_the_place_of_all_in_the_file(config, photographs, tmp_path):
+    with config.open("a") as file:  # as in those of the repository, whose photographs are not there
+        file.write("validation = ['none.tar']\n")
+    output = tmp_path / "out"
+    arguments = ["lab", "train", str(config), str(photographs.folder), "--steps", "1"]
+    assert main([*arguments, "-o", str(output)]) == 0
+    assert load_checkpoint(output / "last.safetensors").config.data.validation == ()
 
 
 def test_the_next_command_measures_what_becomes_no_model_file(

@@ -182,6 +182,16 @@ def test_what_came_after_the_checkpoint_is_removed_from_the_curves(finished, tmp
     assert kept == stale.splitlines()[:2]  # not a digit of what was told before
 
 
+@pytest.mark.parametrize("table", ["", "epoch,loss\n", "step,loss\n5\n", "step,loss\n5,1;2\n"])
+def test_damaged_curves_are_one_line(finished, tmp_path, table):
+    folder = tmp_path / "run"
+    train(finished.config, folder, on_progress=interrupt_at(2))
+    (folder / "curves.csv").write_text(table)
+    with pytest.raises(TrainingError, match=r"curves\.csv: not the curves of a run: move it away"):
+        train(finished.config, folder, resume=True)
+    assert (folder / "curves.csv").read_text() == table
+
+
 def test_finished_run_has_nothing_to_go_on_with(finished):
     told = []
     before = load_checkpoint(finished.last).seconds
@@ -266,10 +276,12 @@ def test_a_loss_that_is_no_number_ends_a_run_and_leaves_what_it_was(
     assert load_checkpoint(tmp_path / "run" / "last.safetensors").step == 5
 
 
-def test_folder_that_cannot_be_written_is_one_line(make_config, tmp_path):
+@pytest.mark.parametrize("name", ["file", "file/run"])
+def test_folder_that_cannot_be_is_one_line_before_anything_is_decoded(make_config, tmp_path, name):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(TrainingError, match="run: cannot be written: ") as caught:
-        train(make_config(), tmp_path / "file" / "run")
+    data = {"train": ["none"], "cache": str(tmp_path / "cache")}
+    with pytest.raises(TrainingError, match=r"cannot be written: .*file is a file") as caught:
+        train(make_config(data=data), tmp_path / name)
     assert "\n" not in str(caught.value)
 
 

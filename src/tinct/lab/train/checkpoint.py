@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from tinct.errors import TrainingError
+from tinct.files import reason_of, write_atomically
 from tinct.lab.train.config import TrainConfig, config_from_dict
 
 FORMAT = "tinct-checkpoint-1"
@@ -54,7 +55,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint; the file at ``path`` is replaced only when the new one is whole.
 
     Raises:
-        TrainingError: It cannot be written.
+        OutputError: It cannot be written.
     """
     facts = {
         "format": FORMAT,
@@ -65,13 +66,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "losses": checkpoint.losses,
     }
     tensors = {key: value.detach().contiguous() for key, value in checkpoint.tensors.items()}
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
-        save_file(tensors, unfinished, metadata={"tinct": json.dumps(facts)})
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise TrainingError(f"{path}: cannot be written: {error}") from error
+    # Not by save_file, whose files nobody but their owner may read.
+    data = save(tensors, metadata={"tinct": json.dumps(facts)})
+    write_atomically(data, path, overwrite=True)
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -95,7 +92,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError as error:
         raise TrainingError(f"{path}: no such checkpoint") from error
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except OSError as error:
+        what = "a folder; name a checkpoint in it" if path.is_dir() else reason_of(error)
+        raise TrainingError(f"{path}: not a checkpoint: {what}") from error
+    except (SafetensorError, json.JSONDecodeError) as error:
         raise TrainingError(f"{path}: not a checkpoint: {error}") from error
     if facts.get("format") != FORMAT:
         raise TrainingError(f"{path}: not a checkpoint of this version of tinct")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
+from tinct.errors import TrainingError
 from tinct.lab.train.validate import Validation
 
 
@@ -48,6 +49,9 @@ class RunReport:
             folder: Of the run; it must exist.
             first_step: Steps done so far. What is told of later ones, by a run that was stopped
                 before it saved them, is removed.
+
+        Raises:
+            TrainingError: The curves that are there are damaged.
         """
         self.folder = folder
         self.curves = folder / "curves.csv"
@@ -57,17 +61,21 @@ class RunReport:
     def _read(self) -> list[dict[str, float]]:
         if not self.curves.exists():
             return []
-        with self.curves.open(newline="") as file:
-            return [
-                {key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)
-            ]
+        try:
+            with self.curves.open(newline="", encoding="utf-8") as file:
+                header, *lines = csv.reader(file)
+            header.index("step")
+            return [dict(zip(header, map(_number, line), strict=True)) for line in lines]
+        except (ValueError, csv.Error) as error:
+            what_helps = "move it away, and the run goes on with new curves"
+            raise TrainingError(f"{self.curves}: not the curves of a run: {what_helps}") from error
 
     def add(self, row: CurveRow, sheet: NDArray[np.uint8]) -> None:
         """Add a line and its sheet of pictures."""
         numbers = row.numbers()
         self.rows = [before for before in self.rows if before["step"] < row.step] + [numbers]
         unfinished = self.curves.with_suffix(".tmp")
-        with unfinished.open("w", newline="") as file:
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(numbers))
             writer.writeheader()
             writer.writerows(self.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -75,6 +76,7 @@ def train(
         InputError: A source of photographs is missing, damaged or out of reach.
         MissingExtraError: A package with weights that the run needs is not installed.
         ModelError: A model that the run begins with or learns from is missing, or not tinct's.
+        OutputError: A checkpoint cannot be written.
         TrainingError: The photographs or the checkpoint cannot be used, ``folder`` cannot be
             written, or it holds a run already that is not to be resumed; or the loss has become
             infinite or no number.
@@ -86,6 +88,7 @@ def train(
     for model in filter(None, (config.start, config.teacher)):
         model_spec(model)
     _find_published(config, network, resume)
+    _check_folder(folder)
     checkpoint = _last_checkpoint(config, folder, resume)
     photographs, held_out = _open_caches(config.data, on_cache)
     run = Run(config, photographs, checkpoint, fabric)
@@ -126,6 +129,20 @@ class Record:
 
     report: RunReport
     held_out: ValidationSet
+
+
+def _check_folder(folder: Path) -> None:
+    """Make sure that the folder of a run is there or can be made; nothing is made yet.
+
+    Raises:
+        TrainingError: A file is in the way, or nothing may be written there.
+    """
+    places = (folder, *folder.absolute().parents)
+    there = next(path for path in places if os.path.exists(path))  # no error without permission
+    if not there.is_dir():
+        raise TrainingError(f"{folder}: cannot be written: {there} is a file, not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise TrainingError(f"{folder}: cannot be written: no permission to write in {there}")
 
 
 def _last_checkpoint(config: TrainConfig, folder: Path, resume: bool) -> Checkpoint | None:

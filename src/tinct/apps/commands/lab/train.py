@@ -37,7 +37,8 @@ def train(
         typer.Argument(
             metavar="[CONFIG.toml] [PHOTOGRAPHS]...",
             help="TOML file with the choices of the run; folders, tar files or others with the "
-            "photographs, instead of those that it names. With --from, no file is needed.",
+            "photographs, instead of all that it names, those to validate with included. With "
+            "--from, no file is needed.",
         ),
     ],
     start: Annotated[
@@ -101,6 +102,8 @@ def train(
     from tinct.lab.train.run import BEST
 
     config, photographs = _split(config_and_photographs)
+    if photographs and validation is None:
+        validation = []  # those of the file belong to others
     data = {"train": photographs or None, "validation": validation, "cache": cache}
     changes = {
         "steps": steps,
@@ -124,11 +127,14 @@ def train(
         )
     if last is None:  # one of several processes, and not the first: it has nothing to say
         return
-    if display.step < choices.steps:
+    if display.step is None:
+        print_message(f"{last}: the run has ended already; with more steps it goes on")
+    elif display.step < choices.steps:
         print_message(f"stopped at step {display.step} of {choices.steps}, saved {last}")
         print_message("to go on, run the same command with --resume")
         raise typer.Exit(_INTERRUPTED)
-    print_message(f"saved {last}; curves and sheets are in {folder}")
+    else:
+        print_message(f"saved {last}; curves and sheets are in {folder}")
     best = folder / BEST
     if choices.picture_weight or choices.feature_weight:
         best = last
@@ -138,16 +144,22 @@ def train(
         )
     elif display.first and display.best:
         print_message(_judge(display.first, display.best))
-    print_message(f"next: {_name_next(choices, best, folder.name)}")
+    print_message(f"next: {_name_next(choices, best, folder.resolve().name)}")
 
 
 def _name_next(choices: TrainConfig, best: Path, run: str) -> str:
     """Say what to do with the checkpoint of a run."""
     if choices.objective == "regression":
-        return f"tinct lab evaluate {best} PHOTOGRAPHS"
+        return f"tinct lab evaluate {_word(best)} PHOTOGRAPHS"
     if choices.hints:
         return _name_next_of_hints(best, choices.start, run)
-    return f"tinct lab export {best} -o {run}.onnx; then tinct photo.jpg --model {run}.onnx"
+    model = _word(f"{run}.onnx")
+    return f"tinct lab export {_word(best)} -o {model}; then tinct photo.jpg --model {model}"
+
+
+def _word(path: str | Path) -> str:
+    """Write a path so that every shell takes it for one word."""
+    return f'"{path}"' if " " in str(path) else str(path)
 
 
 def _name_next_of_hints(best: Path, start: str, run: str) -> str:
@@ -159,8 +171,8 @@ def _name_next_of_hints(best: Path, start: str, run: str) -> str:
     if start in model_names():  # those of the package keep the branches that they came with
         model = Path(f"{run.removesuffix(HINTS_ENDING)}.onnx")
         copying = f"copy {model_path(start)} to {model}, beside it; "
-    export = f"tinct lab export {best} -o {hints_path(model)}"
-    return f"{export}; {copying}then tinct photo.jpg --model {model} --hints hints.json"
+    export = f"tinct lab export {_word(best)} -o {_word(hints_path(model))}"
+    return f"{export}; {copying}then tinct photo.jpg --model {_word(model)} --hints hints.json"
 
 
 def _judge(first: CurveRow, best: CurveRow) -> str:
@@ -216,7 +228,7 @@ class _Display:
 
     def __init__(self, config: TrainConfig) -> None:
         self.total, self.batch = config.steps * config.batch, config.batch
-        self.step = config.steps  # until told otherwise: a finished run has no steps to do
+        self.step: int | None = None  # a finished run has no steps to do
         self.first: CurveRow | None = None
         self.best: CurveRow | None = None
         self.decoded = 0
