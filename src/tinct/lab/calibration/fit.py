@@ -87,7 +87,11 @@ def choose_vivid(views: Views, decode: DecodeConfig, targets: Targets) -> Decode
     ways = [way for gain in GAINS for way in _ways(views, decode, gain, targets.vivid_share)]
     allowed = [way for way in ways if way.psnr >= lowest]
     if not allowed:
-        raise OptionError(f"no vividness keeps {targets.vivid_gain:+g} dB above gray")
+        best = max(way.psnr for way in ways) - views.gray()
+        text = (
+            f"no vividness keeps {targets.vivid_gain:+g} dB above gray: at best it is {best:+.2f}"
+        )
+        raise OptionError(f"{text}; --vivid-gain asks for less")
     shares = [way.share for way in allowed]
     reach = min(max(targets.vivid_share, min(shares)), max(shares))
     near = [way for way in allowed if abs(way.share - reach) <= NEAR_SHARE]
