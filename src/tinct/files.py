@@ -129,6 +129,29 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
+def check_can_write(path: str | Path, sources: Iterable[str | Path | None] = ()) -> None:
+    """Find out before the work whether a file can be written, and is none that is read.
+
+    Args:
+        path: The file; a device or a pipe, which stays where it is, may be named as well.
+        sources: What is read; so is what is no file.
+
+    Raises:
+        OptionError: The file is read.
+        OutputError: It is a folder, or its own is missing or may not be written into.
+    """
+    check_not_read([path], sources)
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise OutputError(f"{path}: a folder, not a file")
+    if target.exists() and not target.is_file():
+        return
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: there is no such folder")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: no permission to write there")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for results, unless it is there, before the work on them begins.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tinct.apps.console import print_warning
 from tinct.errors import OptionError, OutputError
-from tinct.files import check_not_read, reason_of, write_atomically
+from tinct.files import check_can_write, reason_of, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,22 +34,13 @@ def check_report(
     """
     if destination is None or destination == "-":
         return
-    check_not_read([destination], sources)
     target = Path(os.path.realpath(destination))
-    if os.path.isdir(target):
-        raise OutputError(f"{destination}: a folder, not a file")
-    if os.path.isfile(target):
-        _check_is_report(destination)
-    elif os.path.exists(target):  # a device or a pipe, which stays where it is
-        return
-    folder = target.parent
-    if os.path.isdir(folder):
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"{destination}: no permission to write there")
-        return
     others = (Path(os.path.realpath(output)) for output in outputs if output is not None)
-    if not any(other.is_relative_to(folder) for other in others):
-        raise OutputError(f"{destination}: there is no such folder")
+    if not target.parent.is_dir() and any(other.is_relative_to(target.parent) for other in others):
+        return
+    check_can_write(destination, sources)
+    if target.is_file():
+        _check_is_report(destination)
 
 
 def _check_is_report(path: str) -> None:

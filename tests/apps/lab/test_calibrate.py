@@ -70,7 +70,7 @@ def test_what_cannot_be_read_makes_the_exit_code_one(call, photographs):
         (["none.onnx", "photographs"], "none.onnx: no such model"),
         (["none.safetensors", "photographs"], "none.safetensors: no such checkpoint"),
         (["nano", "nowhere"], "nowhere: no such"),
-        (["nano", "photographs", "-o", "no/model.onnx"], "its folder does not exist"),
+        (["nano", "photographs", "-o", "no/model.onnx"], "there is no such folder"),
         (["nano", "photographs", "--seed", "1", "-o", "m.onnx", "--vivid-gain", "9"], "above gray"),
     ],
 )

@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx")
 import onnxruntime
 from safetensors.torch import load_file, save_file
 
-from tinct.errors import OutputError, TrainingError
+from tinct.errors import OptionError, OutputError, TrainingError
 from tinct.lab.networks.nano import Nano
 from tinct.lab.networks.readout import ColorModel, DecodeConfig
 from tinct.lab.train.begin import make_network
@@ -213,5 +213,20 @@ def test_checkpoints_that_cannot_be_exported_are_named(tmp_path):
 
 def test_output_in_no_folder_is_one_line(finished, tmp_path):
     output = tmp_path / "none" / "model.onnx"
-    with pytest.raises(OutputError, match=r"model\.onnx: its folder does not exist"):
+    with pytest.raises(OutputError, match=r"model\.onnx: there is no such folder"):
         export_model(finished.last, output)
+
+
+def test_a_checkpoint_is_not_replaced_by_its_model(finished):
+    before = finished.last.read_bytes()
+    with pytest.raises(OptionError, match=r"last\.safetensors: a file that is read"):
+        export_model(finished.last, finished.last)
+    assert finished.last.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["config", "decode", "prior", "precision"])
+def test_notes_cannot_take_the_place_of_what_a_file_states(finished, tmp_path, name):
+    output = tmp_path / "model.onnx"
+    with pytest.raises(OptionError, match=f"note '{name}' is what a file states itself"):
+        export_model(finished.last, output, notes={name: "x"})
+    assert not output.exists()

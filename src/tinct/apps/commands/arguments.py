@@ -10,7 +10,8 @@ from tinct.apps.console import Verbosity, set_verbosity
 from tinct.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 SPECS_HELP = (
     "Rows (a model in the package by its name, a model file of tinct's, paper=FILE, eccv16=FILE, "
@@ -150,6 +151,27 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         and text.partition("=")[0] not in (*NETWORKS, *PRESETS)
     ]
     return [text for text in others if text not in sources], [*sources, last]
+
+
+def check_table(
+    output: Path | None, specs: Iterable[str], photographs: Iterable[str | Path]
+) -> None:
+    """Find out before photographs are measured whether what comes out can be written.
+
+    Args:
+        output: File for it; None for none.
+        specs: Of the rows, some of which are files or ``NAME=FILE``.
+        photographs: Files of them.
+
+    Raises:
+        OptionError: It is one of the files that are read.
+        OutputError: It cannot be written there.
+    """
+    from tinct.files import check_can_write
+
+    if output:
+        files = [name for spec in specs for name in (spec, spec.partition("=")[2])]
+        check_can_write(output, [*photographs, *files])
 
 
 def split_pair(text: str, usage: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import lzma
 import os
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path, PurePosixPath
@@ -45,6 +45,10 @@ class _PhotographSource(Protocol):
 
     def fingerprint(self) -> bytes:
         """Return what no other set of photographs has, without reading them."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files of this machine that are read; none of the network's."""
 
 
 class Collection:
@@ -81,6 +85,11 @@ class Collection:
         """Return the number of photographs, unreadable ones too; None for tar files on the web."""
         counts = [source.count() for source in self._sources]
         return None if None in counts else sum(count for count in counts if count)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read, as far as they are on this machine and known by name."""
+        return [file for source in self._sources for file in source.files]
 
     def fingerprint(self) -> bytes:
         """Return bytes that differ from those of any other set of photographs.
@@ -180,6 +189,8 @@ def _read(path: Path, name: str) -> bytes | InputError:
 
 class _Shard:
     """A tar file on the web; it is read as it comes and nothing of it is kept."""
+
+    files: Sequence[Path] = ()
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -78,6 +78,11 @@ class Photographs:
         return sum(1 for _ in islice(self._collection, self.limit)) if known is None else known
 
     @property
+    def files(self) -> list[Path]:
+        """The files that are read, as far as they are on this machine and known by name."""
+        return self._collection.files
+
+    @property
     def sha256(self) -> str:
         """Hash over the names and contents of the files read so far, hexadecimal."""
         return self._digest.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,6 +25,8 @@ class HuggingFacePhotographs:
     folder: of images, of Parquet files, or made by ``save_to_disk``. SPLIT may be left out where
     there is only one, COLUMN where only one holds images.
     """
+
+    files: Sequence[Path] = ()
 
     def __init__(self, source: str) -> None:
         """Open the data set.

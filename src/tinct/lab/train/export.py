@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 import tinct
-from tinct.errors import ModelError, OutputError, TrainingError
-from tinct.files import write_atomically
+from tinct.errors import ModelError, OptionError, TrainingError
+from tinct.files import check_can_write, write_atomically
 from tinct.lab.networks.blocks import fold_pixels, fuse
 from tinct.lab.networks.classifier import Classifier
 from tinct.lab.networks.onnx_graph import write_graph
@@ -27,6 +27,7 @@ from tinct.spec import METADATA_KEY, ModelSpec
 TOLERANCE = 1e-4
 """Largest difference between torch and ONNX Runtime, of ab / 110 and of the confidence."""
 _AB_RANGE = 110.0
+_STATED_LATER = {"precision", "calibration", "averaged_with"}  # of what is made of a file
 _SHAPES = ((1, 64, 96), (3, 64, 96), (1, 256, 352), (3, 256, 352))
 
 
@@ -116,20 +117,15 @@ def export_model(
 
     Raises:
         TrainingError: The checkpoint cannot be exported, or ONNX Runtime does not answer as torch.
+        OptionError: ``output`` is the checkpoint, or a note has the name of another fact.
         OutputError: ``output`` cannot be written.
     """
-    check_folder(output)
+    check_can_write(output, [path])
     checkpoint, reading = load_checkpoint(path), reading or Reading()
     model = color_model(checkpoint, str(path), reading.decode)
     spec = _spec(checkpoint, model, reading, notes or {})
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
     return spec
-
-
-def check_folder(output: Path) -> None:
-    """Raise OutputError, before a minute goes into a file, if there is no folder for it."""
-    if not output.absolute().parent.is_dir():
-        raise OutputError(f"{output}: its folder does not exist")
 
 
 def open_model(model: str) -> tuple[ColorModel, ModelSpec]:
@@ -201,14 +197,25 @@ def run_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
+def with_notes(facts: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file states of itself, and a user's notes beside it.
+
+    Raises:
+        OptionError: A note has the name of something that files state, and that is read again.
+    """
+    if taken := sorted(notes.keys() & (facts.keys() | _STATED_LATER)):
+        known = f"{taken[0]!r} is what a file states itself"
+        raise OptionError(f"note {known}: choose another name")
+    return facts | notes
+
+
 def _spec(
     checkpoint: Checkpoint, model: ColorModel, reading: Reading, notes: dict[str, Any]
 ) -> ModelSpec:
-    provenance = {
+    facts = {
         **run_facts(checkpoint),
         "decode": asdict(model.config),
         "prior": [round(p, 7) for p in model.network.log_prior.exp().tolist()],
-        **notes,
     }
     spec = ModelSpec(
         name=checkpoint.config.network,
@@ -217,7 +224,7 @@ def _spec(
         default_vividness=reading.default_vividness,
         parameters=sum(item.numel() for item in model.network.parameters()),
         weights=weights_digest(model.network),
-        provenance=provenance,
+        provenance=with_notes(facts, notes),
     )
     return ModelSpec.from_json(spec.to_json(), spec.name)  # as it will be read: lists, not tuples
 

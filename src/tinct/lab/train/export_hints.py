@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from tinct.errors import TrainingError
-from tinct.files import write_atomically
+from tinct.files import check_can_write, write_atomically
 from tinct.lab.networks.hints import HintBranch, HintedNetwork
 from tinct.lab.networks.onnx_graph import write_graph
 from tinct.lab.train.checkpoint import Checkpoint, load_checkpoint
 from tinct.lab.train.export import (
     TOLERANCE,
     averaged_network,
-    check_folder,
     run_facts,
     weights_digest,
+    with_notes,
 )
 from tinct.spec import HINTS_KEY, HintSpec
 
@@ -50,9 +50,10 @@ def export_hints(path: Path, output: Path, notes: dict[str, Any] | None = None) 
 
     Raises:
         TrainingError: The checkpoint cannot be exported, or ONNX Runtime does not answer as torch.
+        OptionError: ``output`` is the checkpoint, or a note has the name of another fact.
         OutputError: ``output`` cannot be written.
     """
-    check_folder(output)
+    check_can_write(output, [path])
     checkpoint = load_checkpoint(path)
     network = hinted_network(checkpoint, str(path))
     branch = network.branch
@@ -65,7 +66,7 @@ def export_hints(path: Path, output: Path, notes: dict[str, Any] | None = None) 
         middle=branch.config.middle,
         bins=tuple((round(a, 3), round(b, 3)) for a, b in network.network.bin_centers.tolist()),
         parameters=sum(item.numel() for item in branch.parameters()),
-        provenance=run_facts(checkpoint) | (notes or {}),
+        provenance=with_notes(run_facts(checkpoint), notes or {}),
     )
     data = _to_onnx(branch, network.network.head.in_channels, spec)
     _check_parity(branch, network.network.head.in_channels, data, str(output))

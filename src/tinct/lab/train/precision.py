@@ -25,7 +25,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from tinct.errors import ModelError, OptionError
-from tinct.files import write_atomically
+from tinct.files import check_can_write, write_atomically
 from tinct.spec import METADATA_KEY, ModelSpec
 
 Precision = Literal["fp32", "fp16", "fp16-weights", "int8"]
@@ -83,9 +83,10 @@ def convert_model(
 
     Raises:
         ModelError: The source cannot be read, or is not a model of tinct's in 32 bits.
-        OptionError: Integers were asked for without photographs.
+        OptionError: Integers were asked for without photographs, or the output is the source.
         OutputError: The output cannot be written.
     """
+    check_can_write(output, [source])
     try:
         content = source.read_bytes()
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tinct.apps.commands.arguments import check_table
 from tinct.apps.console import print_message
 
 
@@ -26,9 +27,9 @@ def average(
     """
     from tinct.files import write_atomically
     from tinct.lab.train.average import average_models
-    from tinct.lab.train.export import check_folder, checked_onnx
+    from tinct.lab.train.export import checked_onnx
 
-    check_folder(output)
+    check_table(output, (one, other), ())
     model, spec = average_models(one, other, share)
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
     print_message(f"{output}: {1 - share:g} of {one}, {share:g} of {other}; equal to torch")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tinct.apps.commands.arguments import SOURCES_HELP, Limit, Lpips, Seed
+from tinct.apps.commands.arguments import SOURCES_HELP, Limit, Lpips, Seed, check_table
 from tinct.apps.console import command_line, print_message, print_warning, progress_bar
 from tinct.errors import OptionError
 
@@ -85,15 +85,14 @@ def calibrate(
     from tinct.lab.calibration.fit import Choice, Targets
     from tinct.lab.calibration.views import Views
     from tinct.lab.data.dataset import Photographs
-    from tinct.lab.train.export import check_folder, open_model
+    from tinct.lab.train.export import open_model
 
     colors, spec = open_model(model)
     stored = precision or _stored(spec, model)
-    if output:
-        check_folder(output)
+    source = Photographs(*photographs, limit=limit, seed=seed)
+    check_table(output, [model], source.files)
     if report:
         make_folder(report)
-    source = Photographs(*photographs, limit=limit, seed=seed)
     with progress_bar(source.total, "photographs") as advance:
         views = Views(colors.network, source, advance)
     decode = replace(colors.config, temperature=temperature or colors.config.temperature)

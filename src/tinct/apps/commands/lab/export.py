@@ -136,6 +136,8 @@ def export(
         raise OptionError(f"{checkpoint}: a model; --precision or --to tells what to make of it")
     if precision == "int8" and not calibration:
         raise OptionError("--precision int8 needs photographs: --calibration FOLDER")
+    if calibration and precision != "int8":
+        raise OptionError("--calibration is for --precision int8")
     decode = _given({"temperature": temperature, "prior_power": prior_power})
     others = _given({"default_vividness": default_vividness, "short_side": short_side})
     notes = _notes(note or [])

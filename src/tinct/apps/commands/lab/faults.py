@@ -15,6 +15,7 @@ from tinct.apps.commands.arguments import (
     MeasuringJobs,
     Seed,
     Vividnesses,
+    check_table,
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
@@ -50,6 +51,7 @@ def faults(
     from tinct.lab.evaluate.rows import make_rows
 
     photographs = Photographs(*sources, limit=limit, seed=seed)
+    check_table(output, specs, photographs.files)
     rows = make_rows(specs, parse_vividness(vividness))
     with progress_bar(photographs.total, "photographs") as advance:
         found = count_faults(

@@ -13,9 +13,11 @@ from tinct.apps.commands.arguments import (
     Limit,
     MeasuringJobs,
     Seed,
+    check_table,
     split_arguments,
 )
 from tinct.apps.console import command_line, progress_bar
+from tinct.errors import OptionError
 
 
 def hints(
@@ -42,6 +44,8 @@ def hints(
     The exit code is 1 if a photograph could not be read.
     """
     models, sources = split_arguments(models_and_data)
+    if not models:
+        raise OptionError("name a model before the photographs: base, nano, or a file")
     # Photographs are worked on side by side; torch's own threads would only get in their way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from tinct.apps.report import publish_markdown
@@ -49,6 +53,7 @@ def hints(
     from tinct.lab.evaluate.hints import measure_hints
 
     photographs = Photographs(*sources, limit=limit, seed=seed)
+    check_table(output, models, photographs.files)
     with progress_bar(photographs.total, "photographs") as advance:
         found = measure_hints(
             photographs,

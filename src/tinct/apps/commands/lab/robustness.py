@@ -15,10 +15,12 @@ from tinct.apps.commands.arguments import (
     MeasuringJobs,
     Seed,
     Vividnesses,
+    check_table,
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
 from tinct.apps.console import command_line, progress_bar
+from tinct.errors import OptionError
 
 
 def robustness(
@@ -47,7 +49,8 @@ def robustness(
 ) -> int:
     """Degrade photographs as time and scanners do, color them, and compare with clean ones.
 
-    The exit code is 1 if a photograph could not be read.
+    A folder of colored pictures cannot be a row: they were made of the clean ones. The exit code
+    is 1 if a photograph could not be read.
     """
     specs, sources = split_arguments(specs_and_data)
     # Photographs are worked on side by side; torch's own threads would only get in their way.
@@ -57,8 +60,13 @@ def robustness(
     from tinct.lab.data.degrade import choose
     from tinct.lab.evaluate.robustness import measure_robustness
     from tinct.lab.evaluate.rows import make_rows
+    from tinct.runtime import model_names
 
+    for spec in specs:  # a folder would stand there as if wear did nothing to it
+        if Path(spec).is_dir() and spec not in model_names():
+            raise OptionError(f"{spec}: a folder: its program has not seen the degraded pictures")
     photographs = Photographs(*sources, limit=limit, seed=seed)
+    check_table(output, specs, photographs.files)
     wanted = choose(degrade)
     rows = make_rows(specs, parse_vividness(vividness))
     with progress_bar(photographs.total, "photographs") as advance:
