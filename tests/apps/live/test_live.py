@@ -207,6 +207,7 @@ def test_what_cannot_be_is_one_line(
     assert (result, out) == (code, "")
     assert lines[-1].startswith("tinct: error: ")
     assert words in lines[-1]
+    assert not any("colored by" in line for line in lines)
     assert _names(tmp_path) == []
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from tinct.apps.console import print_message
 from tinct.apps.live.live_colorizer import LiveColorizer
 from tinct.apps.live.live_run import LiveRun
 from tinct.apps.live.loss_curve import LossCurve
@@ -87,7 +86,6 @@ def run_live(
         run.warm_up(capture.size or _USUAL_SIZE)
         stack.enter_context(camera)
         stack.enter_context(live_colorizer)
-        print_message(f"{name}: colored by {live_colorizer.model} on {live_colorizer.device}")
         try:
             run.run(options.duration)
         finally:

@@ -144,6 +144,9 @@ class LiveRun:
 
     def _show(self, colored: ColoredFrame) -> None:
         """Compare and display; and count how long each took."""
+        if self._last is None:  # not before: the camera may not be there
+            with_what = f"{self._live_colorizer.model} on {self._live_colorizer.device}"
+            print_message(f"{self._camera.name}: colored by {with_what}")
         self._last, stages = colored, dict(colored.stages)
         begin = time.perf_counter()
         if self._window is not None and self._window.has_loss and not colored.is_repeated:
