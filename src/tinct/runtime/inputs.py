@@ -60,7 +60,7 @@ def open_picture(image: Any, name: str) -> tuple[Pixels, Callable[[ChromaModel],
     Raises:
         InputError: It cannot be read, or is no picture.
     """
-    if isinstance(image, str | PathLike | bytes | bytearray | memoryview) or hasattr(image, "read"):
+    if _is_file(image):
         image = read_picture(image, gray=True)
     if isinstance(image, Picture):
         return image.pixels, partial(color_picture, image, name)
@@ -75,6 +75,12 @@ def open_picture(image: Any, name: str) -> tuple[Pixels, Callable[[ChromaModel],
     return pixels, partial(_color_array, pixels, array.dtype)
 
 
+def _is_file(image: Any) -> bool:
+    """Tell whether a picture is given as a path, as the bytes of a file, or as an open file."""
+    is_named_or_bytes = isinstance(image, str | PathLike | bytes | bytearray | memoryview)
+    return is_named_or_bytes or hasattr(image, "read")
+
+
 def read_pixels(image: Any) -> NDArray[Any]:
     """Return the pixels of a picture of any kind with their colors.
 
@@ -87,7 +93,7 @@ def read_pixels(image: Any) -> NDArray[Any]:
     Raises:
         InputError: It cannot be read, or is no picture.
     """
-    if isinstance(image, str | PathLike | bytes | bytearray | memoryview) or hasattr(image, "read"):
+    if _is_file(image):
         image = read_picture(image)
     if isinstance(image, Picture) and image.chroma is not None:
         image = image.to_rgb()

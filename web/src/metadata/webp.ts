@@ -1,5 +1,5 @@
 /** Metadata in the chunks of a WebP (RFC 9649). */
-import { ascii, concatenate, startsWith, viewOf } from "./bytes";
+import { ascii, concatenate, latin1, startsWith, viewOf } from "./bytes";
 import { exifOfDensity } from "./exif";
 import type { Found, Metadata } from "./metadata";
 
@@ -50,7 +50,7 @@ function* chunksOf(bytes: Uint8Array): Generator<{ type: string; body: Uint8Arra
     const length = view.getUint32(at + 4, true);
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (body.length < length) return;
-    yield { type: String.fromCharCode(...bytes.subarray(at, at + 4)), body };
+    yield { type: latin1(bytes.subarray(at, at + 4)), body };
     at += 8 + length + (length & 1);
   }
 }

@@ -44,6 +44,6 @@ export function takeFiles({ onPhotographs, onReferences, onHints }: IntakeAction
 }
 
 /** Let dialogs offer everything that Python reads, not only what browsers know to be pictures. */
-export function offerAll(): void {
+export function offerAllFormats(): void {
   for (const id of ["files", "more-files", "reference-files"]) element(id, HTMLInputElement).accept = ["image/*", ...suffixes].join();
 }

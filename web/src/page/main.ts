@@ -1,6 +1,6 @@
 /** Starts the page. */
 import { element, fillTexts } from "./elements";
-import { offerAll, takeFiles } from "./intake";
+import { offerAllFormats, takeFiles } from "./intake";
 import { Studio } from "./local";
 import { Page } from "./page";
 import { texts } from "./texts";
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     onHints: ([file]) => void opening.then((page) => page.openHints(file!)),
   });
   const [studio, page] = await Promise.all([search, opening]);
-  if (studio instanceof Studio) offerAll();
+  if (studio instanceof Studio) offerAllFormats();
   if (studio === undefined) page.showProblem(texts.noStudioAtAll);
   await page.reopen();
   // tinct studio has no service worker: that would go on showing this page when a newer tinct is installed.

@@ -153,7 +153,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return [text for text in others if text not in sources], [*sources, last]
 
 
-def check_table(
+def check_output(
     output: Path | None, specs: Iterable[str], photographs: Iterable[str | Path]
 ) -> None:
     """Find out before photographs are measured whether what comes out can be written.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.commands.arguments import check_table
+from tinct.apps.commands.arguments import check_output
 from tinct.apps.console import print_message
 
 
@@ -29,7 +29,7 @@ def average(
     from tinct.lab.train.average import average_models
     from tinct.lab.train.export import checked_onnx
 
-    check_table(output, (one, other), ())
+    check_output(output, (one, other), ())
     model, spec = average_models(one, other, share)
     write_atomically(checked_onnx(model, spec, str(output)), output, overwrite=True)
     print_message(f"{output}: {1 - share:g} of {one}, {share:g} of {other}; equal to torch")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tinct.apps.commands.arguments import SOURCES_HELP, Limit, Lpips, Seed, check_table
+from tinct.apps.commands.arguments import SOURCES_HELP, Limit, Lpips, Seed, check_output
 from tinct.apps.console import command_line, print_message, print_warning, progress_bar
 from tinct.errors import OptionError
 
@@ -90,7 +90,7 @@ def calibrate(
     colors, spec = open_model(model)
     stored = precision or _stored(spec, model)
     source = Photographs(*photographs, limit=limit, seed=seed)
-    check_table(output, [model], source.files)
+    check_output(output, [model], source.files)
     if report:
         make_folder(report)
     with progress_bar(source.total, "photographs") as advance:

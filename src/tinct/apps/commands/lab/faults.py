@@ -15,7 +15,7 @@ from tinct.apps.commands.arguments import (
     MeasuringJobs,
     Seed,
     Vividnesses,
-    check_table,
+    check_output,
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
@@ -51,7 +51,7 @@ def faults(
     from tinct.lab.evaluate.rows import make_rows
 
     photographs = Photographs(*sources, limit=limit, seed=seed)
-    check_table(output, specs, photographs.files)
+    check_output(output, specs, photographs.files)
     rows = make_rows(specs, parse_vividness(vividness))
     with progress_bar(photographs.total, "photographs") as advance:
         found = count_faults(

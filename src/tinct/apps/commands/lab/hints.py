@@ -13,7 +13,7 @@ from tinct.apps.commands.arguments import (
     Limit,
     MeasuringJobs,
     Seed,
-    check_table,
+    check_output,
     split_arguments,
 )
 from tinct.apps.console import command_line, progress_bar
@@ -53,7 +53,7 @@ def hints(
     from tinct.lab.evaluate.hints import measure_hints
 
     photographs = Photographs(*sources, limit=limit, seed=seed)
-    check_table(output, models, photographs.files)
+    check_output(output, models, photographs.files)
     with progress_bar(photographs.total, "photographs") as advance:
         found = measure_hints(
             photographs,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.commands.arguments import Model, Vividness, check_table
+from tinct.apps.commands.arguments import Model, Vividness, check_output
 from tinct.apps.console import command_line, progress_bar
 from tinct.spec import FILM_MODEL
 
@@ -37,7 +37,7 @@ def references(
     )
     from tinct.runtime import Colorizer
 
-    check_table(output, [model], films)
+    check_output(output, [model], films)
     cv2.setNumThreads(1)
     colorizer = Colorizer(model, vividness=vividness, device="cpu", threads=1)
     colored: list[Score] = []

@@ -15,7 +15,7 @@ from tinct.apps.commands.arguments import (
     MeasuringJobs,
     Seed,
     Vividnesses,
-    check_table,
+    check_output,
     split_arguments,
 )
 from tinct.apps.commands.lab.evaluate import parse_vividness
@@ -66,7 +66,7 @@ def robustness(
         if Path(spec).is_dir() and spec not in model_names():
             raise OptionError(f"{spec}: a folder: its program has not seen the degraded pictures")
     photographs = Photographs(*sources, limit=limit, seed=seed)
-    check_table(output, specs, photographs.files)
+    check_output(output, specs, photographs.files)
     wanted = choose(degrade)
     rows = make_rows(specs, parse_vividness(vividness))
     with progress_bar(photographs.total, "photographs") as advance:

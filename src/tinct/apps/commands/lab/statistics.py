@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.apps.commands.arguments import check_table
+from tinct.apps.commands.arguments import check_output
 from tinct.apps.console import print_warning
 
 
@@ -31,7 +31,7 @@ def statistics(
     from tinct.lab.metrics.statistics import gather
 
     photographs = Photographs(*data, limit=limit)
-    check_table(output, (), photographs.files)
+    check_output(output, (), photographs.files)
     names = " ".join(Path(source).name for source in data)
     result = gather(photographs, made_by=f"tinct lab statistics {names}")
     for reason in photographs.broken:
